@@ -1,0 +1,103 @@
+package lifecycle
+
+import "slices"
+
+// CardState is where a card stands.
+type CardState string
+
+// The states of a card.
+const (
+	CardOrdered       CardState = "ordered"
+	CardApproved      CardState = "approved"
+	CardPersonalising CardState = "personalising"
+	CardPersonalised  CardState = "personalised"
+	CardWithBureau    CardState = "with_bureau"
+	CardMade          CardState = "made" // the bureau's return file says so
+	CardPosted        CardState = "posted"
+	CardAtBranch      CardState = "at_branch"
+	CardReceived      CardState = "received"
+	CardActive        CardState = "active"
+	CardSuspended     CardState = "suspended"
+	CardPINLocked     CardState = "pin_blocked"
+	CardOpposed       CardState = "opposed" // lost, stolen, fraud: final for its use
+	CardExpired       CardState = "expired"
+	CardCancelled     CardState = "cancelled"
+	CardDestroyed     CardState = "destroyed"
+)
+
+// Events of a card.
+const (
+	Seal        Event = "seal" // into a personalisation batch
+	Personalise Event = "personalise"
+	Send        Event = "send" // to the bureau
+	Make        Event = "make" // the bureau made it
+	Spoil       Event = "spoil"
+	Remake      Event = "remake" // declared missing: made again
+	Post        Event = "post"
+	ToBranch    Event = "send_to_branch"
+	Receive     Event = "receive"
+	Activate    Event = "activate"
+	Suspend     Event = "suspend"
+	Resume      Event = "resume"
+	BlockPIN    Event = "block_pin"
+	ResetPIN    Event = "reset_pin_counter"
+	Oppose      Event = "oppose"
+)
+
+var (
+	callers   = []Role{RoleHolder, RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer}
+	suspends  = []Role{RoleHolder, RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer, RoleSystem}
+	activates = []Role{RoleHolder, RoleRelyingService}
+)
+
+// Cards is the life cycle of an authentication card.
+var Cards = Table[CardState]{
+	Thing: "card",
+	States: []CardState{CardOrdered, CardApproved, CardPersonalising, CardPersonalised, CardWithBureau, CardMade,
+		CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked, CardOpposed,
+		CardExpired, CardCancelled, CardDestroyed},
+	Moves: slices.Concat(
+		[]Move[CardState]{
+			{From: CardOrdered, On: Approve, To: CardApproved, By: []Role{RoleApprover}, Not: NotRequester},
+			{From: CardOrdered, On: Refuse, To: CardCancelled, By: []Role{RoleApprover}, Not: NotRequester},
+			{From: CardApproved, On: Edit, To: CardOrdered, By: orderers},
+			{From: CardApproved, On: Seal, To: CardPersonalising, By: []Role{RoleOperator, RoleSystem}},
+			{From: CardPersonalising, On: Personalise, To: CardPersonalised},
+			{From: CardPersonalised, On: Send, To: CardWithBureau},
+			{From: CardWithBureau, On: Make, To: CardMade, Then: []JobKind{JobCardLetter}},
+			{From: CardWithBureau, On: Spoil, To: CardApproved},
+			{From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer}},
+			{From: CardMade, On: Post, To: CardPosted, By: []Role{RoleOperator, RoleSystem}},
+			{From: CardMade, On: ToBranch, To: CardAtBranch, By: []Role{RoleOperator, RoleSystem}},
+			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
+			{From: CardAtBranch, On: Receive, To: CardReceived, By: []Role{RoleAccountManager, RoleOperator}},
+			{From: CardPosted, On: Activate, To: CardActive, By: activates},
+			{From: CardReceived, On: Activate, To: CardActive, By: activates},
+			{From: CardActive, On: Suspend, To: CardSuspended, By: suspends},
+			{From: CardSuspended, On: Resume, To: CardActive, By: callers},
+			{From: CardActive, On: BlockPIN, To: CardPINLocked, By: suspends},
+			{From: CardPINLocked, On: ResetPIN, To: CardActive},
+		},
+		// A blocked card is silent: the bank may learn of it only when its
+		// holder asks for the reset, so the reset also works on states that
+		// do not know.
+		from([]CardState{CardReceived, CardPosted}, Move[CardState]{On: ResetPIN, To: CardReceived}),
+		[]Move[CardState]{{From: CardActive, On: ResetPIN, To: CardActive}},
+		from([]CardState{CardOrdered, CardApproved}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
+		// While its worker is at Vault or its file is at the bureau, a card can
+		// still be stopped; what was made is destroyed unused.
+		from([]CardState{CardPersonalising, CardPersonalised, CardWithBureau, CardMade, CardPosted, CardAtBranch,
+			CardReceived, CardActive, CardSuspended, CardPINLocked},
+			Move[CardState]{On: Oppose, To: CardOpposed, By: suspends}),
+		from([]CardState{CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked},
+			Move[CardState]{On: Expire, To: CardExpired}),
+		from([]CardState{CardOpposed, CardExpired},
+			Move[CardState]{On: Destroy, To: CardDestroyed, By: []Role{RoleOperator}}),
+	),
+}
+
+// Usable tells whether a card in this state may authenticate.
+func (s CardState) Usable() bool { return s == CardActive }
+
+// Activatable tells whether the first right code activates the card.
+func (s CardState) Activatable() bool { return Cards.Can(s, Activate) }

@@ -1,0 +1,77 @@
+package lifecycle
+
+import "fmt"
+
+// RevocationReason is a CRLReason (RFC 5280 §5.3.1).
+type RevocationReason int
+
+// The reasons that Sceau uses. removeFromCRL (8) appears only in delta CRLs;
+// 7 is unused by the RFC.
+const (
+	ReasonUnspecified          RevocationReason = 0
+	ReasonKeyCompromise        RevocationReason = 1
+	ReasonCACompromise         RevocationReason = 2
+	ReasonAffiliationChanged   RevocationReason = 3
+	ReasonSuperseded           RevocationReason = 4
+	ReasonCessationOfOperation RevocationReason = 5
+	ReasonCertificateHold      RevocationReason = 6
+	ReasonRemoveFromCRL        RevocationReason = 8
+	ReasonPrivilegeWithdrawn   RevocationReason = 9
+	ReasonAACompromise         RevocationReason = 10
+)
+
+var reasonNames = map[RevocationReason]string{
+	ReasonUnspecified: "unspecified", ReasonKeyCompromise: "keyCompromise", ReasonCACompromise: "cACompromise",
+	ReasonAffiliationChanged: "affiliationChanged", ReasonSuperseded: "superseded",
+	ReasonCessationOfOperation: "cessationOfOperation", ReasonCertificateHold: "certificateHold",
+	ReasonRemoveFromCRL: "removeFromCRL", ReasonPrivilegeWithdrawn: "privilegeWithdrawn", ReasonAACompromise: "aACompromise",
+}
+
+// String is the name in RFC 5280.
+func (r RevocationReason) String() string {
+	if n, ok := reasonNames[r]; ok {
+		return n
+	}
+	return fmt.Sprintf("reason(%d)", int(r))
+}
+
+// ParseRevocationReason reads a name of RFC 5280 that a person may give for a
+// final revocation of an end-entity certificate: hold has its own event,
+// removeFromCRL and the CA's reasons are not theirs to give.
+func ParseRevocationReason(s string) (RevocationReason, error) {
+	switch s {
+	case "unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn":
+		for r, n := range reasonNames {
+			if n == s {
+				return r, nil
+			}
+		}
+	}
+	return 0, &FieldError{Field: "reason", Why: "use unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn"}
+}
+
+// CardReason says why a card is replaced or opposed.
+type CardReason string
+
+// The reasons for a replacement or an opposition.
+const (
+	CardLost         CardReason = "lost"
+	CardStolen       CardReason = "stolen"
+	CardFraud        CardReason = "fraud"
+	CardDamaged      CardReason = "damaged"
+	CardPINBlocked   CardReason = "pin_blocked"
+	CardNameChange   CardReason = "name_change"
+	CardNotReceived  CardReason = "not_received"
+	CardEndOfService CardReason = "end_of_contract"
+	CardDeath        CardReason = "death"
+)
+
+// ReplacementReasons are the reasons a replacement can be ordered for.
+func ReplacementReasons() []CardReason {
+	return []CardReason{CardLost, CardStolen, CardFraud, CardDamaged, CardPINBlocked, CardNameChange, CardNotReceived}
+}
+
+// OppositionReasons are the reasons a card can be opposed for.
+func OppositionReasons() []CardReason {
+	return []CardReason{CardLost, CardStolen, CardFraud, CardNotReceived, CardDeath, CardEndOfService}
+}
