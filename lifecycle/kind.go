@@ -67,6 +67,24 @@ func (e *FieldErrors) AddError(field string, err error) {
 	e.Add(field, err.Error())
 }
 
+// Merge appends the fields of another error; an error that names no field goes
+// under its own text.
+func (e *FieldErrors) Merge(err error) {
+	var list FieldErrors
+	if errors.As(err, &list) {
+		*e = append(*e, list...)
+		return
+	}
+	var one *FieldError
+	if errors.As(err, &one) {
+		*e = append(*e, one)
+		return
+	}
+	if err != nil {
+		e.Add("", err.Error())
+	}
+}
+
 // Err is nil when nothing is wrong.
 func (e FieldErrors) Err() error {
 	if len(e) == 0 {
