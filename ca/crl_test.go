@@ -1,0 +1,337 @@
+package ca
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	zx509 "github.com/zmap/zcrypto/x509"
+	"github.com/zmap/zlint/v3"
+	"github.com/zmap/zlint/v3/lint"
+
+	"sceau/lifecycle"
+)
+
+func stream(entries ...Revoked) iter.Seq2[Revoked, error] {
+	return func(yield func(Revoked, error) bool) {
+		for _, r := range entries {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// entry is a revoked serial whose last octets are n.
+func entry(n int, reason lifecycle.RevocationReason) Revoked {
+	r := Revoked{Serial: lifecycle.Serial{0x40}, At: testNow.Add(-time.Hour), Reason: reason}
+	binary.BigEndian.PutUint32(r.Serial[12:], uint32(n))
+	return r
+}
+
+func (h *house) list(number int64) CRL {
+	urls := h.issuer.URLs(3)
+	return CRL{Issuer: h.issuer.Certificate, Number: number, ThisUpdate: testNow, NextUpdate: testNow.AddDate(0, 0, 7),
+		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true}
+}
+
+func (h *house) encode(t testing.TB, c CRL, entries ...Revoked) []byte {
+	t.Helper()
+	return must[[]byte](t)(EncodeCRL(c, stream(entries...), h.key))
+}
+
+func TestCryptoX509ReadsTheListBack(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]crypto.Signer{
+		"P-256": ecKey(t, elliptic.P256()), "P-384": ecKey(t, elliptic.P384()), "RSA-3072": rsaKey(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, key, testNow)
+			var entries []Revoked
+			for n, reason := range []lifecycle.RevocationReason{0, 1, 2, 3, 4, 5, 6, 9, 10} {
+				r := entry(n+1, reason)
+				if n%2 == 0 {
+					r.InvalidityDate = testNow.AddDate(0, -1, 0)
+				}
+				entries = append(entries, r)
+			}
+			small := Revoked{Serial: lifecycle.Serial{15: 1}, At: time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(-30, 0, 0)}
+			entries = append(entries, small, Revoked{Serial: lifecycle.Serial{14: 0, 15: 0x7f}, At: testNow}, Revoked{Serial: lifecycle.Serial{15: 0x80}, At: testNow})
+			for _, count := range []int{0, 1, 2, 3, 5, len(entries)} { // lengths on both sides of 128 and 256 octets
+				der := h.encode(t, h.list(42), entries[:count]...)
+				rl, err := x509.ParseRevocationList(der)
+				if err != nil {
+					t.Fatalf("%d entries: %v", count, err)
+				}
+				if err := rl.CheckSignatureFrom(h.issuer.Certificate); err != nil {
+					t.Fatal(err)
+				}
+				if rl.Number.Int64() != 42 || !rl.ThisUpdate.Equal(testNow) || !rl.NextUpdate.Equal(testNow.AddDate(0, 0, 7)) ||
+					!bytes.Equal(rl.AuthorityKeyId, h.issuer.Certificate.SubjectKeyId) || len(rl.RevokedCertificateEntries) != count {
+					t.Fatalf("%d entries: read back %+v", count, rl)
+				}
+				for n, got := range rl.RevokedCertificateEntries {
+					want := entries[n]
+					if got.SerialNumber.Cmp(new(big.Int).SetBytes(want.Serial[:])) != 0 || got.ReasonCode != int(want.Reason) || !got.RevocationTime.Equal(want.At) {
+						t.Errorf("entry %d: %+v, want %+v", n, got, want)
+					}
+				}
+				own := must[*List](t)(ReadCRL(der))
+				n := 0
+				for got, err := range own.All() {
+					if err != nil || got != entries[n] {
+						t.Errorf("entry %d read by us: %+v %v, want %+v", n, got, err, entries[n])
+					}
+					n++
+				}
+				if n != count || own.Number != 42 || own.BaseNumber != 0 {
+					t.Errorf("read by us: %d entries, number %d", n, own.Number)
+				}
+			}
+		})
+	}
+}
+
+func TestOpenSSLVerifiesFullAndDeltaLists(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	leaf, serial := h.issue(t, testNow)
+	other, _ := h.issue(t, testNow)
+	revoked := Revoked{Serial: serial, At: testNow.Add(-time.Minute), Reason: lifecycle.ReasonKeyCompromise, InvalidityDate: testNow.AddDate(0, 0, -1)}
+	full := h.encode(t, h.list(7))
+	fullRevoked := h.encode(t, h.list(7), revoked)
+	deltaList := h.list(8)
+	deltaList.BaseNumber = 7
+	delta := h.encode(t, deltaList, revoked)
+	rootList := must[[]byte](t)(EncodeCRL(CRL{Issuer: h.root.Certificate, Number: 1, ThisUpdate: testNow, NextUpdate: testNow.AddDate(1, 0, 0),
+		OnlyCA: true}, stream(), h.rootKey))
+	dir := files(t, map[string]*pem.Block{"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
+		"leaf.pem": certPEM(leaf), "other.pem": certPEM(other),
+		"full.pem": {Type: "X509 CRL", Bytes: full}, "revoked.pem": {Type: "X509 CRL", Bytes: fullRevoked},
+		"delta.pem": {Type: "X509 CRL", Bytes: delta}, "rootcrl.pem": {Type: "X509 CRL", Bytes: rootList}})
+	out, err := openssl(t, dir, "crl", "-in", "revoked.pem", "-noout", "-text", "-CAfile", "ca.pem", "-verify")
+	for _, want := range []string{"verify OK", "Version 2", "X509v3 CRL Number: \n                7\n", "X509v3 Issuing Distribution Point: critical",
+		"URI:http://pki.example.test/crl/issuing-1/3.crl", "Only User Certificates", "X509v3 Freshest CRL",
+		"3-delta.crl", "Key Compromise", "Invalidity Date"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("openssl crl (%v) has no %q in\n%s", err, want, out)
+		}
+	}
+	if out, _ := openssl(t, dir, "crl", "-in", "delta.pem", "-noout", "-text"); !strings.Contains(out, "X509v3 Delta CRL Indicator: critical\n                7\n") || strings.Contains(out, "Freshest") {
+		t.Errorf("the delta is not one:\n%s", out)
+	}
+	for _, tc := range []struct {
+		name, leaf, want string
+		lists            []string
+	}{
+		{"a full list without it", "leaf.pem", "leaf.pem: OK", []string{"full.pem"}},
+		{"a full list with it", "leaf.pem", "certificate revoked", []string{"revoked.pem"}},
+		{"a full list without and a delta with it", "leaf.pem", "certificate revoked", []string{"full.pem", "delta.pem"}},
+		{"both lists, about another", "other.pem", "other.pem: OK", []string{"revoked.pem", "delta.pem"}},
+	} {
+		args := []string{"verify", "-x509_strict", "-crl_check_all", "-extended_crl", "-attime", fmt.Sprint(testNow.Unix() + 60), "-CAfile", "root.pem", "-untrusted", "ca.pem", "-CRLfile", "rootcrl.pem"}
+		if len(tc.lists) > 1 {
+			args = append(args, "-use_deltas")
+		}
+		for _, list := range tc.lists {
+			args = append(args, "-CRLfile", list)
+		}
+		if out, _ := openssl(t, dir, append(args, tc.leaf)...); !strings.Contains(out, tc.want) {
+			t.Errorf("%s: openssl verify says\n%s", tc.name, out)
+		}
+	}
+}
+
+func TestZLintHasNothingAgainstTheList(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	registry := must[lint.Registry](t)(lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: lint.SourceList{lint.RFC3279, lint.RFC5280}}))
+	for _, entries := range [][]Revoked{nil, {entry(1, 1), entry(2, 4)}} {
+		parsed := must[*zx509.RevocationList](t)(zx509.ParseRevocationList(h.encode(t, h.list(1), entries...)))
+		for name, result := range zlint.LintRevocationListEx(parsed, registry).Results {
+			if result.Status >= lint.Warn {
+				t.Errorf("%d entries: %s %s", len(entries), name, result.Details)
+			}
+		}
+	}
+}
+
+func TestEncodeCRLRefuses(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	cut := errors.New("the cursor broke")
+	encode := func(change func(*CRL), entries ...Revoked) error {
+		c := h.list(5)
+		change(&c)
+		_, err := EncodeCRL(c, stream(entries...), h.key)
+		return err
+	}
+	same := func(*CRL) {}
+	late := entry(1, 1)
+	late.At = testNow.Add(time.Second)
+	for name, err := range map[string]error{
+		"number zero":              encode(func(c *CRL) { c.Number = 0 }),
+		"a base that is not older": encode(func(c *CRL) { c.BaseNumber = 5 }),
+		"an end before its start":  encode(func(c *CRL) { c.NextUpdate = c.ThisUpdate }),
+		"no dates":                 encode(func(c *CRL) { c.ThisUpdate = time.Time{} }),
+		"two scopes":               encode(func(c *CRL) { c.OnlyCA = true }),
+		"an https address":         encode(func(c *CRL) { c.DistributionPoint = "https://x.test" }),
+		"a leaf as issuer":         encode(func(c *CRL) { c.Issuer = h.responder.Certificate() }),
+		"a zero serial":            encode(same, Revoked{At: testNow}),
+		"a negative serial":        encode(same, Revoked{Serial: lifecycle.Serial{0x80}, At: testNow}),
+		"an entry without time":    encode(same, Revoked{Serial: lifecycle.Serial{1}}),
+		"an entry of tomorrow":     encode(same, late),
+		"removeFromCRL in full":    encode(same, entry(1, lifecycle.ReasonRemoveFromCRL)),
+		"reason 7":                 encode(same, entry(1, 7)),
+		"reason 11":                encode(same, entry(1, 11)),
+		"a negative reason":        encode(same, entry(1, -1)),
+	} {
+		if !errors.Is(err, lifecycle.Invalid) {
+			t.Errorf("%s: error %v, want invalid", name, err)
+		}
+	}
+	broken := func(yield func(Revoked, error) bool) {
+		if yield(entry(1, 1), nil) {
+			yield(Revoked{}, cut)
+		}
+	}
+	if der, err := EncodeCRL(h.list(5), broken, h.key); !errors.Is(err, cut) || der != nil {
+		t.Errorf("a broken cursor: %d octets, error %v", len(der), err)
+	}
+	if _, err := EncodeCRL(h.list(5), stream(), ecKey(t, elliptic.P256())); err == nil {
+		t.Error("another key signed")
+	}
+	if _, err := EncodeCRL(h.list(5), stream(), sabotage{Signer: h.key}); err == nil {
+		t.Error("a wrong signature was published")
+	}
+	delta := h.list(6)
+	delta.BaseNumber = 5
+	if der := h.encode(t, delta, entry(1, lifecycle.ReasonRemoveFromCRL)); len(der) == 0 {
+		t.Error("removeFromCRL in a delta is refused")
+	}
+}
+
+func TestCRLWindowReadsTheStartAlone(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	for _, count := range []int{0, 1, 3, 2000} {
+		c := h.list(1)
+		c.NextUpdate = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		var entries []Revoked
+		for n := range count {
+			entries = append(entries, entry(n, 1))
+		}
+		der := h.encode(t, c, entries...)
+		from, to, err := CRLWindow(der[:min(len(der), 512)])
+		if err != nil || !from.Equal(testNow) || !to.Equal(c.NextUpdate) {
+			t.Errorf("%d entries: %s to %s, %v", count, from, to, err)
+		}
+	}
+	if _, _, err := CRLWindow([]byte{0x30}); !errors.Is(err, lifecycle.Invalid) {
+		t.Errorf("one octet: error %v", err)
+	}
+}
+
+func FuzzReadCRL(f *testing.F) {
+	h := setup(f)
+	delta := h.list(9)
+	delta.BaseNumber = 3
+	f.Add(h.encode(f, h.list(1), entry(1, 1)))
+	f.Add(h.encode(f, delta, entry(1, lifecycle.ReasonRemoveFromCRL)))
+	f.Fuzz(func(t *testing.T, der []byte) {
+		_, _, _ = CRLWindow(der)
+		l, err := ReadCRL(der)
+		if err != nil {
+			return
+		}
+		for _, err := range l.All() {
+			if err != nil {
+				return
+			}
+		}
+		_ = CheckSuccessor(der, der, h.issuer.Certificate, testNow, nil)
+	})
+}
+
+// benchEntries are n entries, made beforehand as rows of a table would be.
+func benchEntries(n int) iter.Seq2[Revoked, error] {
+	rows := make([]Revoked, n)
+	for i := range rows {
+		rows[i] = entry(i, lifecycle.RevocationReason(1+i%5))
+	}
+	return stream(rows...)
+}
+
+func BenchmarkCRLOf100000(b *testing.B) {
+	h := setup(b)
+	const n = 100_000
+	c := h.list(1)
+	c.Entries = n
+	var der []byte
+	rows := benchEntries(n)
+	b.Run("EncodeCRL", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			der = must[[]byte](b)(EncodeCRL(c, rows, h.key))
+		}
+	})
+	b.Run("SHA-256 of the same bytes and one signature", func(b *testing.B) {
+		for b.Loop() {
+			sum := sha256.Sum256(der)
+			must[[]byte](b)(h.key.Sign(rand.Reader, sum[:], crypto.SHA256))
+		}
+	})
+	b.Run("x509.CreateRevocationList", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			entries := make([]x509.RevocationListEntry, 0, n)
+			for r := range rows {
+				entries = append(entries, x509.RevocationListEntry{SerialNumber: new(big.Int).SetBytes(r.Serial[:]), RevocationTime: r.At, ReasonCode: int(r.Reason)})
+			}
+			must[[]byte](b)(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: c.ThisUpdate,
+				NextUpdate: c.NextUpdate, RevokedCertificateEntries: entries}, h.issuer.Certificate, h.key))
+		}
+	})
+	b.Run("CheckSuccessor", func(b *testing.B) {
+		c2 := c
+		c2.Number = 2
+		next := must[[]byte](b)(EncodeCRL(c2, rows, h.key))
+		for b.Loop() {
+			if err := CheckSuccessor(der, next, h.issuer.Certificate, testNow, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if h.key.(*ecdsa.PrivateKey).Curve != elliptic.P256() || len(der) == 0 {
+		b.Fatal("the benchmark did not run on P-256")
+	}
+}
+
+func TestListsAreReadableByOpenSSLAsDER(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "full.crl"), must[[]byte](t)(EncodeCRL(h.list(1), benchEntries(3000), h.key)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := openssl(t, dir, "crl", "-inform", "DER", "-in", "full.crl", "-noout", "-text")
+	if err != nil || strings.Count(out, "Serial Number:") != 3000 {
+		t.Errorf("openssl reads %d entries, %v", strings.Count(out, "Serial Number:"), err)
+	}
+}
