@@ -1,0 +1,17 @@
+-- name: InsertAudit :exec
+INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+VALUES (@at, @actor, @role, @thing, @thing_id, @event, @from_state, @to_state, @detail);
+
+-- name: AuditOf :many
+SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
+WHERE thing_id = @thing_id ORDER BY id;
+
+-- name: CountAudit :one
+SELECT count(*) FROM audit_entry;
+
+-- name: InsertAPIKey :exec
+INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at)
+VALUES (@id, @name, @sha256, @scopes, @created_at, @expires_at);
+
+-- name: APIKeyByHash :one
+SELECT id, name, sha256, scopes, created_at, expires_at FROM api_key WHERE sha256 = @sha256;

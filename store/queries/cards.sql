@@ -1,0 +1,138 @@
+-- name: NextPANNumber :one
+SELECT nextval('pan_number')::bigint;
+
+-- name: InsertCard :exec
+INSERT INTO card (id, order_id, holder_id, state, product, profile, pan, psn, expiry, delivery, branch_id, replaces, created_at,
+    updated_at)
+VALUES (@id, @order_id, @holder_id, @state, @product, @profile, @pan, @psn, @expiry, @delivery, sqlc.narg('branch_id'),
+    sqlc.narg('replaces'), @created_at, @created_at);
+
+-- name: Card :one
+SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+FROM card WHERE id = @id;
+
+-- name: LockCard :one
+SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+FROM card WHERE id = @id FOR UPDATE;
+
+-- name: CardByOrder :one
+SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+FROM card WHERE order_id = @order_id;
+
+-- name: CardsOfHolder :many
+SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+FROM card WHERE holder_id = @holder_id ORDER BY id;
+
+-- name: AllCards :many
+SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+FROM card WHERE id > @after ORDER BY id LIMIT @max_rows;
+
+-- name: SetCardState :execrows
+UPDATE card SET state = @to_state, updated_at = @at WHERE id = @id AND state = @from_state;
+
+-- name: SetCardDelivery :exec
+UPDATE card SET delivery = @delivery, branch_id = sqlc.narg('branch_id') WHERE order_id = @order_id;
+
+-- name: SetCardEnd :exec
+UPDATE card SET end_reason = @end_reason, receipt = @receipt WHERE id = @id;
+
+-- name: SetCardBatch :exec
+UPDATE card SET batch_id = @batch_id WHERE id = @id;
+
+-- name: SetCardPlastic :exec
+UPDATE card SET plastic_serial = @plastic_serial WHERE id = @id;
+
+-- name: PrepareRemake :exec
+UPDATE card SET psn = psn + 1, pin_version = pin_version + 1, batch_id = NULL, last_atc = 0, cap_failures = 0, scripts = '{0}'
+WHERE id = @id;
+
+-- name: SetCardScripts :exec
+UPDATE card SET scripts = @scripts WHERE id = @id;
+
+-- name: SetCardUsableUntil :exec
+UPDATE card SET usable_until = @usable_until WHERE id = @id AND usable_until IS NULL;
+
+-- name: CountCAPAttempt :execrows
+UPDATE card SET cap_failures = cap_failures + 1 WHERE id = @id AND cap_failures < @max_failures;
+
+-- name: BurnATC :execrows
+UPDATE card SET last_atc = @atc, scripts = @scripts, cap_failures = 0
+WHERE id = @id AND psn = @psn AND last_atc < @atc AND state::text = ANY (@states::text[]);
+
+-- name: ResetCAPFailures :exec
+UPDATE card SET cap_failures = 0 WHERE id = @id;
+
+-- name: ApprovedCards :many
+SELECT id FROM card WHERE state = 'approved' AND product = @product ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;
+
+-- name: CardsToExpire :many
+SELECT id FROM card
+WHERE state IN ('posted', 'at_branch', 'received', 'active', 'suspended', 'pin_blocked')
+    AND (expiry < @today::date OR usable_until < @at::timestamptz)
+ORDER BY id LIMIT @max_rows;
+
+-- name: CountCards :many
+SELECT state, count(*) AS n FROM card GROUP BY state ORDER BY state;
+
+-- name: InsertBatch :one
+INSERT INTO batch (id, product, bureau, state, attempt_id, created_at)
+VALUES (@id, @product, @bureau, @state, @attempt_id, @created_at) RETURNING sequence;
+
+-- name: Batch :one
+SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = @id;
+
+-- name: LockBatch :one
+SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = @id
+FOR UPDATE;
+
+-- name: Batches :many
+SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch ORDER BY sequence;
+
+-- name: SetBatchState :execrows
+UPDATE batch SET state = @to_state WHERE id = @id AND state = @from_state;
+
+-- name: FenceBatch :one
+UPDATE batch SET fence = fence + 1 WHERE id = @id RETURNING fence;
+
+-- name: SetBatchSent :exec
+UPDATE batch SET sent_at = @sent_at WHERE id = @id;
+
+-- name: InsertBatchCard :exec
+INSERT INTO batch_card (batch_id, card_id, psn, pin_version) VALUES (@batch_id, @card_id, @psn, @pin_version);
+
+-- name: BatchCards :many
+SELECT b.batch_id, b.card_id, b.psn, b.pin_version, b.dgis, b.result, b.plastic_serial, b.reason, b.answered_at,
+    c.pan, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
+FROM batch_card b JOIN card c ON c.id = b.card_id JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
+WHERE b.batch_id = @batch_id ORDER BY b.card_id;
+
+-- name: SetBatchCardDGIs :exec
+UPDATE batch_card SET dgis = @dgis WHERE batch_id = @batch_id AND card_id = @card_id;
+
+-- name: ForgetBatchDGIs :exec
+UPDATE batch_card SET dgis = NULL WHERE batch_id = @batch_id;
+
+-- name: AnswerBatchCard :execrows
+UPDATE batch_card SET result = @result, plastic_serial = sqlc.narg('plastic_serial'), reason = @reason, answered_at = @at
+WHERE batch_id = @batch_id AND card_id = @card_id AND (result IS NULL OR result = 'missing');
+
+-- name: CountUnanswered :one
+SELECT count(*) FROM batch_card WHERE batch_id = @batch_id AND (result IS NULL OR result = 'missing');
+
+-- name: InsertReturnFile :exec
+INSERT INTO return_file (id, batch_id, sha256, content, taken_by, taken_at)
+VALUES (@id, @batch_id, @sha256, @content, @taken_by, @taken_at);
+
+-- name: ReturnFile :one
+SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = @id;
+
+-- name: LockReturnFile :one
+SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = @id FOR UPDATE;
+
+-- name: SetReturnFileApplied :exec
+UPDATE return_file SET applied_at = @applied_at WHERE id = @id;

@@ -1,0 +1,152 @@
+-- name: InsertIssuer :exec
+INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, created_at)
+VALUES (@id, @certificate, @mount, @key_name, @shards, @online, sqlc.narg('parent_id'), @created_at)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: Issuer :one
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = @id;
+
+-- name: Issuers :many
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer ORDER BY id;
+
+-- name: InsertResponder :exec
+INSERT INTO responder (issuer_id, certificate, key_name, not_after, created_at)
+VALUES (@issuer_id, @certificate, @key_name, @not_after, @created_at);
+
+-- name: Responder :one
+SELECT issuer_id, certificate, key_name, not_after, created_at FROM responder
+WHERE issuer_id = @issuer_id ORDER BY not_after DESC LIMIT 1;
+
+-- name: InsertCertificate :exec
+INSERT INTO certificate (id, order_id, holder_id, state, profile, created_at, updated_at)
+VALUES (@id, @order_id, @holder_id, @state, @profile, @created_at, @created_at);
+
+-- name: Certificate :one
+SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+FROM certificate WHERE id = @id;
+
+-- name: LockCertificate :one
+SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+FROM certificate WHERE id = @id FOR UPDATE;
+
+-- name: CertificateByOrder :one
+SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+FROM certificate WHERE order_id = @order_id;
+
+-- name: CertificateIDBySerial :one
+SELECT id FROM certificate WHERE serial = @serial;
+
+-- name: CertificatesInState :many
+SELECT id FROM certificate WHERE state = @state AND id > @after ORDER BY id LIMIT @max_rows;
+
+-- name: AllCertificates :many
+SELECT id, holder_id, state, serial, der FROM certificate WHERE id > @after ORDER BY id LIMIT @max_rows;
+
+-- name: SetCertificateState :execrows
+UPDATE certificate SET state = @to_state, updated_at = @at WHERE id = @id AND state = @from_state;
+
+-- name: SetCertificateKey :exec
+UPDATE certificate SET csr = @csr, spki_sha256 = @spki_sha256, rejection = '' WHERE id = @id;
+
+-- name: RejectCertificateKey :exec
+UPDATE certificate SET csr = NULL, spki_sha256 = NULL, rejection = @rejection WHERE id = @id AND tbs IS NULL;
+
+-- name: FenceCertificate :one
+UPDATE certificate SET fence = fence + 1 WHERE id = @id RETURNING fence;
+
+-- name: ReserveSerial :exec
+UPDATE certificate SET issuer_id = @issuer_id, shard = @shard, serial = @serial, reserved_at = @reserved_at
+WHERE id = @id AND serial IS NULL;
+
+-- name: SetCertificateTBS :execrows
+UPDATE certificate SET tbs = @tbs, not_before = @not_before, not_after = @not_after
+WHERE id = @id AND fence = @fence AND serial IS NOT NULL AND tbs IS NULL;
+
+-- name: SetCertificateDER :exec
+UPDATE certificate SET der = @der WHERE id = @id AND der IS NULL;
+
+-- name: SetCertificateRevoked :exec
+UPDATE certificate SET revoked_at = @revoked_at, reason = @reason, invalidity_date = sqlc.narg('invalidity_date'),
+    status_version = status_version + 1, crl_revision = @crl_revision
+WHERE id = @id;
+
+-- name: SetCertificateReleased :exec
+UPDATE certificate SET revoked_at = NULL, reason = NULL, invalidity_date = NULL, status_version = status_version + 1,
+    crl_revision = @crl_revision
+WHERE id = @id;
+
+-- name: RaiseCRLRevision :one
+UPDATE crl_shard SET revision = revision + 1 WHERE issuer_id = @issuer_id AND shard = @shard RETURNING revision;
+
+-- name: InsertCRLShard :exec
+INSERT INTO crl_shard (issuer_id, shard) VALUES (@issuer_id, @shard) ON CONFLICT DO NOTHING;
+
+-- name: LockCRLShard :one
+SELECT revision FROM crl_shard WHERE issuer_id = @issuer_id AND shard = @shard FOR UPDATE;
+
+-- name: CertificatesToExpire :many
+SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_after < @at ORDER BY id LIMIT @max_rows;
+
+-- name: CountCertificates :many
+SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state;
+
+-- name: CertificateStatus :one
+SELECT c.id, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
+    (c.tbs IS NOT NULL)::boolean AS reserved, a.der AS answer, a.this_update, a.next_update
+FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
+WHERE c.serial = @serial AND c.issuer_id = @issuer_id;
+
+-- name: PutOCSPAnswer :exec
+INSERT INTO ocsp_answer (serial, status_version, der, this_update, next_update)
+VALUES (@serial, @status_version, @der, @this_update, @next_update)
+ON CONFLICT (serial) DO UPDATE SET status_version = excluded.status_version, der = excluded.der,
+    this_update = excluded.this_update, next_update = excluded.next_update
+WHERE ocsp_answer.status_version <= excluded.status_version;
+
+-- name: StaleOCSPAnswers :many
+SELECT c.id FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
+WHERE c.state IN ('issued', 'active', 'held', 'revoked') AND c.serial IS NOT NULL AND c.not_after > @at
+    AND (a.serial IS NULL OR a.next_update < @renew_before)
+ORDER BY c.id LIMIT @max_rows;
+
+-- name: LockIssuer :one
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = @id FOR UPDATE;
+
+-- name: NewestCRL :one
+SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
+FROM crl WHERE issuer_id = @issuer_id AND shard = @shard ORDER BY number DESC LIMIT 1;
+
+-- name: NewestPublishedCRL :one
+SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
+FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1;
+
+-- name: NewestScheduledCRL :one
+SELECT number, revision FROM crl
+WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
+
+-- name: ReserveCRL :exec
+INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update)
+VALUES (@issuer_id, @shard, @number, @base_number, @revision, @scheduled, @this_update, @next_update);
+
+-- name: FenceCRL :one
+UPDATE crl SET fence = fence + 1, revision = @revision, this_update = @this_update, next_update = @next_update,
+    scheduled = scheduled OR @scheduled
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND full_der IS NULL RETURNING fence;
+
+-- name: FinishCRL :execrows
+UPDATE crl SET full_der = @full_der, delta_der = sqlc.narg('delta_der'), entries = @entries
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence = @fence AND full_der IS NULL;
+
+-- name: RevokedEntries :many
+SELECT serial, revoked_at, reason, invalidity_date, crl_revision FROM certificate
+WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NOT NULL AND crl_revision <= @revision
+    AND (not_after IS NULL OR not_after > @kept_since OR crl_revision > @kept_revision)
+ORDER BY serial;
+
+-- name: ReleasedEntries :many
+SELECT serial, updated_at FROM certificate
+WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NULL AND crl_revision > @since AND crl_revision <= @revision
+ORDER BY serial;
