@@ -41,6 +41,7 @@ const (
 	Resume      Event = "resume"
 	BlockPIN    Event = "block_pin"
 	ResetPIN    Event = "reset_pin_counter"
+	IssueScript Event = "issue_script" // recorded, never looked up: it moves no state
 	Oppose      Event = "oppose"
 )
 
@@ -65,8 +66,9 @@ var Cards = Table[CardState]{
 			{From: CardPersonalising, On: Personalise, To: CardPersonalised},
 			{From: CardPersonalised, On: Send, To: CardWithBureau},
 			{From: CardWithBureau, On: Make, To: CardMade, Then: []JobKind{JobCardLetter}},
-			{From: CardWithBureau, On: Spoil, To: CardApproved},
-			{From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer}},
+			{From: CardWithBureau, On: Spoil, To: CardApproved, Then: []JobKind{JobPINDestroy}},
+			{From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer},
+				Then: []JobKind{JobPINDestroy}},
 			{From: CardMade, On: Post, To: CardPosted, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
@@ -88,9 +90,9 @@ var Cards = Table[CardState]{
 		// still be stopped; what was made is destroyed unused.
 		from([]CardState{CardPersonalising, CardPersonalised, CardWithBureau, CardMade, CardPosted, CardAtBranch,
 			CardReceived, CardActive, CardSuspended, CardPINLocked},
-			Move[CardState]{On: Oppose, To: CardOpposed, By: suspends}),
+			Move[CardState]{On: Oppose, To: CardOpposed, By: suspends, Then: []JobKind{JobPINDestroy}}),
 		from([]CardState{CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked},
-			Move[CardState]{On: Expire, To: CardExpired}),
+			Move[CardState]{On: Expire, To: CardExpired, Then: []JobKind{JobPINDestroy}}),
 		from([]CardState{CardOpposed, CardExpired},
 			Move[CardState]{On: Destroy, To: CardDestroyed, By: []Role{RoleOperator}}),
 	),

@@ -61,6 +61,7 @@ const (
 	JobBureauReturn     JobKind = "bureau_return"      // one return file: reconcile it
 	JobCardLetter       JobKind = "card_letter_render" // one card letter
 	JobPINLetter        JobKind = "pin_letter_render"  // one PIN letter; own queue, own Vault policy
+	JobPINDestroy       JobKind = "pin_destroy"        // one PIN that must never be used
 	JobPostLetters      JobKind = "letters_post"       // all letters that are due
 	JobCertificateIssue JobKind = "certificate_issue"  // one certificate
 	JobCRLPublish       JobKind = "crl_publish"        // one issuer's CRLs

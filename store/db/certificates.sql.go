@@ -643,7 +643,8 @@ func (q *Queries) RaiseCRLRevision(ctx context.Context, issuerID string, shard i
 }
 
 const rejectCertificateKey = `-- name: RejectCertificateKey :exec
-UPDATE certificate SET csr = NULL, spki_sha256 = NULL, rejection = $1 WHERE id = $2 AND tbs IS NULL
+UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL,
+    rejection = $1 WHERE id = $2 AND tbs IS NULL
 `
 
 func (q *Queries) RejectCertificateKey(ctx context.Context, rejection string, iD lifecycle.CertificateID) error {

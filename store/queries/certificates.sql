@@ -52,7 +52,8 @@ UPDATE certificate SET state = @to_state, updated_at = @at WHERE id = @id AND st
 UPDATE certificate SET csr = @csr, spki_sha256 = @spki_sha256, rejection = '' WHERE id = @id;
 
 -- name: RejectCertificateKey :exec
-UPDATE certificate SET csr = NULL, spki_sha256 = NULL, rejection = @rejection WHERE id = @id AND tbs IS NULL;
+UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL,
+    rejection = @rejection WHERE id = @id AND tbs IS NULL;
 
 -- name: FenceCertificate :one
 UPDATE certificate SET fence = fence + 1 WHERE id = @id RETURNING fence;

@@ -1,0 +1,65 @@
+package issuance
+
+import "sceau/lifecycle"
+
+// The jobs' arguments: identifiers only.
+type (
+	// PersonaliseArgs asks for a batch's keys and PINs.
+	PersonaliseArgs struct {
+		Batch lifecycle.BatchID `json:"batch"`
+	}
+	// BureauFileArgs asks for a batch's file.
+	BureauFileArgs struct {
+		Batch lifecycle.BatchID `json:"batch"`
+	}
+	// BureauReturnArgs asks to reconcile a return file.
+	BureauReturnArgs struct {
+		File lifecycle.ReturnFileID `json:"file"`
+	}
+	// CardLetterArgs asks for the letter of a card that is made.
+	CardLetterArgs struct {
+		Card lifecycle.CardID `json:"card"`
+	}
+	// PINLetterArgs asks for the PIN letter of a card that is on its way.
+	PINLetterArgs struct {
+		Card lifecycle.CardID `json:"card"`
+	}
+	// PINDestroyArgs asks to erase a PIN that must never be used.
+	PINDestroyArgs struct {
+		Card       lifecycle.CardID `json:"card"`
+		PINVersion int32            `json:"pin_version"`
+	}
+	// PostLettersArgs asks to post what is due.
+	PostLettersArgs struct{}
+	// CertificateIssueArgs asks to sign a certificate.
+	CertificateIssueArgs struct {
+		Certificate lifecycle.CertificateID `json:"certificate"`
+	}
+	// CRLPublishArgs asks for a shard's lists. A scheduled publication happens
+	// even when nothing changed, and is the base of the deltas after it.
+	CRLPublishArgs struct {
+		Issuer    string `json:"issuer"`
+		Shard     int32  `json:"shard"`
+		Scheduled bool   `json:"scheduled,omitempty"`
+	}
+	// OCSPRefreshArgs asks for the answer of one certificate to be signed
+	// ahead, or with none named, for all that are stale.
+	OCSPRefreshArgs struct {
+		Certificate lifecycle.CertificateID `json:"certificate,omitempty"`
+	}
+	// ExpireArgs asks to expire what has reached its end.
+	ExpireArgs struct{}
+)
+
+// Kind is the job's name for ever.
+func (PersonaliseArgs) Kind() string      { return string(lifecycle.JobPersonalise) }
+func (BureauFileArgs) Kind() string       { return string(lifecycle.JobBureauFile) }
+func (BureauReturnArgs) Kind() string     { return string(lifecycle.JobBureauReturn) }
+func (CardLetterArgs) Kind() string       { return string(lifecycle.JobCardLetter) }
+func (PINLetterArgs) Kind() string        { return string(lifecycle.JobPINLetter) }
+func (PINDestroyArgs) Kind() string       { return string(lifecycle.JobPINDestroy) }
+func (PostLettersArgs) Kind() string      { return string(lifecycle.JobPostLetters) }
+func (CertificateIssueArgs) Kind() string { return string(lifecycle.JobCertificateIssue) }
+func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublish) }
+func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
+func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }

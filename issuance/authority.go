@@ -1,0 +1,91 @@
+package issuance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+// Authority is a CA as the ceremony leaves it: its certificate, and where in
+// Vault its key is.
+type Authority struct {
+	ID          string
+	Certificate []byte // DER
+	Mount, Key  string // in Vault
+	Shards      int    // CRLs that its certificates are spread over
+	Online      bool   // workers sign with it
+	Parent      string // "" for a root
+}
+
+// RecordAuthority records a CA and opens its CRL shards. A second time changes
+// nothing.
+func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Authority) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		p := db.InsertIssuerParams{
+			ID: a.ID, Certificate: a.Certificate, Mount: a.Mount, KeyName: a.Key, Shards: int32(a.Shards), //nolint:gosec // the schema holds 1 to 1024
+			Online: a.Online, CreatedAt: s.now(),
+		}
+		if a.Parent != "" {
+			p.ParentID = &a.Parent
+		}
+		if err := tx.InsertIssuer(ctx, p); err != nil {
+			return fmt.Errorf("issuer %s: %w", a.ID, err)
+		}
+		for shard := range int32(a.Shards) { //nolint:gosec // the schema holds 1 to 1024
+			if err := tx.InsertCRLShard(ctx, a.ID, shard); err != nil {
+				return fmt.Errorf("issuer %s: shard %d: %w", a.ID, shard, err)
+			}
+		}
+		return s.born(ctx, tx, "issuer", a.ID, "recorded", by, map[string]string{"key": a.Mount + "/" + a.Key})
+	})
+}
+
+// Authorities lists the CAs.
+func (s *Service) Authorities(ctx context.Context) ([]Authority, error) {
+	rows, err := s.store.Issuers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("issuers: %w", err)
+	}
+	all := make([]Authority, len(rows))
+	for i, r := range rows {
+		all[i] = Authority{
+			ID: r.ID, Certificate: r.Certificate, Mount: r.Mount, Key: r.KeyName, Shards: int(r.Shards), Online: r.Online,
+			Parent: deref(r.ParentID),
+		}
+	}
+	return all, nil
+}
+
+// Delegate is a delegated OCSP responder's certificate (RFC 6960 §4.2.2.2).
+type Delegate struct {
+	Issuer      string
+	Certificate []byte // DER
+	Key         string // in Vault
+	NotAfter    time.Time
+}
+
+// RecordDelegate records a responder's certificate.
+func (s *Service) RecordDelegate(ctx context.Context, by lifecycle.Actor, d Delegate) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		err := tx.InsertResponder(ctx, db.InsertResponderParams{
+			IssuerID: d.Issuer, Certificate: d.Certificate, KeyName: d.Key, NotAfter: d.NotAfter, CreatedAt: s.now(),
+		})
+		if err != nil {
+			return fmt.Errorf("responder of %s: %w", d.Issuer, err)
+		}
+		return s.born(ctx, tx, "responder", d.Issuer+"/"+d.Key, "recorded", by, nil)
+	})
+}
+
+// NewestDelegate is the responder's certificate of an issuer that ends last.
+func (s *Service) NewestDelegate(ctx context.Context, issuer string) (Delegate, error) {
+	r, err := s.store.Responder(ctx, issuer)
+	if err != nil {
+		return Delegate{}, fmt.Errorf("responder of %s: %w", issuer, err)
+	}
+	return Delegate{Issuer: r.IssuerID, Certificate: r.Certificate, Key: r.KeyName, NotAfter: r.NotAfter}, nil
+}

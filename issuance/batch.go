@@ -1,0 +1,244 @@
+package issuance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+// SealBatch gathers approved cards into a personalisation batch, oldest first,
+// and sends it on its way. It answers an empty ID when no card waits.
+func (s *Service) SealBatch(ctx context.Context, by lifecycle.Actor) (lifecycle.BatchID, int, error) {
+	var id lifecycle.BatchID
+	count := 0
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		cards, err := tx.ApprovedCards(ctx, s.policy.Product, int32(s.policy.BatchSize)) //nolint:gosec // at most 500
+		if err != nil || len(cards) == 0 {
+			return err
+		}
+		batch := db.Batch{
+			ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: s.policy.Product, Bureau: s.policy.Bureau,
+			State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
+		}
+		if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
+			ID: batch.ID, Product: batch.Product, Bureau: batch.Bureau, State: batch.State, AttemptID: batch.AttemptID,
+			CreatedAt: batch.CreatedAt,
+		}); err != nil {
+			return fmt.Errorf("open batch: %w", err)
+		}
+		if err := s.born(ctx, tx, "batch", string(batch.ID), string(batch.State), by, nil); err != nil {
+			return err
+		}
+		for _, cardID := range cards {
+			if err := s.intoBatchTx(ctx, tx, by, batch.ID, cardID); err != nil {
+				return err
+			}
+		}
+		id, count = batch.ID, len(cards)
+		return s.moveBatch(ctx, tx, &batch, lifecycle.Seal, by, nil)
+	})
+	return id, count, err
+}
+
+func (s *Service) intoBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, batch lifecycle.BatchID, id lifecycle.CardID) error {
+	card, err := tx.LockCard(ctx, id)
+	if err != nil {
+		return fmt.Errorf("card %s: %w", id, err)
+	}
+	if err := s.moveCard(ctx, tx, &card, lifecycle.Seal, by, "", map[string]string{"batch": string(batch)}); err != nil {
+		return err
+	}
+	if err := tx.SetCardBatch(ctx, &batch, id); err != nil {
+		return fmt.Errorf("card %s: %w", id, err)
+	}
+	if err := tx.InsertBatchCard(ctx, db.InsertBatchCardParams{
+		BatchID: batch, CardID: id, PSN: card.PSN, PINVersion: card.PINVersion,
+	}); err != nil {
+		return fmt.Errorf("card %s: %w", id, err)
+	}
+	order, err := tx.LockOrder(ctx, card.OrderID)
+	if err != nil {
+		return fmt.Errorf("order of card %s: %w", id, err)
+	}
+	if order.State != lifecycle.OrderApproved { // a card made again: its order is under way
+		return nil
+	}
+	return s.moveOrder(ctx, tx, &order, lifecycle.Start, lifecycle.System("batch"), nil)
+}
+
+// CardToPersonalise is a card's part of a batch.
+type CardToPersonalise struct {
+	Card       lifecycle.CardID
+	PINVersion int
+	PAN        lifecycle.PAN
+	PSN        int
+	Expiry     time.Time
+	Product    string
+	GivenName  string
+	Surname    string
+	Company    string
+	DGIs       []byte // once personalised; keys and PIN enciphered under the transport key
+}
+
+// BatchPlan is a batch that a worker acts on. The attempt ID stays the same
+// however often the act is tried; the fence rises with each try, and only the
+// newest may finish.
+type BatchPlan struct {
+	Batch    lifecycle.BatchID
+	Sequence int64
+	Attempt  lifecycle.AttemptID
+	Fence    int32
+	Bureau   string
+	Profile  string
+	Created  time.Time
+	Cards    []CardToPersonalise
+}
+
+// BeginPersonalise records the intent to personalise a batch.
+func (s *Service) BeginPersonalise(ctx context.Context, id lifecycle.BatchID) (BatchPlan, error) {
+	return s.beginBatch(ctx, id, lifecycle.Personalise, lifecycle.CardPersonalising)
+}
+
+// BeginBureauFile records the intent to write a batch's file.
+func (s *Service) BeginBureauFile(ctx context.Context, id lifecycle.BatchID) (BatchPlan, error) {
+	return s.beginBatch(ctx, id, lifecycle.Send, lifecycle.CardPersonalised)
+}
+
+// beginBatch fences a batch and reads those of its cards that are in the state;
+// cards stopped since are left out.
+func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lifecycle.Event, state lifecycle.CardState) (BatchPlan, error) {
+	var plan BatchPlan
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		b, err := tx.LockBatch(ctx, id)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", id, err)
+		}
+		if _, err := lifecycle.Batches.Next(b.State, next, lifecycle.RoleSystem); err != nil {
+			return fmt.Errorf("batch %s: %w", id, err)
+		}
+		fence, err := tx.FenceBatch(ctx, id)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", id, err)
+		}
+		plan = BatchPlan{
+			Batch: b.ID, Sequence: b.Sequence, Attempt: b.AttemptID, Fence: fence, Bureau: b.Bureau,
+			Profile: s.policy.CAPProfile, Created: b.CreatedAt,
+		}
+		rows, err := tx.BatchCards(ctx, id)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", id, err)
+		}
+		for _, r := range rows {
+			if r.State != state || deref(r.CurrentBatch) != id {
+				continue
+			}
+			pan, err := lifecycle.NewPAN(r.PAN)
+			if err != nil {
+				return fmt.Errorf("card %s: %w", r.CardID, err)
+			}
+			plan.Cards = append(plan.Cards, CardToPersonalise{
+				Card: r.CardID, PINVersion: int(r.PINVersion), PAN: pan, PSN: int(r.PSN), Expiry: r.Expiry,
+				Product: r.Product, GivenName: r.GivenName, Surname: r.Surname, Company: r.Company, DGIs: r.DGIs,
+			})
+		}
+		return nil
+	})
+	return plan, err
+}
+
+// PersonalisedCard is the engine's answer for a card.
+type PersonalisedCard struct {
+	Card lifecycle.CardID
+	DGIs []byte
+}
+
+// FinishPersonalise records what the engine answered. A card stopped meanwhile
+// is passed over: what was made for it is never sent.
+func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards []PersonalisedCard, done Done) error {
+	system := lifecycle.System("personalise")
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		b, err := s.fencedBatchTx(ctx, tx, plan)
+		if err != nil {
+			return err
+		}
+		for _, p := range cards {
+			card, err := tx.LockCard(ctx, p.Card)
+			if err != nil {
+				return fmt.Errorf("card %s: %w", p.Card, err)
+			}
+			if card.State != lifecycle.CardPersonalising || deref(card.BatchID) != plan.Batch {
+				// Stopped while its worker was at Vault: the PIN made since is erased.
+				late := PINDestroyArgs{Card: card.ID, PINVersion: card.PINVersion}
+				if err := s.queue.EnqueueTx(ctx, tx.Pgx(), late); err != nil {
+					return fmt.Errorf("card %s: %w", p.Card, err)
+				}
+				continue
+			}
+			if err := s.moveCard(ctx, tx, &card, lifecycle.Personalise, system, "", nil); err != nil {
+				return err
+			}
+			if err := tx.SetBatchCardDGIs(ctx, p.DGIs, plan.Batch, p.Card); err != nil {
+				return fmt.Errorf("card %s: %w", p.Card, err)
+			}
+		}
+		if err := s.moveBatch(ctx, tx, &b, lifecycle.Personalise, system, nil); err != nil {
+			return err
+		}
+		return done.run(tx)
+	})
+}
+
+// FinishBureauFile records the file, encrypted for the bureau, and forgets the
+// data groupings. The file is written once: its sequence number is never sent
+// twice.
+func (s *Service) FinishBureauFile(ctx context.Context, plan BatchPlan, sealed []byte, done Done) error {
+	system := lifecycle.System("bureau-file")
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		b, err := s.fencedBatchTx(ctx, tx, plan)
+		if err != nil {
+			return err
+		}
+		for _, p := range plan.Cards {
+			card, err := tx.LockCard(ctx, p.Card)
+			if err != nil {
+				return fmt.Errorf("card %s: %w", p.Card, err)
+			}
+			if card.State != lifecycle.CardPersonalised { // opposed meanwhile: the bureau's answer finds it so
+				continue
+			}
+			if err := s.moveCard(ctx, tx, &card, lifecycle.Send, system, "", nil); err != nil {
+				return err
+			}
+		}
+		if err := s.putDocumentTx(ctx, tx, string(plan.Batch), "application/pkcs7-mime", sealed); err != nil {
+			return err
+		}
+		if err := tx.ForgetBatchDGIs(ctx, plan.Batch); err != nil {
+			return fmt.Errorf("batch %s: %w", plan.Batch, err)
+		}
+		if err := tx.SetBatchSent(ctx, ptr(s.now()), plan.Batch); err != nil {
+			return fmt.Errorf("batch %s: %w", plan.Batch, err)
+		}
+		if err := s.moveBatch(ctx, tx, &b, lifecycle.Send, system, nil); err != nil {
+			return err
+		}
+		return done.run(tx)
+	})
+}
+
+// fencedBatchTx locks the batch and refuses a worker that is no longer the
+// newest.
+func (s *Service) fencedBatchTx(ctx context.Context, tx store.Tx, plan BatchPlan) (db.Batch, error) {
+	b, err := tx.LockBatch(ctx, plan.Batch)
+	if err != nil {
+		return b, fmt.Errorf("batch %s: %w", plan.Batch, err)
+	}
+	if b.Fence != plan.Fence {
+		return b, fmt.Errorf("batch %s: %w: another worker took over", plan.Batch, lifecycle.Conflict)
+	}
+	return b, nil
+}

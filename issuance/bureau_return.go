@@ -1,0 +1,166 @@
+package issuance
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+const maxReturnBytes = 8 << 20
+
+// TakeReturnFile takes a bureau's return file for a batch, once: the same bytes
+// again are a [lifecycle.Conflict]. The caller has parsed it; the reconciliation
+// follows as a job.
+func (s *Service) TakeReturnFile(ctx context.Context, by lifecycle.Actor, batch lifecycle.BatchID, content []byte) (lifecycle.ReturnFileID, error) {
+	if len(content) == 0 || len(content) > maxReturnBytes {
+		return "", &lifecycle.FieldError{Field: "file", Why: "a return file has 1 byte to 8 MiB"}
+	}
+	id := lifecycle.ReturnFileID(s.newID(lifecycle.PrefixReturnFile))
+	digest := sha256.Sum256(content)
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		b, err := tx.LockBatch(ctx, batch)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", batch, err)
+		}
+		if !lifecycle.Batches.Can(b.State, lifecycle.ReturnPart) && b.State != lifecycle.BatchReconciled {
+			return fmt.Errorf("%w: batch %s is %s: nothing was sent", lifecycle.Illegal, batch, b.State)
+		}
+		err = tx.InsertReturnFile(ctx, db.InsertReturnFileParams{
+			ID: id, BatchID: batch, SHA256: digest[:], Content: content, TakenBy: by.ID, TakenAt: s.now(),
+		})
+		if errors.Is(err, lifecycle.Conflict) {
+			return fmt.Errorf("batch %s: %w: this return file has been taken already", batch, lifecycle.Conflict)
+		}
+		if err != nil {
+			return fmt.Errorf("batch %s: record return file: %w", batch, err)
+		}
+		if err := s.born(ctx, tx, "return file", string(id), "taken", by, map[string]string{"batch": string(batch)}); err != nil {
+			return err
+		}
+		return s.queue.EnqueueTx(ctx, tx.Pgx(), BureauReturnArgs{File: id})
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// ReturnFile reads a return file that waits to be reconciled.
+func (s *Service) ReturnFile(ctx context.Context, id lifecycle.ReturnFileID) ([]byte, lifecycle.BatchID, error) {
+	f, err := s.store.ReturnFile(ctx, id)
+	if err != nil {
+		return nil, "", fmt.Errorf("return file %s: %w", id, err)
+	}
+	return f.Content, f.BatchID, nil
+}
+
+// BureauAnswer is the bureau's word on one card.
+type BureauAnswer struct {
+	Card          lifecycle.CardID
+	Result        lifecycle.BureauResult
+	PlasticSerial string // made or spoiled
+	Reason        string
+}
+
+// ApplyReturn reconciles a return file, whole or not at all: made cards go on to
+// their letters, spoiled ones are made again under a new sequence number and
+// PIN, missing ones stay with the bureau until a later file or a member of staff
+// says what became of them. Applying it again changes nothing.
+func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		f, err := tx.LockReturnFile(ctx, id)
+		if err != nil {
+			return fmt.Errorf("return file %s: %w", id, err)
+		}
+		if f.AppliedAt != nil {
+			return done.run(tx)
+		}
+		b, err := tx.LockBatch(ctx, f.BatchID)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", f.BatchID, err)
+		}
+		for _, a := range answers {
+			if err := s.answerTx(ctx, tx, b.ID, a); err != nil {
+				return fmt.Errorf("return file %s: %w", id, err)
+			}
+		}
+		if err := tx.SetReturnFileApplied(ctx, ptr(s.now()), id); err != nil {
+			return fmt.Errorf("return file %s: %w", id, err)
+		}
+		open, err := tx.CountUnanswered(ctx, b.ID)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", b.ID, err)
+		}
+		event := lifecycle.Reconcile
+		if open > 0 {
+			event = lifecycle.ReturnPart
+		}
+		if err := s.moveBatch(ctx, tx, &b, event, lifecycle.System("bureau-return"), map[string]string{"return_file": string(id)}); err != nil {
+			return err
+		}
+		return done.run(tx)
+	})
+}
+
+func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.BatchID, a BureauAnswer) error {
+	var serial *string
+	if a.PlasticSerial != "" {
+		serial = &a.PlasticSerial
+	}
+	n, err := tx.AnswerBatchCard(ctx, db.AnswerBatchCardParams{
+		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: ptr(s.now()), BatchID: batch, CardID: a.Card,
+	})
+	if errors.Is(err, lifecycle.Conflict) {
+		return fmt.Errorf("card %s: %w: plastic serial %s is another card's", a.Card, lifecycle.Conflict, a.PlasticSerial)
+	}
+	if err != nil {
+		return fmt.Errorf("card %s: %w", a.Card, err)
+	}
+	if n != 1 {
+		return fmt.Errorf("card %s: %w: it is not of batch %s, or was answered before", a.Card, lifecycle.Conflict, batch)
+	}
+	card, err := tx.LockCard(ctx, a.Card)
+	if err != nil {
+		return fmt.Errorf("card %s: %w", a.Card, err)
+	}
+	if card.State != lifecycle.CardWithBureau { // opposed meanwhile: the answer is kept, nothing goes out
+		return nil
+	}
+	system := lifecycle.System("bureau-return")
+	detail := map[string]string{"batch": string(batch), "plastic": a.PlasticSerial}
+	switch a.Result {
+	case lifecycle.BureauMade:
+		if err := tx.SetCardPlastic(ctx, serial, card.ID); err != nil {
+			return fmt.Errorf("card %s: %w", a.Card, err)
+		}
+		return s.moveCard(ctx, tx, &card, lifecycle.Make, system, "", detail)
+	case lifecycle.BureauSpoiled:
+		if err := s.moveCard(ctx, tx, &card, lifecycle.Spoil, system, "", detail); err != nil {
+			return err
+		}
+		return tx.PrepareRemake(ctx, card.ID)
+	case lifecycle.BureauMissing:
+		return nil
+	}
+	return &lifecycle.FieldError{Field: "result", Why: "use made, spoiled or missing"}
+}
+
+// Remake has a card that the bureau lost made again: new sequence number, new
+// PIN; what may turn up later is worthless.
+func (s *Service) Remake(ctx context.Context, by lifecycle.Actor, id lifecycle.CardID) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		card, err := tx.LockCard(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		if err := s.moveCard(ctx, tx, &card, lifecycle.Remake, by, "", nil); err != nil {
+			return err
+		}
+		return tx.PrepareRemake(ctx, id)
+	})
+}

@@ -1,0 +1,57 @@
+package issuance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+const expireRun = 500
+
+// Expired counts what ExpireDue expired.
+type Expired struct{ Cards, Certificates int }
+
+// ExpireDue expires cards past the last day of their month, or past the grace
+// after their replacement, and certificates past notAfter.
+func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
+	var n Expired
+	now, system := s.now(), lifecycle.System("expire")
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
+	cards, err := s.store.CardsToExpire(ctx, today, now, expireRun)
+	if err != nil {
+		return n, fmt.Errorf("cards to expire: %w", err)
+	}
+	for _, id := range cards {
+		err := s.withCard(ctx, id, func(tx store.Tx, card *db.Card) error {
+			if !lifecycle.Cards.Can(card.State, lifecycle.Expire) {
+				return nil // opposed since
+			}
+			n.Cards++
+			return s.moveCard(ctx, tx, card, lifecycle.Expire, system, "", nil)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	certs, err := s.store.CertificatesToExpire(ctx, &now, expireRun)
+	if err != nil {
+		return n, fmt.Errorf("certificates to expire: %w", err)
+	}
+	for _, id := range certs {
+		err := s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
+			if !lifecycle.Certificates.Can(cert.State, lifecycle.Expire) {
+				return nil // revoked since
+			}
+			n.Certificates++
+			return s.moveCertificate(ctx, tx, cert, lifecycle.Expire, system, "", nil)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

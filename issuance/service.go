@@ -1,0 +1,121 @@
+// Package issuance is what Sceau does with an order from the request to the end
+// of the card or certificate: orders, approvals, personalisation, custody of
+// letters, hand-over, opposition, certificates, revocation, lists. It is the
+// one door for every state change: apply looks the move up in the lifecycle
+// table and writes state, audit entry and follow-up job in one transaction.
+//
+// It never talks to Vault, River, HTTP or a PDF, and never opens a transaction
+// around one: workers call Begin… (intent, with attempt ID and fence), act, and
+// call Finish…, where a late worker loses on the fence. Data runs web, jobs →
+// issuance → store.
+package issuance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"sceau/lifecycle"
+	"sceau/store"
+)
+
+// Policy are the bank's choices that the use cases obey.
+type Policy struct {
+	IIN          string        // first digits of card numbers, 6 to 8
+	Product      string        // the card product sold
+	CAPProfile   string        // its CAP profile in the engine
+	Bureau       string        // who makes the cards
+	CardValidity int           // months
+	BatchSize    int           // cards in a personalisation batch, at most 500
+	PINDelay     int           // business days between the card's post and the PIN letter's
+	OldCardGrace time.Duration // an old card's life after its replacement's first use
+	CertProfile  string        // profile of nominative certificates
+	CertIssuer   string        // issuer that signs them
+	CRLValidity  time.Duration // nextUpdate - thisUpdate
+	OCSPValidity time.Duration // of an answer signed ahead
+}
+
+// DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
+func DefaultPolicy() Policy {
+	return Policy{
+		IIN: "925000", Product: "securaccess", CAPProfile: "securaccess", Bureau: "bureau-1",
+		CardValidity: 36, BatchSize: 100, PINDelay: 2, OldCardGrace: 30 * 24 * time.Hour,
+		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
+		CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
+	}
+}
+
+// Job is a follow-up job: a plain struct of identifiers. River stores it as
+// readable JSON, so it never holds a name, a PIN or a key.
+type Job interface{ Kind() string }
+
+// Enqueuer inserts a follow-up job in the transaction that caused it.
+type Enqueuer interface {
+	EnqueueTx(ctx context.Context, tx pgx.Tx, job Job) error
+}
+
+// CSRChecker tells whether a certificate request proves possession of a good
+// key and names nobody else: the ca room's judgement, asked at the door so
+// that the holder learns at once what is wrong.
+type CSRChecker interface {
+	CheckCSR(csr []byte, subject Subject) (spkiSHA256 [32]byte, err error)
+}
+
+// Service is the use cases. Its methods are safe for concurrent use.
+type Service struct {
+	store  *store.Store
+	queue  Enqueuer
+	csrs   CSRChecker
+	policy Policy
+	now    func() time.Time
+}
+
+// New makes the service; every argument is required.
+func New(st *store.Store, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
+	if st == nil || queue == nil || csrs == nil || now == nil {
+		return nil, fmt.Errorf("%w: issuance needs a store, an enqueuer, a CSR checker and a clock", lifecycle.Invalid)
+	}
+	if policy.BatchSize < 1 || policy.BatchSize > 500 {
+		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
+	}
+	// PostgreSQL keeps microseconds: what is written is what is read.
+	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
+	return &Service{store: st, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
+}
+
+// Policy is what the service obeys.
+func (s *Service) Policy() Policy { return s.policy }
+
+// newID makes an identifier with the prefix.
+func (s *Service) newID(prefix string) string {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails since Go 1.24: it ends the process instead
+	return lifecycle.NewID(prefix, s.now(), binary.BigEndian.Uint32(random[:]))
+}
+
+// Done finishes something of the caller's in the same transaction: a worker
+// completes its job with it. nil does nothing.
+type Done func(tx pgx.Tx) error
+
+func (d Done) run(tx store.Tx) error {
+	if d == nil {
+		return nil
+	}
+	return d(tx.Pgx())
+}
+
+// ptr is the address of a value, for nullable columns.
+func ptr[T any](v T) *T { return &v }
+
+// deref is the value of a nullable column, zero for null.
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
