@@ -95,7 +95,10 @@ type BatchPlan struct {
 	Bureau   string
 	Profile  string
 	Created  time.Time
-	Cards    []CardToPersonalise
+	// TransportKCV is the check value of the key that enciphers keys and PINs;
+	// "" before they are made.
+	TransportKCV string
+	Cards        []CardToPersonalise
 }
 
 // BeginPersonalise records the intent to personalise a batch.
@@ -126,7 +129,7 @@ func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lif
 		}
 		plan = BatchPlan{
 			Batch: b.ID, Sequence: b.Sequence, Attempt: b.AttemptID, Fence: fence, Bureau: b.Bureau,
-			Profile: s.policy.CAPProfile, Created: b.CreatedAt,
+			Profile: s.policy.CAPProfile, Created: b.CreatedAt.Truncate(time.Second), TransportKCV: b.TransportKCV,
 		}
 		rows, err := tx.BatchCards(ctx, id)
 		if err != nil {
@@ -152,8 +155,9 @@ func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lif
 
 // PersonalisedCard is the engine's answer for a card.
 type PersonalisedCard struct {
-	Card lifecycle.CardID
-	DGIs []byte
+	Card         lifecycle.CardID
+	DGIs         []byte
+	TransportKCV string // check value of the key that enciphers them
 }
 
 // FinishPersonalise records what the engine answered. A card stopped meanwhile
@@ -183,6 +187,11 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 			}
 			if err := tx.SetBatchCardDGIs(ctx, p.DGIs, plan.Batch, p.Card); err != nil {
 				return fmt.Errorf("card %s: %w", p.Card, err)
+			}
+		}
+		if len(cards) > 0 {
+			if err := tx.SetBatchTransportKCV(ctx, cards[0].TransportKCV, b.ID); err != nil {
+				return fmt.Errorf("batch %s: %w", b.ID, err)
 			}
 		}
 		if err := s.moveBatch(ctx, tx, &b, lifecycle.Personalise, system, nil); err != nil {

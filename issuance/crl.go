@@ -38,7 +38,9 @@ type CRLPlan struct {
 	previousUpdate         time.Time
 }
 
-// BeginCRL records the intent to publish a shard's lists.
+// BeginCRL records the intent to publish a shard's lists. A list is due when a
+// status has changed since the last one; a scheduled one also when the last
+// scheduled one is older than the policy's interval.
 func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool) (CRLPlan, error) {
 	plan := CRLPlan{Issuer: issuer, Shard: shard, ThisUpdate: s.now().Truncate(time.Second)}
 	plan.NextUpdate = plan.ThisUpdate.Add(s.policy.CRLValidity)
@@ -49,13 +51,17 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 		if plan.revision, err = tx.LockCRLShard(ctx, issuer, n); err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", issuer, shard, err)
 		}
+		base, err := planBaseTx(ctx, tx, &plan)
+		if err != nil {
+			return err
+		}
+		due := plan.BaseNumber == 0 || scheduled && !plan.ThisUpdate.Before(base.Add(s.policy.CRLInterval))
 		last, err := tx.NewestPublishedCRL(ctx, issuer, n)
-		first := isNotFound(err)
-		if err != nil && !first {
+		if err != nil && !isNotFound(err) {
 			return fmt.Errorf("CRL %s/%d: %w", issuer, shard, err)
 		}
-		if !first {
-			if !scheduled && last.Revision == plan.revision {
+		if err == nil {
+			if !due && last.Revision == plan.revision {
 				plan.Nothing = true
 				return nil
 			}
@@ -64,25 +70,23 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 				return fmt.Errorf("CRL %s/%d: %w: the clock stands before the last list", issuer, shard, lifecycle.Conflict)
 			}
 		}
-		if err := planBaseTx(ctx, tx, &plan); err != nil {
-			return err
-		}
-		return s.reserveCRLTx(ctx, tx, &plan, scheduled || first)
+		return s.reserveCRLTx(ctx, tx, &plan, due)
 	})
 	return plan, err
 }
 
-// planBaseTx finds the list that the delta completes: the last scheduled one.
-func planBaseTx(ctx context.Context, tx store.Tx, plan *CRLPlan) error {
+// planBaseTx finds the list that the delta completes, the last scheduled one,
+// and tells when it was made.
+func planBaseTx(ctx context.Context, tx store.Tx, plan *CRLPlan) (time.Time, error) {
 	base, err := tx.NewestScheduledCRL(ctx, plan.Issuer, int32(plan.Shard)) //nolint:gosec // below 1024
 	if isNotFound(err) {
-		return nil
+		return time.Time{}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("base of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
+		return time.Time{}, fmt.Errorf("base of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 	}
 	plan.BaseNumber, plan.baseRevision = base.Number, base.Revision
-	return nil
+	return base.ThisUpdate, nil
 }
 
 // reserveCRLTx takes the next number, or takes over one whose worker never

@@ -35,6 +35,7 @@ type Policy struct {
 	OldCardGrace time.Duration // an old card's life after its replacement's first use
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
+	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
 }
@@ -45,7 +46,7 @@ func DefaultPolicy() Policy {
 		IIN: "925000", Product: "securaccess", CAPProfile: "securaccess", Bureau: "bureau-1",
 		CardValidity: 36, BatchSize: 100, PINDelay: 2, OldCardGrace: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
-		CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
+		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
 }
 
@@ -106,6 +107,12 @@ func (d Done) run(tx store.Tx) error {
 		return nil
 	}
 	return d(tx.Pgx())
+}
+
+// Complete finishes something of the caller's that no use case finished: a
+// worker's job whose work is done already.
+func (s *Service) Complete(ctx context.Context, done Done) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error { return done.run(tx) })
 }
 
 // ptr is the address of a value, for nullable columns.

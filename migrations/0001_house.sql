@@ -135,6 +135,7 @@ CREATE TABLE batch (
     state       batch_state NOT NULL,
     attempt_id  text NOT NULL UNIQUE, -- the engine answers it the same way twice
     fence       integer NOT NULL DEFAULT 0,
+    transport_kcv text NOT NULL DEFAULT '', -- check value of the key that enciphers keys and PINs
     created_at  timestamptz NOT NULL,
     sent_at     timestamptz
 );

@@ -116,7 +116,7 @@ func (q *Queries) ApprovedCards(ctx context.Context, product string, maxRows int
 }
 
 const batch = `-- name: Batch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = $1
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = $1
 `
 
 func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error) {
@@ -130,6 +130,7 @@ func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error
 		&i.State,
 		&i.AttemptID,
 		&i.Fence,
+		&i.TransportKCV,
 		&i.CreatedAt,
 		&i.SentAt,
 	)
@@ -204,7 +205,7 @@ func (q *Queries) BatchCards(ctx context.Context, batchID lifecycle.BatchID) ([]
 }
 
 const batches = `-- name: Batches :many
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch ORDER BY sequence
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch ORDER BY sequence
 `
 
 func (q *Queries) Batches(ctx context.Context) ([]Batch, error) {
@@ -224,6 +225,7 @@ func (q *Queries) Batches(ctx context.Context) ([]Batch, error) {
 			&i.State,
 			&i.AttemptID,
 			&i.Fence,
+			&i.TransportKCV,
 			&i.CreatedAt,
 			&i.SentAt,
 		); err != nil {
@@ -605,7 +607,7 @@ func (q *Queries) InsertReturnFile(ctx context.Context, arg InsertReturnFilePara
 }
 
 const lockBatch = `-- name: LockBatch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = $1
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = $1
 FOR UPDATE
 `
 
@@ -620,6 +622,7 @@ func (q *Queries) LockBatch(ctx context.Context, id lifecycle.BatchID) (Batch, e
 		&i.State,
 		&i.AttemptID,
 		&i.Fence,
+		&i.TransportKCV,
 		&i.CreatedAt,
 		&i.SentAt,
 	)
@@ -759,6 +762,15 @@ func (q *Queries) SetBatchState(ctx context.Context, toState lifecycle.BatchStat
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setBatchTransportKCV = `-- name: SetBatchTransportKCV :exec
+UPDATE batch SET transport_kcv = $1 WHERE id = $2
+`
+
+func (q *Queries) SetBatchTransportKCV(ctx context.Context, transportKCV string, iD lifecycle.BatchID) error {
+	_, err := q.db.Exec(ctx, setBatchTransportKCV, transportKCV, iD)
+	return err
 }
 
 const setCardBatch = `-- name: SetCardBatch :exec

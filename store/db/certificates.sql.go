@@ -588,19 +588,20 @@ func (q *Queries) NewestPublishedCRL(ctx context.Context, issuerID string, shard
 }
 
 const newestScheduledCRL = `-- name: NewestScheduledCRL :one
-SELECT number, revision FROM crl
+SELECT number, revision, this_update FROM crl
 WHERE issuer_id = $1 AND shard = $2 AND full_der IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1
 `
 
 type NewestScheduledCRLRow struct {
-	Number   int64
-	Revision int64
+	Number     int64
+	Revision   int64
+	ThisUpdate time.Time
 }
 
 func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard int32) (NewestScheduledCRLRow, error) {
 	row := q.db.QueryRow(ctx, newestScheduledCRL, issuerID, shard)
 	var i NewestScheduledCRLRow
-	err := row.Scan(&i.Number, &i.Revision)
+	err := row.Scan(&i.Number, &i.Revision, &i.ThisUpdate)
 	return i, err
 }
 

@@ -44,15 +44,16 @@ type AuditEntry struct {
 }
 
 type Batch struct {
-	ID        lifecycle.BatchID
-	Sequence  int64
-	Product   string
-	Bureau    string
-	State     lifecycle.BatchState
-	AttemptID lifecycle.AttemptID
-	Fence     int32
-	CreatedAt time.Time
-	SentAt    *time.Time
+	ID           lifecycle.BatchID
+	Sequence     int64
+	Product      string
+	Bureau       string
+	State        lifecycle.BatchState
+	AttemptID    lifecycle.AttemptID
+	Fence        int32
+	TransportKCV string
+	CreatedAt    time.Time
+	SentAt       *time.Time
 }
 
 type Branch struct {

@@ -84,20 +84,23 @@ INSERT INTO batch (id, product, bureau, state, attempt_id, created_at)
 VALUES (@id, @product, @bureau, @state, @attempt_id, @created_at) RETURNING sequence;
 
 -- name: Batch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = @id;
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = @id;
 
 -- name: LockBatch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch WHERE id = @id
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = @id
 FOR UPDATE;
 
 -- name: Batches :many
-SELECT id, sequence, product, bureau, state, attempt_id, fence, created_at, sent_at FROM batch ORDER BY sequence;
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch ORDER BY sequence;
 
 -- name: SetBatchState :execrows
 UPDATE batch SET state = @to_state WHERE id = @id AND state = @from_state;
 
 -- name: FenceBatch :one
 UPDATE batch SET fence = fence + 1 WHERE id = @id RETURNING fence;
+
+-- name: SetBatchTransportKCV :exec
+UPDATE batch SET transport_kcv = @transport_kcv WHERE id = @id;
 
 -- name: SetBatchSent :exec
 UPDATE batch SET sent_at = @sent_at WHERE id = @id;

@@ -125,7 +125,7 @@ SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_u
 FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1;
 
 -- name: NewestScheduledCRL :one
-SELECT number, revision FROM crl
+SELECT number, revision, this_update FROM crl
 WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
 
 -- name: ReserveCRL :exec

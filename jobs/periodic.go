@@ -1,0 +1,54 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"sceau/issuance"
+)
+
+// every is a schedule at whole multiples of an interval, not counted from the
+// start of a process: one that is restarted often misses none.
+type every time.Duration
+
+// Next is the first moment of the schedule after t.
+func (e every) Next(t time.Time) time.Time {
+	return t.Truncate(time.Duration(e)).Add(time.Duration(e))
+}
+
+// periodicJobs are what happens without anybody asking. Each job finds for
+// itself what is due, so that one more or one less does no harm.
+func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.PeriodicJob, error) {
+	authorities, err := svc.Authorities(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("periodic jobs: %w", err)
+	}
+	jobs := []*river.PeriodicJob{
+		periodic("ocsp_refresh", 10*time.Minute, issuance.OCSPRefreshArgs{}),
+		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
+		periodic("expire", time.Hour, issuance.ExpireArgs{}),
+	}
+	for _, a := range authorities {
+		if !a.Online {
+			continue // the root's list is signed at a ceremony
+		}
+		for shard := range int32(a.Shards) { //nolint:gosec // at most 1024
+			args := issuance.CRLPublishArgs{Issuer: a.ID, Shard: shard, Scheduled: true}
+			jobs = append(jobs, periodic(fmt.Sprintf("crl_publish_%s_%d", a.ID, shard), 15*time.Minute, args))
+		}
+	}
+	return jobs, nil
+}
+
+func periodic(id string, interval time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(every(interval), func() (river.JobArgs, *river.InsertOpts) {
+		o, ok := options(args.Kind())
+		if !ok {
+			return nil, nil
+		}
+		return args, o.insert()
+	}, &river.PeriodicJobOpts{ID: id, RunOnStart: true})
+}

@@ -1,0 +1,90 @@
+package jobs
+
+import (
+	"context"
+
+	"sceau/bureau"
+	"sceau/cms"
+	"sceau/hsm"
+	"sceau/issuance"
+)
+
+// personalise makes a batch's keys and PINs in the engine. The attempt ID makes
+// a second call answer what the first did.
+func (t Tools) personalise(ctx context.Context, args issuance.PersonaliseArgs, done issuance.Done) error {
+	plan, err := t.Service.BeginPersonalise(ctx, args.Batch)
+	if err != nil {
+		return err
+	}
+	request := hsm.PersonaliseRequest{Attempt: plan.Attempt, Profile: plan.Profile, TransportKey: t.TransportKey}
+	for _, c := range plan.Cards {
+		request.Cards = append(request.Cards, hsm.CardToPersonalise{
+			Card: c.Card, PINVersion: c.PINVersion, PAN: c.PAN, PSN: c.PSN, Expiry: c.Expiry,
+		})
+	}
+	made, err := t.Engine.Personalise(ctx, request)
+	if err != nil {
+		return err
+	}
+	cards := make([]issuance.PersonalisedCard, len(made))
+	for i, m := range made {
+		cards[i] = issuance.PersonalisedCard{Card: m.Card, DGIs: m.DGIs, TransportKCV: m.TransportKCV}
+	}
+	return t.Service.FinishPersonalise(ctx, plan, cards, done)
+}
+
+// bureauFile writes a batch's file and encrypts it for the bureau.
+func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, done issuance.Done) error {
+	plan, err := t.Service.BeginBureauFile(ctx, args.Batch)
+	if err != nil {
+		return err
+	}
+	file := bureau.File{
+		Format: bureau.Format, Batch: plan.Batch, Sequence: plan.Sequence, Bureau: plan.Bureau,
+		Created: plan.Created, TransportKey: t.TransportKey, TransportKCV: plan.TransportKCV,
+	}
+	for _, c := range plan.Cards {
+		record, err := recordOf(c)
+		if err != nil {
+			return err
+		}
+		file.Cards = append(file.Cards, record)
+	}
+	clear, err := bureau.Encode(file)
+	if err != nil {
+		return err
+	}
+	sealed, err := cms.Seal(clear, t.BureauCert)
+	if err != nil {
+		return err
+	}
+	return t.Service.FinishBureauFile(ctx, plan, sealed, done)
+}
+
+func recordOf(c issuance.CardToPersonalise) (bureau.Record, error) {
+	name, err := bureau.EmbossName(c.GivenName, c.Surname)
+	if err != nil {
+		return bureau.Record{}, err
+	}
+	company, err := bureau.EmbossLine(c.Company)
+	if err != nil {
+		return bureau.Record{}, err
+	}
+	return bureau.Record{
+		Card: c.Card, Product: c.Product, Expiry: c.Expiry.Format("0601"), EmbossName: name, EmbossLine2: company, DGIs: c.DGIs,
+	}, nil
+}
+
+// bureauReturn reconciles a return file. The same parser has read it when it
+// was taken.
+func (t Tools) bureauReturn(ctx context.Context, args issuance.BureauReturnArgs, done issuance.Done) error {
+	content, _, err := t.Service.ReturnFile(ctx, args.File)
+	if err != nil {
+		return err
+	}
+	answers, _, err := ParseReturn(content)
+	if err != nil {
+		return err
+	}
+	return t.Service.ApplyReturn(ctx, args.File, answers, done)
+}
