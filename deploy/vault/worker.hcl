@@ -1,0 +1,27 @@
+# `sceau work`, but for the PIN-letter queue: personalises cards, destroys PINs
+# that must not be used, signs certificates, CRLs, prepared OCSP answers and
+# bureau files. It can neither read a PIN nor make, export or configure a key.
+path "hsm/card/personalise" {
+  capabilities = ["create", "update"]
+}
+path "hsm/pin/destroy" {
+  capabilities = ["create", "update"]
+}
+path "transit/keys/issuing-*" {
+  capabilities = ["read"]
+}
+path "transit/sign/issuing-*" {
+  capabilities = ["update"]
+}
+path "transit/keys/ocsp-*" {
+  capabilities = ["read"]
+}
+path "transit/sign/ocsp-*" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-*" {
+  capabilities = ["read"]
+}
+path "transit/sign/bureau-*" {
+  capabilities = ["update"]
+}
