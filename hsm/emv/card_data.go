@@ -1,0 +1,232 @@
+package emv
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// CardData is what is particular to one card.
+type CardData struct {
+	PAN, PSN     string
+	Expiry       string // YYMM; the card is valid to the end of that month
+	AC, SMI, SMC Key    // the card's master keys, 16 bytes each
+	PINBlock     Key    // reference PIN, ISO 9564-1 format 2
+}
+
+// The data groupings of a CAP card. Records are SFI||record.
+const (
+	dgiKeys   uint16 = 0x8000 // AC, SMI, SMC master keys, enciphered
+	dgiPIN    uint16 = 0x8010 // reference PIN block, enciphered
+	dgiKCVs   uint16 = 0x9000 // their check values
+	dgiTries  uint16 = 0x9010 // PIN try counter and limit
+	dgiFCI    uint16 = 0x9102 // FCI proprietary template (A5) of the SELECT answer
+	dgiGPO    uint16 = 0x9104 // AIP and AFL of the GET PROCESSING OPTIONS answer
+	kcvLength        = 3
+	keyLength        = 16
+)
+
+// BuildDGIs makes the data groupings of one card. Keys and PIN are enciphered
+// under the transport key, TDES-ECB (EMV CPS v1.1 §4.4); the same input gives
+// the same bytes.
+func BuildDGIs(p CAPProfile, c CardData, transport *TDES) ([]DGI, error) {
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	record, err := p.record(c)
+	if err != nil {
+		return nil, err
+	}
+	keys, kcvs, err := encipherKeys(c, transport)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := OpenPINBlockISO2(c.PINBlock); err != nil {
+		return nil, err
+	}
+	pin, err := transport.EncryptECB(c.PINBlock)
+	if err != nil {
+		return nil, fmt.Errorf("encipher the PIN block: %w", err)
+	}
+	fci := AppendTLV(nil, 0xA5, AppendTLV(nil, 0x50, []byte(p.Label)))
+	gpo := AppendTLV(AppendTLV(nil, 0x82, p.AIP), 0x94, p.AFL)
+	return []DGI{
+		{ID: uint16(p.AFL[0]>>3)<<8 | 1, Value: record},
+		{ID: dgiFCI, Value: fci},
+		{ID: dgiGPO, Value: gpo},
+		{ID: dgiKeys, Value: keys},
+		{ID: dgiKCVs, Value: kcvs},
+		{ID: dgiPIN, Value: pin},
+		{ID: dgiTries, Value: []byte{byte(p.PTL), byte(p.PTL)}}, //nolint:gosec // 1 to 15
+	}, nil
+}
+
+// record is the one record of the card, template 70.
+func (p CAPProfile) record(c CardData) ([]byte, error) {
+	if err := CheckCard(c.PAN, c.PSN); err != nil {
+		return nil, err
+	}
+	expiry, err := expiryDate(c.Expiry)
+	if err != nil {
+		return nil, err
+	}
+	pan := c.PAN
+	if len(pan)%2 == 1 {
+		pan += "F" // compressed numeric: padded on the right (EMV Book 3 §4.3)
+	}
+	packed, err := ParseHex(pan)
+	if err != nil {
+		return nil, err
+	}
+	var r []byte
+	r = AppendTLV(r, 0x5A, packed)
+	r = AppendTLV(r, 0x5F34, packBCD(c.PSN, 1))
+	r = AppendTLV(r, 0x5F24, packBCD(expiry, 3))
+	r = AppendTLV(r, 0x8C, p.CDOL1)
+	r = AppendTLV(r, 0x8D, p.CDOL2)
+	r = AppendTLV(r, 0x9F55, p.IAF)
+	r = AppendTLV(r, 0x9F56, p.IPB)
+	return AppendTLV(nil, 0x70, r), nil
+}
+
+// expiryDate turns YYMM into YYMMDD, the last day of the month.
+func expiryDate(yymm string) (string, error) {
+	if !isDigits(yymm, 4, 4) || yymm[2:] < "01" || yymm[2:] > "12" {
+		return "", fmt.Errorf("%w: an expiry is YYMM", ErrMalformed)
+	}
+	year, err := strconv.Atoi(yymm[:2])
+	if err != nil {
+		return "", fmt.Errorf("%w: an expiry is YYMM", ErrMalformed)
+	}
+	day := "31"
+	switch yymm[2:] {
+	case "04", "06", "09", "11":
+		day = "30"
+	case "02":
+		if day = "28"; year%4 == 0 { // 2000 to 2099
+			day = "29"
+		}
+	}
+	return yymm + day, nil
+}
+
+func encipherKeys(c CardData, transport *TDES) (keys, kcvs []byte, err error) {
+	plain := make([]byte, 0, 3*keyLength)
+	for _, k := range []Key{c.AC, c.SMI, c.SMC} {
+		if len(k) != keyLength {
+			return nil, nil, fmt.Errorf("%w: a card master key has 16 bytes, not %d", ErrMalformed, len(k))
+		}
+		plain = append(plain, k...)
+		kcvs = append(kcvs, kcvBytes(k)...)
+	}
+	keys, err = transport.EncryptECB(plain)
+	clear(plain)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encipher the card keys: %w", err)
+	}
+	return keys, kcvs, nil
+}
+
+// kcvBytes is the check value of a 16-byte key.
+func kcvBytes(k Key) []byte {
+	var block [8]byte
+	doubleKey((*[16]byte)(k)).Encrypt(block[:], block[:])
+	return block[:kcvLength]
+}
+
+// CardImage is what a personalised card holds.
+type CardImage struct {
+	PAN, PSN     string
+	Expiry       string // YYMMDD
+	SFI          byte   // short file identifier of the one record
+	Record       Hex    // template 70
+	FCI          Hex    // FCI proprietary template, A5
+	AIP, AFL     Hex
+	IAF          byte
+	IPB          Hex
+	CDOL1, CDOL2 Hex
+	AC, SMI, SMC Key
+	PINBlock     Key
+	TryCounter   byte
+	TryLimit     byte
+}
+
+// OpenDGIs is the chip's side of personalisation: it reads the data groupings
+// of one card, deciphers keys and PIN under the transport key and proves the
+// keys by their check values ([ErrMismatch] when the transport key is another).
+func OpenDGIs(data []byte, transport *TDES) (CardImage, error) {
+	dgis, err := ParseDGIs(data)
+	if err != nil {
+		return CardImage{}, err
+	}
+	var img CardImage
+	values := make(map[uint16][]byte, len(dgis))
+	for _, d := range dgis {
+		if _, twice := values[d.ID]; twice {
+			return CardImage{}, fmt.Errorf("%w: data grouping %04X comes twice", ErrMalformed, d.ID)
+		}
+		values[d.ID] = d.Value
+	}
+	img.FCI = values[dgiFCI]
+	img.AIP, img.AFL = FindTLV(values[dgiGPO], 0x82), FindTLV(values[dgiGPO], 0x94)
+	if len(img.FCI) == 0 || len(img.AIP) != 2 || len(img.AFL) != 4 || len(values[dgiTries]) != 2 {
+		return CardImage{}, fmt.Errorf("%w: data grouping 9102, 9104 or 9010 is missing or cut", ErrMalformed)
+	}
+	img.SFI = img.AFL[0] >> 3
+	img.TryCounter, img.TryLimit = values[dgiTries][0], values[dgiTries][1]
+	if err := img.readRecord(values[uint16(img.SFI)<<8|1]); err != nil {
+		return CardImage{}, err
+	}
+	if err := img.readSecrets(values, transport); err != nil {
+		return CardImage{}, err
+	}
+	return img, nil
+}
+
+func (img *CardImage) readRecord(record []byte) error {
+	objects, err := ParseTLV(FindTLV(record, 0x70))
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	pan := Hex(valueOf(objects, 0x5A)).String()
+	if n := len(pan); n > 0 && pan[n-1] == 'F' {
+		pan = pan[:n-1]
+	}
+	img.PAN, img.PSN = pan, Hex(valueOf(objects, 0x5F34)).String()
+	img.Expiry = Hex(valueOf(objects, 0x5F24)).String()
+	img.CDOL1, img.CDOL2 = valueOf(objects, 0x8C), valueOf(objects, 0x8D)
+	img.IPB = valueOf(objects, 0x9F56)
+	iaf := valueOf(objects, 0x9F55)
+	if err := CheckCard(img.PAN, img.PSN); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if !isDigits(img.Expiry, 6, 6) || len(iaf) != 1 || len(img.IPB) == 0 || len(img.CDOL1) == 0 || len(img.CDOL2) == 0 {
+		return fmt.Errorf("%w: the record lacks 5F24, 8C, 8D, 9F55 or 9F56", ErrMalformed)
+	}
+	img.IAF, img.Record = iaf[0], record
+	return nil
+}
+
+func (img *CardImage) readSecrets(values map[uint16][]byte, transport *TDES) error {
+	if len(values[dgiKeys]) != 3*keyLength || len(values[dgiKCVs]) != 3*kcvLength || len(values[dgiPIN]) != 8 {
+		return fmt.Errorf("%w: data grouping 8000, 9000 or 8010 is missing or cut", ErrMalformed)
+	}
+	keys, err := transport.DecryptECB(values[dgiKeys])
+	if err != nil {
+		return fmt.Errorf("decipher the card keys: %w", err)
+	}
+	img.AC, img.SMI, img.SMC = keys[:16:16], keys[16:32:32], keys[32:]
+	for i, k := range []Key{img.AC, img.SMI, img.SMC} {
+		if !Equal(kcvBytes(k), values[dgiKCVs][i*kcvLength:(i+1)*kcvLength]) {
+			return fmt.Errorf("%w: key %d of data grouping 8000, by its check value; the transport key may be another", ErrMismatch, i+1)
+		}
+	}
+	pin, err := transport.DecryptECB(values[dgiPIN])
+	if err != nil {
+		return fmt.Errorf("decipher the PIN block: %w", err)
+	}
+	if _, err := OpenPINBlockISO2(pin); err != nil {
+		return err
+	}
+	img.PINBlock = pin
+	return nil
+}
