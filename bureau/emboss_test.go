@@ -1,0 +1,91 @@
+package bureau_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"sceau/bureau"
+	"sceau/lifecycle"
+)
+
+func TestEmbossName(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, given, surname, want string }{
+		{"accents go", "Zoé", "Lefèvre", "ZOE LEFEVRE"},
+		{"accents that are separate marks go too", "Zoe\u0301", "Lefe\u0300vre", "ZOE LEFEVRE"},
+		{"hyphen and apostrophe stay", "Jean-Luc", "D’Hooghe", "JEAN-LUC D'HOOGHE"},
+		{"ligatures are spelled out", "Lætitia", "Cœur", "LAETITIA COEUR"},
+		{"German and northern letters", "Jürgen", "Strauß Ødegård", "JURGEN STRAUSS ODEGARD"},
+		{"Polish and Turkish letters", "Łukasz", "Yıldız", "LUKASZ YILDIZ"},
+		{"spaces are folded", "  Anne \u00a0 Marie ", "de\tVries", "ANNE MARIE DE VRIES"},
+		{"a single name stands alone", "", "Suharto", "SUHARTO"},
+		{"exactly 26 characters fit", "Maximiliano", "Featherstone-X", "MAXIMILIANO FEATHERSTONE-X"},
+		{"initials keep their stop", "J.", "Peeters", "J. PEETERS"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := bureau.EmbossName(tt.given, tt.surname)
+			if err != nil || got != tt.want {
+				t.Errorf("EmbossName = %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEmbossNameNeverCuts(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, given, surname, field string }{
+		{"27 characters", "Maximiliano", "Featherstone-XY", "emboss_name"},
+		{"26 letters that grow", strings.Repeat("ß", 13), "B", "emboss_name"},
+		{"Greek letters", "Γιώργος", "Smith", "given_name"},
+		{"digits", "R2", "D2", "given_name"},
+		{"a line feed is a space, a bell is not", "A\nB", "C\a", "surname"},
+		{"a separator", "A;B", "C", "given_name"},
+		{"no surname", "Anne", " ", "surname"},
+		{"one letter", "", "X", "emboss_name"},
+		{"bytes that are no text", "\xff", "X", "given_name"},
+		{"a mark without letter", "\u0301", "X", "given_name"},
+		{"a whole book", strings.Repeat("A", 500), "X", "given_name"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := bureau.EmbossName(tt.given, tt.surname)
+			var field *lifecycle.FieldError
+			if !errors.As(err, &field) || field.Field != tt.field || !errors.Is(err, lifecycle.Invalid) {
+				t.Errorf("EmbossName = %v, want an error on %s", err, tt.field)
+			}
+		})
+	}
+}
+
+func TestEmbossLine(t *testing.T) {
+	t.Parallel()
+	if got, err := bureau.EmbossLine("Bois & Fils S.A. (n° 1)"); err == nil {
+		t.Errorf("EmbossLine = %q, want an error for the degree sign", got)
+	}
+	for in, want := range map[string]string{"": "", "Café 21 & Cie": "CAFE 21 & CIE"} {
+		if got, err := bureau.EmbossLine(in); err != nil || got != want {
+			t.Errorf("EmbossLine(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func FuzzEmbossName(f *testing.F) {
+	f.Add("Zoé", "Lefèvre")
+	f.Add("ǅ", "ﬁ")
+	f.Fuzz(func(t *testing.T, given, surname string) {
+		name, err := bureau.EmbossName(given, surname)
+		if err != nil {
+			return
+		}
+		if len(name) < 2 || len(name) > bureau.MaxEmboss || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ -'.") != "" {
+			t.Fatalf("EmbossName(%q, %q) = %q", given, surname, name)
+		}
+		if again, err := bureau.EmbossName("", name); err != nil || again != name {
+			t.Fatalf("%q is written again as %q, %v", name, again, err)
+		}
+	})
+}
