@@ -169,17 +169,25 @@ func deliveryTx(ctx context.Context, tx store.Tx, d lifecycle.Delivery, branchCo
 	return nil, nil, &lifecycle.FieldError{Field: "delivery", Why: "use home or branch"}
 }
 
+// feeTx is the fee by the tariff, whose rows are a product and a reason: "new"
+// for what is ordered for the first time.
 func (s *Service) feeTx(ctx context.Context, tx store.Tx, kind lifecycle.OrderKind, reason lifecycle.CardReason) (int64, string, error) {
-	key := string(kind)
-	if kind == lifecycle.OrderReplacementCard {
-		key = string(reason)
+	product, why := "card", "new"
+	switch kind {
+	case lifecycle.OrderReplacementCard:
+		why = string(reason)
+	case lifecycle.OrderPINReset:
+		product, why = string(kind), string(lifecycle.CardPINBlocked)
+	case lifecycle.OrderNewCertificate:
+		product = "certificate"
+	case lifecycle.OrderNewCard:
 	}
-	fee, err := tx.TariffFor(ctx, s.policy.Product, key, s.now())
+	fee, err := tx.TariffFor(ctx, product, why, s.now())
 	if isNotFound(err) {
 		return 0, "EUR", nil // no row in the tariff: free
 	}
 	if err != nil {
-		return 0, "", fmt.Errorf("tariff %s: %w", key, err)
+		return 0, "", fmt.Errorf("tariff %s %s: %w", product, why, err)
 	}
 	return fee.AmountCents, fee.Currency, nil
 }

@@ -31,11 +31,13 @@ type Bank struct {
 
 // Branch is where holders collect cards.
 type Branch struct {
-	Code    string `yaml:"code"`
-	Name    string `yaml:"name"`
-	Address string `yaml:"address"`
-	Country string `yaml:"country"`
-	Phone   string `yaml:"phone"`
+	Code     string `yaml:"code"`
+	Name     string `yaml:"name"`
+	Street   string `yaml:"street"`
+	Postcode string `yaml:"postcode"`
+	City     string `yaml:"city"`
+	Country  string `yaml:"country"`
+	Phone    string `yaml:"phone"`
 }
 
 // Staff is a person of the back office.
@@ -83,12 +85,12 @@ func setup() Setup {
 			Country: "FR", Website: "www.aubepine.example", Colour: "#7A1F3D", IIN: "925000", CardProduct: "Carte Aubépine Accès",
 			Phones: map[string]string{"FR": "+33 2 61 91 00 00", "BE": "+32 2 000 00 00", "NL": "+31 20 000 0000"}},
 		Branches: []Branch{
-			{"FR01", "Rennes Tilleuls", "8 quai des Tilleuls, 35000 Rennes", "FR", "+33 2 61 91 00 10"},
-			{"FR02", "Lyon Marché", "3 place du Marché, 69003 Lyon", "FR", "+33 4 65 71 00 20"},
-			{"BE01", "Liège Moulin", "Rue du Moulin 5, 4000 Liège", "BE", "+32 4 000 00 30"},
-			{"BE02", "Eupen Kirchstraße", "Kirchstraße 4, 4700 Eupen", "BE", "+32 87 00 00 40"},
-			{"BE03", "Gent Lindenlaan", "Lindenlaan 12, 9000 Gent", "BE", "+32 9 000 00 50"},
-			{"NL01", "Utrecht Molenweg", "Molenweg 21, 3511 AB Utrecht", "NL", "+31 30 000 0060"},
+			{"FR01", "Rennes Tilleuls", "8 quai des Tilleuls", "35000", "Rennes", "FR", "+33 2 61 91 00 10"},
+			{"FR02", "Lyon Marché", "3 place du Marché", "69003", "Lyon", "FR", "+33 4 65 71 00 20"},
+			{"BE01", "Liège Moulin", "Rue du Moulin 5", "4000", "Liège", "BE", "+32 4 000 00 30"},
+			{"BE02", "Eupen Kirchstraße", "Kirchstraße 4", "4700", "Eupen", "BE", "+32 87 00 00 40"},
+			{"BE03", "Gent Lindenlaan", "Lindenlaan 12", "9000", "Gent", "BE", "+32 9 000 00 50"},
+			{"NL01", "Utrecht Molenweg", "Molenweg 21", "3511 AB", "Utrecht", "NL", "+31 30 000 0060"},
 		},
 		Staff: []Staff{
 			{managers[0], "Alix Clairvallon", one(am), "FR01", "fr"},

@@ -15,3 +15,6 @@ VALUES (@id, @name, @sha256, @scopes, @created_at, @expires_at);
 
 -- name: APIKeyByHash :one
 SELECT id, name, sha256, scopes, created_at, expires_at FROM api_key WHERE sha256 = @sha256;
+
+-- name: Now :one
+SELECT clock_timestamp()::timestamptz;
