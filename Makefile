@@ -1,0 +1,110 @@
+# Sceau: every command sets up what it needs and none wants a terminal.
+# `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A clone that belongs to another user stops the version stamp, not the build.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD = CGO_ENABLED=0 go build -trimpath -o bin/
+
+SQLC = github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+BENCH ?= .
+
+.PHONY: help deps vault build demo dev test race bench generate lint fuzz clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+# command:package for each tool that Sceau or its tests call. Debian makes and
+# may start a cluster of its own when postgresql is installed; Sceau never uses
+# it and shares neither port nor folder with it.
+TOOLS = initdb:postgresql psql:postgresql-client pdftotext:poppler-utils openssl:openssl \
+	dmtxread:dmtx-utils strace:strace flock:util-linux
+
+deps: ## install the Debian packages that are missing
+	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed on PATH" >&2; exit 1; }
+	shopt -s nullglob
+	missing=()
+	for tool in $(TOOLS); do
+		found=$$(command -v "$${tool%%:*}" || true)
+		[ "$${tool%%:*}" != initdb ] || for path in /usr/lib/postgresql/*/bin/initdb; do found=$$path; done
+		[ -n "$$found" ] || missing+=("$${tool##*:}")
+	done
+	[ $${#missing[@]} -gt 0 ] || exit 0
+	as_root=()
+	if [ "$$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+			echo "packages are missing; as root, run: apt-get install -y --no-install-recommends $${missing[*]}" >&2
+			exit 1
+		fi
+		as_root=(sudo -n)
+	fi
+	echo "installing $${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	"$${as_root[@]}" apt-get -qq update </dev/null
+	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$${missing[@]}" </dev/null >/dev/null
+
+vault: ## build the development Vault, once, into a cache
+	@tools/vault/build.sh
+
+build: ## build bin/sceau, bin/sceau-hsm and bin/simcard
+	@mkdir -p bin
+	$(BUILD)sceau -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/sceau
+	$(BUILD)sceau-hsm -ldflags '-s -w' ./cmd/sceau-hsm
+	$(BUILD)simcard -ldflags '-s -w' ./cmd/simcard
+
+demo: deps vault build ## run the whole main job on the sample bank's orders, then end
+	@bin/sceau demo
+
+dev: deps vault build ## the same with all doors open, until Ctrl-C
+	@exec bin/sceau dev
+
+test: deps vault build ## every test, with a real PostgreSQL and a real Vault
+	@if grep -rnE --include='*_test.go' '\b[tbf]\.Skip(f|Now)?\(' .; then
+		echo "a test that skips itself lets the suite shrink unseen" >&2
+		exit 1
+	fi
+	started=$$SECONDS
+	go vet ./...
+	go test -count=1 -timeout 20m ./...
+	echo "all tests passed in $$((SECONDS - started)) s, with a real PostgreSQL and a real Vault, none skipped"
+
+race: deps vault build ## every test under the race detector (needs a C compiler)
+	@CGO_ENABLED=1 go test -race -count=1 -timeout 40m ./...
+
+bench: deps vault build ## the benchmarks (BENCH=pattern)
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+generate: ## write store/db from the queries, and the life cycles' drawing
+	cd store && go run $(SQLC) generate
+	cd ..
+	go generate ./...
+
+lint: ## golangci-lint, pinned; its first build takes minutes
+	@go run $(GOLANGCI) run ./...
+
+fuzz: deps vault build ## each fuzz target for FUZZTIME (30s)
+	@for package in $$(go list ./...); do
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do
+			echo "$$package $$target"
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"
+		done
+	done
+
+clean: ## remove what was built, and the private environment in .sceau
+	@[ ! -d .sceau ] || find .sceau -name '*.lock' -type f | while read -r lock; do
+		flock -n "$$lock" true || { echo "an environment runs in .sceau: stop it first" >&2; exit 1; }
+	done
+	[ ! -d .sceau ] || find .sceau -name postgres -type l | while read -r link; do
+		target=$$(readlink "$$link")
+		case $$target in /var/tmp/sceau-postgres-*) rm -rf "$$target" ;; esac
+	done
+	rm -rf bin .sceau
+
+.ONESHELL:
