@@ -1,0 +1,183 @@
+// Command simcard plays an authentication card and its CAP reader from a card
+// file that the demonstration wrote (.sceau/demo/bureau/cards/). It is for
+// demonstrations and tests: the file holds what a chip holds.
+//
+// The PIN is read from standard input or from --pin-file, never from an
+// argument, where other users of the machine would see it.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"sceau/card"
+	"sceau/hsm/emv"
+	"sceau/lifecycle"
+)
+
+type cli struct {
+	Card string `help:"The card's file." required:"" type:"existingfile" placeholder:"FILE"`
+	JSON bool   `name:"json" help:"Answer in JSON."`
+
+	Code   codeCmd   `cmd:"" help:"Make a code: the CODE key, or with data the keys that take some."`
+	Status statusCmd `cmd:"" help:"Show counter and PIN tries."`
+	Reset  resetCmd  `cmd:"" help:"Reset the PIN try counter: show the request for the bank, then take its script on standard input."`
+}
+
+// desk is what commands work on.
+type desk struct {
+	ctx    context.Context
+	in     io.Reader
+	out    io.Writer
+	json   bool
+	sim    *card.Simulated
+	reader *card.Reader
+}
+
+// say answers in words or JSON.
+func (d *desk) say(words string, members map[string]any) error {
+	if d.json {
+		return json.NewEncoder(d.out).Encode(members)
+	}
+	_, err := fmt.Fprintln(d.out, words)
+	return err
+}
+
+type codeCmd struct {
+	PINFile   string   `name:"pin-file" help:"File with the PIN; else it is read from standard input." placeholder:"FILE"`
+	Mode      string   `help:"1, 2, 2+tds or 3; 2 is the CODE key." default:"2"`
+	Challenge string   `help:"Up to 8 digits, modes 1 and 3."`
+	Amount    string   `help:"In cents, mode 1."`
+	Currency  string   `help:"ISO 4217 number, mode 1."`
+	TDS       []string `name:"tds" help:"Data to sign, mode 2+tds."`
+}
+
+// Run makes a code.
+func (c codeCmd) Run(d *desk) error {
+	mode, err := emv.ParseMode(c.Mode)
+	if err != nil {
+		return err
+	}
+	pin, err := c.pin(d.in)
+	if err != nil {
+		return err
+	}
+	code, err := d.reader.Code(d.ctx, pin, emv.Transaction{
+		Mode: mode, Challenge: c.Challenge, Amount: c.Amount, Currency: c.Currency, TDS: c.TDS,
+	})
+	if err != nil {
+		return err
+	}
+	return d.say(code, map[string]any{"code": code, "atc": d.sim.Status().ATC})
+}
+
+func (c codeCmd) pin(in io.Reader) (lifecycle.PIN, error) {
+	const longest = 64
+	if c.PINFile != "" {
+		f, err := os.Open(c.PINFile)
+		if err != nil {
+			return lifecycle.PIN{}, fmt.Errorf("read the PIN: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, longest)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return lifecycle.PIN{}, fmt.Errorf("read the PIN: %w", err)
+	}
+	return lifecycle.NewPIN(strings.TrimSpace(line))
+}
+
+type statusCmd struct{}
+
+// Run shows the card's counters.
+func (statusCmd) Run(d *desk) error {
+	s := d.sim.Status()
+	words := fmt.Sprintf("card ending in %s: counter %d, %d PIN tries left, %d scripts taken", s.Last4, s.ATC, s.TriesLeft, s.Scripts)
+	return d.say(words, map[string]any{"last4": s.Last4, "atc": s.ATC, "tries_left": s.TriesLeft, "scripts": s.Scripts})
+}
+
+// resetCmd plays the branch terminal: the card stays in it while the bank is
+// asked, so request and script are one session over standard input and output.
+type resetCmd struct{}
+
+// Run shows the request and waits for the script, in hexadecimal, on standard
+// input.
+func (resetCmd) Run(d *desk) error {
+	ask, err := d.reader.AskReset(d.ctx)
+	if err != nil {
+		return err
+	}
+	request := map[string]any{"last4": ask.Last4, "atc": ask.ATC, "arqc": strings.ToUpper(hex.EncodeToString(ask.ARQC[:]))}
+	if err := json.NewEncoder(d.out).Encode(request); err != nil {
+		return fmt.Errorf("show the request: %w", err)
+	}
+	const longest = 600
+	line, err := bufio.NewReader(io.LimitReader(d.in, longest)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the script: %w", err)
+	}
+	script, err := hex.DecodeString(strings.TrimSpace(line))
+	if err != nil || len(script) == 0 {
+		return fmt.Errorf("%w: give the bank's script in hexadecimal on standard input", lifecycle.Invalid)
+	}
+	if err := d.reader.ApplyReset(d.ctx, script); err != nil {
+		return err
+	}
+	return d.say("the PIN try counter is reset", map[string]any{"reset": true})
+}
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "simcard:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) (err error) {
+	var c cli
+	exited := false
+	parser, err := kong.New(&c, kong.Name("simcard"), kong.Writers(out, errs), kong.Exit(func(int) { exited = true }),
+		kong.Description("Plays an authentication card and its reader. For demonstrations and tests."))
+	if err != nil {
+		return fmt.Errorf("read the command line: %w", err)
+	}
+	command, err := parser.Parse(args)
+	if exited || err != nil {
+		return err
+	}
+	unlock, err := lock(c.Card)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	sim, err := card.Open(c.Card)
+	if err != nil {
+		return err
+	}
+	// What the card counted stays counted, also when the command failed.
+	defer func() { err = errors.Join(err, sim.Save(c.Card)) }()
+	return command.Run(&desk{ctx: ctx, in: in, out: out, json: c.JSON, sim: sim, reader: card.NewReader(sim)})
+}
+
+// lock keeps a second reader away from the card.
+func lock(path string) (func() error, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the named file
+	if err != nil {
+		return nil, fmt.Errorf("lock the card: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: the card is in another reader", lifecycle.Conflict), f.Close())
+	}
+	return func() error { return errors.Join(os.Remove(path+".lock"), f.Close()) }, nil
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sceau/card"
+	"sceau/hsm/emv"
+)
+
+// cardFile is the file of a card whose PIN is 4821.
+func cardFile(t *testing.T) string {
+	t.Helper()
+	key := func(b byte) emv.Key { return bytes.Repeat([]byte{b, b + 2}, 8) }
+	block, err := emv.PINBlockISO2("4821")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := emv.NewTDES(key(0x10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dgis, err := emv.BuildDGIs(emv.SecurAccess(), emv.CardData{
+		PAN: "9250004123456789", PSN: "01", Expiry: "2911", AC: key(0x20), SMI: key(0x40), SMC: key(0x70), PINBlock: block[:],
+	}, transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := emv.EncodeDGIs(dgis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := card.FromDGIs("C-0000000000000001", raw, transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "card.json")
+	if err := sim.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func play(t *testing.T, in string, args ...string) (string, error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err := run(t.Context(), args, strings.NewReader(in), &out, &errs)
+	return out.String(), err
+}
+
+func TestCodesDifferAndTheCounterIsKept(t *testing.T) {
+	t.Parallel()
+	path := cardFile(t)
+	first, err := play(t, "4821\n", "--card", path, "code")
+	if err != nil || len(strings.TrimSpace(first)) != 8 {
+		t.Fatalf("%q %v", first, err)
+	}
+	second, err := play(t, "4821", "--card", path, "--json", "code")
+	if err != nil || !strings.Contains(second, `"atc":2`) || strings.Contains(second, strings.TrimSpace(first)) {
+		t.Fatalf("%q %v", second, err)
+	}
+	status, err := play(t, "", "--card", path, "status")
+	if err != nil || !strings.Contains(status, "counter 2, 3 PIN tries left") {
+		t.Errorf("%q %v", status, err)
+	}
+}
+
+func TestAWrongPINCountsAlthoughTheCommandFails(t *testing.T) {
+	t.Parallel()
+	path := cardFile(t)
+	if out, err := play(t, "1111\n", "--card", path, "code"); err == nil || strings.Contains(err.Error()+out, "1111") {
+		t.Fatalf("%q %v", out, err)
+	}
+	if status, err := play(t, "", "--card", path, "status"); err != nil || !strings.Contains(status, "2 PIN tries left") {
+		t.Errorf("%q %v", status, err)
+	}
+}
+
+func TestWrongUseIsRefused(t *testing.T) {
+	t.Parallel()
+	path := cardFile(t)
+	broken := filepath.Join(t.TempDir(), "broken.json")
+	if err := os.WriteFile(broken, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"no card": {"code"}, "a card that is none": {"--card", broken, "status"}, "an odd mode": {"--card", path, "code", "--mode", "9"},
+		"a challenge in mode 2": {"--card", path, "code", "--challenge", "1"}, "no script": {"--card", path, "reset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := play(t, "4821\n", args...); err == nil {
+				t.Error("taken")
+			}
+		})
+	}
+}
+
+func TestTwoReadersDoNotShareACard(t *testing.T) {
+	t.Parallel()
+	path := cardFile(t)
+	unlock, err := lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := play(t, "", "--card", path, "status"); err == nil {
+		t.Error("the card is in two readers")
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := play(t, "", "--card", path, "status"); err != nil {
+		t.Error(err)
+	}
+}
