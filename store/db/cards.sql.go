@@ -489,6 +489,15 @@ func (q *Queries) ForgetBatchDGIs(ctx context.Context, batchID lifecycle.BatchID
 	return err
 }
 
+const giveBackCAPAttempt = `-- name: GiveBackCAPAttempt :exec
+UPDATE card SET cap_failures = cap_failures - 1 WHERE id = $1 AND cap_failures > 0
+`
+
+func (q *Queries) GiveBackCAPAttempt(ctx context.Context, id lifecycle.CardID) error {
+	_, err := q.db.Exec(ctx, giveBackCAPAttempt, id)
+	return err
+}
+
 const insertBatch = `-- name: InsertBatch :one
 INSERT INTO batch (id, product, bureau, state, attempt_id, created_at)
 VALUES ($1, $2, $3, $4, $5, $6) RETURNING sequence
@@ -703,15 +712,6 @@ WHERE id = $1
 
 func (q *Queries) PrepareRemake(ctx context.Context, id lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, prepareRemake, id)
-	return err
-}
-
-const resetCAPFailures = `-- name: ResetCAPFailures :exec
-UPDATE card SET cap_failures = 0 WHERE id = $1
-`
-
-func (q *Queries) ResetCAPFailures(ctx context.Context, id lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, resetCAPFailures, id)
 	return err
 }
 

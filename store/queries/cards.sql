@@ -60,12 +60,12 @@ UPDATE card SET usable_until = @usable_until WHERE id = @id AND usable_until IS 
 -- name: CountCAPAttempt :execrows
 UPDATE card SET cap_failures = cap_failures + 1 WHERE id = @id AND cap_failures < @max_failures;
 
+-- name: GiveBackCAPAttempt :exec
+UPDATE card SET cap_failures = cap_failures - 1 WHERE id = @id AND cap_failures > 0;
+
 -- name: BurnATC :execrows
 UPDATE card SET last_atc = @atc, scripts = @scripts, cap_failures = 0
 WHERE id = @id AND psn = @psn AND last_atc < @atc AND state::text = ANY (@states::text[]);
-
--- name: ResetCAPFailures :exec
-UPDATE card SET cap_failures = 0 WHERE id = @id;
 
 -- name: ApprovedCards :many
 SELECT id FROM card WHERE state = 'approved' AND product = @product ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;

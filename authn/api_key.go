@@ -1,0 +1,143 @@
+package authn
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+// Scope is what an API key may be used for.
+type Scope string
+
+// The scopes.
+const (
+	ScopeVerifyCAP          Scope = "cap:verify"
+	ScopeActivateCards      Scope = "cards:activate"
+	ScopeBlockCards         Scope = "cards:block"
+	ScopeRevokeCertificates Scope = "certificates:revoke"
+	ScopeReadOrders         Scope = "orders:read"
+	ScopeResetPIN           Scope = "terminal:pin-reset"
+)
+
+// Scopes lists them.
+func Scopes() []Scope {
+	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN}
+}
+
+// Secret is an API key in clear: shown once, when it is made. It hides itself.
+type Secret struct{ text string }
+
+// Reveal gives the key.
+func (s Secret) Reveal() string { return s.text }
+
+// String, Format, LogValue and MarshalText keep it out of every output.
+func (Secret) String() string               { return "[API key]" }
+func (Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte("[API key]")) }
+func (Secret) LogValue() slog.Value         { return slog.StringValue("[API key]") }
+func (Secret) MarshalText() ([]byte, error) { return nil, errors.New("a secret is never serialised") }
+
+// APIKey is a relying service's key.
+type APIKey struct {
+	ID      lifecycle.APIKeyID
+	Name    string
+	Scopes  []Scope
+	Expires time.Time
+}
+
+// Allows tells whether the key has the scope.
+func (k APIKey) Allows(s Scope) bool { return slices.Contains(k.Scopes, s) }
+
+// Actor is the relying service that the key stands for.
+func (k APIKey) Actor() lifecycle.Actor {
+	return lifecycle.Actor{ID: string(k.ID), Role: lifecycle.RoleRelyingService}
+}
+
+const (
+	keyPrefix  = "sceau_" // found by secret scanners
+	keyLength  = 32       // bytes
+	maxKeyName = 64
+	maxKeyLife = 2 * 366 * 24 * time.Hour
+)
+
+// ErrBadKey is a key that is unknown, malformed or expired, whichever.
+var ErrBadKey = fmt.Errorf("%w: the API key is not accepted", lifecycle.Forbidden)
+
+// NewAPIKey makes a key for a relying service. Only its hash is kept.
+func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string, scopes []Scope, life time.Duration) (APIKey, Secret, error) {
+	var errs lifecycle.FieldErrors
+	if name == "" || len(name) > maxKeyName {
+		errs.Add("name", "name the relying service, in at most 64 characters")
+	}
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(sc Scope) bool { return !slices.Contains(Scopes(), sc) }) {
+		errs.Add("scopes", fmt.Sprintf("use some of %v", Scopes()))
+	}
+	if life <= 0 || life > maxKeyLife {
+		errs.Add("life", "a key lives for a moment to two years")
+	}
+	if err := errs.Err(); err != nil {
+		return APIKey{}, Secret{}, err
+	}
+	var random [keyLength + 4]byte
+	_, _ = rand.Read(random[:]) // never fails since Go 1.24: it ends the process instead
+	text := keyPrefix + base64.RawURLEncoding.EncodeToString(random[:keyLength])
+	digest := sha256.Sum256([]byte(text))
+	now := s.now()
+	tail := uint32(random[32])<<24 | uint32(random[33])<<16 | uint32(random[34])<<8 | uint32(random[35])
+	key := APIKey{
+		ID: lifecycle.APIKeyID(lifecycle.NewID(lifecycle.PrefixAPIKey, now, tail)), Name: name, Scopes: slices.Clone(scopes), Expires: now.Add(life),
+	}
+	names := make([]string, len(scopes))
+	for i, sc := range scopes {
+		names[i] = string(sc)
+	}
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		if err := tx.InsertAPIKey(ctx, db.InsertAPIKeyParams{
+			ID: key.ID, Name: name, SHA256: digest[:], Scopes: names, CreatedAt: now, ExpiresAt: key.Expires,
+		}); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, db.InsertAuditParams{
+			At: now, Actor: by.ID, Role: string(by.Role), Thing: "API key", ThingID: string(key.ID), Event: string(lifecycle.Submit),
+			ToState: "active", Detail: []byte("{}"),
+		})
+	})
+	if err != nil {
+		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
+	}
+	return key, Secret{text}, nil
+}
+
+// CheckAPIKey finds the key that a caller presents. It is looked up by its
+// hash, so that nothing is learnt from how long that takes.
+func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, error) {
+	if !strings.HasPrefix(presented, keyPrefix) || len(presented) > 128 {
+		return APIKey{}, ErrBadKey
+	}
+	digest := sha256.Sum256([]byte(presented))
+	row, err := s.store.APIKeyByHash(ctx, digest[:])
+	if errors.Is(err, lifecycle.NotFound) {
+		return APIKey{}, ErrBadKey
+	}
+	if err != nil {
+		return APIKey{}, fmt.Errorf("look an API key up: %w", err)
+	}
+	if !s.now().Before(row.ExpiresAt) {
+		return APIKey{}, ErrBadKey
+	}
+	key := APIKey{ID: row.ID, Name: row.Name, Expires: row.ExpiresAt}
+	for _, sc := range row.Scopes {
+		key.Scopes = append(key.Scopes, Scope(sc))
+	}
+	return key, nil
+}

@@ -1,0 +1,109 @@
+// Package authn is strong authentication: whether a code of the Chip
+// Authentication Program is right, counts once, and comes from a card that may
+// be used; and whether an API key is good. Each guess is counted before it is
+// judged, and a card that is guessed at too often is locked.
+//
+// It never issues, activates or blocks anything (issuance does), and never
+// tells a caller why a code was refused: unknown user, wrong code, replay and
+// wrong card all answer [ErrRefused]. It computes no cryptogram; a [CAPVerifier]
+// does, with no transaction open. Data runs web → authn → store.
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+// CAPVerifier computes codes: the card engine.
+type CAPVerifier interface {
+	// VerifyCAP answers each check, in order. It keeps no counter.
+	VerifyCAP(ctx context.Context, checks []Check) ([]Answer, error)
+}
+
+// Check is one code against one card.
+type Check struct {
+	PAN     lifecycle.PAN
+	PSN     int
+	Profile string
+	Operation
+	LastATC int
+	Window  int
+	Scripts []int // issuer-script counters that the card may show
+}
+
+// Answer is the engine's word on a check.
+type Answer struct {
+	Valid   bool
+	ATC     int // of a valid code
+	Scripts int
+	Err     error // this check could not be made
+}
+
+// Operation is what the holder typed into the reader, and the code that it
+// showed.
+type Operation struct {
+	Mode      string // "1", "2", "2+tds" or "3"
+	Code      string // 8 digits
+	Challenge string
+	Amount    string
+	Currency  string
+	TDS       []string
+}
+
+// Policy are the limits of guessing.
+type Policy struct {
+	MaxFailures int // wrong codes in a row before a card is locked
+	Window      int // counters after the last that are tried: codes made and not sent
+}
+
+// DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
+// chance with a bitmap of 17 cryptogram bits.
+func DefaultPolicy() Policy { return Policy{MaxFailures: 5, Window: 64} }
+
+// Service authenticates. Its methods are safe for concurrent use.
+type Service struct {
+	store    *store.Store
+	verifier CAPVerifier
+	policy   Policy
+	now      func() time.Time
+}
+
+// New makes the service; every argument is required.
+func New(st *store.Store, verifier CAPVerifier, policy Policy, now func() time.Time) (*Service, error) {
+	if st == nil || verifier == nil || now == nil {
+		return nil, fmt.Errorf("%w: authentication needs a store, a verifier and a clock", lifecycle.Invalid)
+	}
+	if policy.MaxFailures < 1 || policy.Window < 1 || policy.Window > 256 {
+		return nil, fmt.Errorf("%w: a card takes at least one wrong code, and a window is 1 to 256", lifecycle.Invalid)
+	}
+	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
+	return &Service{store: st, verifier: verifier, policy: policy, now: clock}, nil
+}
+
+// Events that authentication leaves in the audit trail.
+const (
+	acceptCode lifecycle.Event = "accept_code"
+	refuseCode lifecycle.Event = "refuse_code"
+)
+
+// audit records an attempt on a card. The code itself is nobody's business.
+func audit(ctx context.Context, q *db.Queries, at time.Time, by lifecycle.Actor, card db.Card, on lifecycle.Event, detail map[string]string) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("audit card %s: %w", card.ID, err)
+	}
+	err = q.InsertAudit(ctx, db.InsertAuditParams{
+		At: at, Actor: by.ID, Role: string(by.Role), Thing: "card", ThingID: string(card.ID), Event: string(on),
+		FromState: string(card.State), ToState: string(card.State), Detail: text,
+	})
+	if err != nil {
+		return fmt.Errorf("audit card %s: %w", card.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sceau/lifecycle"
+	"sceau/store"
+	"sceau/store/db"
+)
+
+// ErrRefused is a code that is not accepted, whatever the reason.
+var ErrRefused = fmt.Errorf("%w: the code is not accepted", lifecycle.Forbidden)
+
+// errLocked is a card at which too many wrong codes were aimed.
+var errLocked = fmt.Errorf("%w: too many wrong codes: the account manager can help", lifecycle.Locked)
+
+// Purpose says what a code is for, hence which cards may make it.
+type Purpose string
+
+// The purposes.
+const (
+	SignIn   Purpose = "sign_in"
+	Sign     Purpose = "sign"     // an operation
+	Activate Purpose = "activate" // the first code of a new card
+)
+
+// Attempt is a code that somebody claims to have made: with a named card, or
+// with any card of a user.
+type Attempt struct {
+	By         lifecycle.Actor // who asks: a relying service
+	Purpose    Purpose
+	Card       lifecycle.CardID
+	ClientID   string // with UserNumber, when Card is empty
+	UserNumber string
+	Operation
+}
+
+// Accepted is a code that was right and is spent now.
+type Accepted struct {
+	Card   lifecycle.CardID
+	Holder lifecycle.HolderID
+	ATC    int
+}
+
+// maxCandidates bounds how many cards of one user a code is tried on.
+const maxCandidates = 8
+
+// VerifyCode tells whether a code is right, and spends it. The guess is counted
+// before the engine is asked, so that a process that dies gives nobody another
+// one; the right code clears the count. Two requests with the same code are
+// told apart by the counter in the card's row: one wins.
+func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
+	if err := a.check(); err != nil {
+		return Accepted{}, err
+	}
+	cards, err := s.candidates(ctx, a)
+	if err != nil {
+		return Accepted{}, err
+	}
+	counted, err := s.count(ctx, cards)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if len(counted) == 0 {
+		if len(cards) > 0 {
+			return Accepted{}, errLocked
+		}
+		return Accepted{}, ErrRefused
+	}
+	checks, err := a.checks(counted, s.policy.Window)
+	if err != nil {
+		return Accepted{}, err
+	}
+	answers, err := s.verifier.VerifyCAP(ctx, checks)
+	if err != nil {
+		// Nobody guessed: the engine did not judge. The counts go back.
+		return Accepted{}, errors.Join(err, s.giveBack(ctx, counted))
+	}
+	return s.judge(ctx, a, counted, answers)
+}
+
+// check bounds what was typed. A code that has not 8 digits is no guess.
+func (a Attempt) check() error {
+	var errs lifecycle.FieldErrors
+	if len(a.Code) != 8 || !digits(a.Code) {
+		errs.Add("code", "a code has 8 digits: type what the reader shows")
+	}
+	if a.Card == "" && (len(a.ClientID) != 8 || !digits(a.ClientID) || len(a.UserNumber) != 4 || !digits(a.UserNumber)) {
+		errs.Add("client_id", "give a card, or a client ID of 8 digits with a user number of 4")
+	}
+	if a.Card != "" {
+		errs.AddError("card", lifecycle.CheckID(lifecycle.PrefixCard, string(a.Card)))
+	}
+	switch a.Mode {
+	case "1", "2", "2+tds", "3":
+	default:
+		errs.Add("mode", "use 1, 2, 2+tds or 3")
+	}
+	for name, value := range map[string]struct {
+		text string
+		most int
+	}{"challenge": {a.Challenge, 8}, "amount": {a.Amount, 12}, "currency": {a.Currency, 4}} {
+		if len(value.text) > value.most || !digits(value.text) {
+			errs.Add(name, "at most "+strconv.Itoa(value.most)+" digits, as typed into the reader")
+		}
+	}
+	if len(a.TDS) > 10 {
+		errs.Add("tds", "at most 10 fields")
+	}
+	for _, f := range a.TDS {
+		if len(f) == 0 || len(f) > 32 || !digits(f) {
+			errs.Add("tds", "each field has 1 to 32 digits")
+			break
+		}
+	}
+	return errs.Err()
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// candidates are the cards that may have made the code for this purpose.
+func (s *Service) candidates(ctx context.Context, a Attempt) ([]db.Card, error) {
+	var cards []db.Card
+	if a.Card != "" {
+		card, err := s.store.Card(ctx, a.Card)
+		if errors.Is(err, lifecycle.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("card %s: %w", a.Card, err)
+		}
+		cards = []db.Card{card}
+	} else {
+		holder, err := s.store.HolderByUser(ctx, a.ClientID, a.UserNumber)
+		if errors.Is(err, lifecycle.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("user %s/%s: %w", a.ClientID, a.UserNumber, err)
+		}
+		if cards, err = s.store.CardsOfHolder(ctx, holder.ID); err != nil {
+			return nil, fmt.Errorf("cards of holder %s: %w", holder.ID, err)
+		}
+	}
+	var usable []db.Card
+	for _, c := range cards {
+		if s.usable(c, a.Purpose) && len(usable) < maxCandidates {
+			usable = append(usable, c)
+		}
+	}
+	return usable, nil
+}
+
+// usable tells whether a card may make a code for the purpose now. A card is
+// good to the last day of its month, and one that was replaced until its grace
+// ends.
+func (s *Service) usable(c db.Card, p Purpose) bool {
+	now := s.now()
+	if !now.Before(c.Expiry.AddDate(0, 0, 1)) || c.UsableUntil != nil && now.After(*c.UsableUntil) {
+		return false
+	}
+	if p == Activate {
+		return c.State.Activatable()
+	}
+	return c.State.Usable()
+}
+
+func states(p Purpose) []string {
+	if p != Activate {
+		return []string{string(lifecycle.CardActive)}
+	}
+	var all []string
+	for _, s := range lifecycle.Cards.States {
+		if s.Activatable() {
+			all = append(all, string(s))
+		}
+	}
+	return all
+}
+
+// count counts the guess on each card that is not locked.
+func (s *Service) count(ctx context.Context, cards []db.Card) ([]db.Card, error) {
+	var counted []db.Card
+	for _, c := range cards {
+		n, err := s.store.CountCAPAttempt(ctx, c.ID, int32(s.policy.MaxFailures)) //nolint:gosec // a handful
+		if err != nil {
+			return nil, fmt.Errorf("count an attempt on card %s: %w", c.ID, err)
+		}
+		if n == 1 {
+			counted = append(counted, c)
+		}
+	}
+	return counted, nil
+}
+
+// giveBack undoes count where the engine was away, also when the caller has
+// left.
+func (s *Service) giveBack(ctx context.Context, cards []db.Card) error {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	var errs []error
+	for _, c := range cards {
+		if err := s.store.GiveBackCAPAttempt(ctx, c.ID); err != nil {
+			errs = append(errs, fmt.Errorf("give back an attempt on card %s: %w", c.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a Attempt) checks(cards []db.Card, window int) ([]Check, error) {
+	checks := make([]Check, len(cards))
+	for i, c := range cards {
+		pan, err := lifecycle.NewPAN(c.PAN)
+		if err != nil {
+			return nil, fmt.Errorf("card %s: %w", c.ID, err)
+		}
+		checks[i] = Check{
+			PAN: pan, PSN: int(c.PSN), Profile: c.Profile, Operation: a.Operation, LastATC: int(c.LastATC), Window: window,
+		}
+		for _, n := range c.Scripts {
+			checks[i].Scripts = append(checks[i].Scripts, int(n))
+		}
+	}
+	return checks, nil
+}
+
+// judge accepts the first card whose code is right and whose counter is still
+// unspent.
+func (s *Service) judge(ctx context.Context, a Attempt, cards []db.Card, answers []Answer) (Accepted, error) {
+	if len(answers) != len(cards) {
+		return Accepted{}, fmt.Errorf("%d codes were checked, %d asked", len(answers), len(cards))
+	}
+	for i, answer := range answers {
+		if answer.Err != nil {
+			return Accepted{}, fmt.Errorf("card %s: %w", cards[i].ID, answer.Err)
+		}
+		if !answer.Valid {
+			continue
+		}
+		c := cards[i]
+		spent, err := s.spend(ctx, a, c, answer)
+		if err != nil {
+			return Accepted{}, err
+		}
+		if !spent { // another request spent it, or the card was stopped meanwhile
+			break
+		}
+		return Accepted{Card: c.ID, Holder: c.HolderID, ATC: answer.ATC}, s.clear(ctx, cards, i)
+	}
+	for _, c := range cards {
+		if err := audit(ctx, s.store.Queries, s.now(), a.By, c, refuseCode, map[string]string{"purpose": string(a.Purpose)}); err != nil {
+			return Accepted{}, err
+		}
+	}
+	return Accepted{}, ErrRefused
+}
+
+// spend burns the code's counter and records it, together or not at all.
+func (s *Service) spend(ctx context.Context, a Attempt, c db.Card, answer Answer) (spent bool, err error) {
+	err = s.store.InTx(ctx, func(tx store.Tx) error {
+		n, err := tx.BurnATC(ctx, db.BurnATCParams{
+			ATC: int32(answer.ATC), Scripts: []int32{int32(answer.Scripts)}, ID: c.ID, PSN: c.PSN, States: states(a.Purpose), //nolint:gosec // 16 bits
+		})
+		if err != nil {
+			return fmt.Errorf("spend the code of card %s: %w", c.ID, err)
+		}
+		if spent = n == 1; !spent {
+			return nil
+		}
+		detail := map[string]string{"purpose": string(a.Purpose), "atc": strconv.Itoa(answer.ATC), "mode": a.Mode}
+		return audit(ctx, tx.Queries, s.now(), a.By, c, acceptCode, detail)
+	})
+	return spent && err == nil, err
+}
+
+// clear takes the guess back from the holder's other cards: the code was right.
+func (s *Service) clear(ctx context.Context, cards []db.Card, right int) error {
+	var others []db.Card
+	for i, c := range cards {
+		if i != right {
+			others = append(others, c)
+		}
+	}
+	return s.giveBack(ctx, others)
+}

@@ -1,0 +1,68 @@
+package revocation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"sceau/ca"
+	"sceau/lifecycle"
+)
+
+// WriteLists puts a shard's lists into the folder that a door serves, each at
+// once and whole: a reader sees the old list or the new one. A list that is
+// older than the one there is not written; a delta of nil is none.
+func WriteLists(folder, issuer string, shard int, full, delta []byte) error {
+	if issuer == "" || filepath.Base(issuer) != issuer {
+		return fmt.Errorf("%w: issuer %q is not a name for a folder", lifecycle.Invalid, issuer)
+	}
+	dir := filepath.Join(folder, issuer)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // public bytes
+		return fmt.Errorf("make the folder of lists: %w", err)
+	}
+	name := filepath.Join(dir, strconv.Itoa(shard))
+	if err := writeList(name+".crl", full); err != nil || delta == nil {
+		return err
+	}
+	return writeList(name+"-delta.crl", delta)
+}
+
+func writeList(path string, der []byte) error {
+	there, err := os.ReadFile(path) //nolint:gosec // below the folder of lists
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("read the list there: %w", err)
+	case bytes.Equal(there, der):
+		return nil
+	default:
+		if newer(there, der) {
+			return nil
+		}
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".list-*")
+	if err != nil {
+		return fmt.Errorf("write list: %w", err)
+	}
+	_, err = temporary.Write(der)
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close()) // public bytes
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write list %s: %w", filepath.Base(path), err), os.Remove(temporary.Name()))
+	}
+	return nil
+}
+
+// newer tells whether the list there has a higher number; one that cannot be
+// read never has.
+func newer(there, next []byte) bool {
+	a, errA := ca.ReadCRL(there)
+	b, errB := ca.ReadCRL(next)
+	return errA == nil && errB == nil && a.Number > b.Number
+}
