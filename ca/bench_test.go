@@ -46,8 +46,10 @@ func BenchmarkOCSP(b *testing.B) {
 	b.Run("x/crypto CreateResponse", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			must[[]byte](b)(ocsp.CreateResponse(h.issuer.Certificate, h.responder.Certificate(), ocsp.Response{Status: ocsp.Good, SerialNumber: leaf.SerialNumber,
-				ThisUpdate: testNow, NextUpdate: testNow.Add(time.Hour), Certificate: h.responder.Certificate()}, h.ocspKey))
+			must[[]byte](b)(ocsp.CreateResponse(h.issuer.Certificate, h.responder.Certificate(), ocsp.Response{
+				Status: ocsp.Good, SerialNumber: leaf.SerialNumber,
+				ThisUpdate: testNow, NextUpdate: testNow.Add(time.Hour), Certificate: h.responder.Certificate(),
+			}, h.ocspKey))
 		}
 	})
 }
