@@ -262,7 +262,7 @@ func FuzzReadCRL(f *testing.F) {
 	delta.BaseNumber = 3
 	f.Add(h.encode(f, h.list(1), entry(1, 1)))
 	f.Add(h.encode(f, delta, entry(1, lifecycle.ReasonRemoveFromCRL)))
-	f.Fuzz(func(t *testing.T, der []byte) {
+	f.Fuzz(func(_ *testing.T, der []byte) {
 		_, _, _ = CRLWindow(der)
 		l, err := ReadCRL(der)
 		if err != nil {
@@ -309,7 +309,7 @@ func BenchmarkCRLOf100000(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			entries := make([]x509.RevocationListEntry, 0, n)
-			for r := range rows {
+			for r := range rows { //nolint:errcheck // the sample's stream has no error
 				entries = append(entries, x509.RevocationListEntry{SerialNumber: new(big.Int).SetBytes(r.Serial[:]), RevocationTime: r.At, ReasonCode: int(r.Reason)})
 			}
 			must[[]byte](b)(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
@@ -328,7 +328,7 @@ func BenchmarkCRLOf100000(b *testing.B) {
 			}
 		}
 	})
-	if h.key.(*ecdsa.PrivateKey).Curve != elliptic.P256() || len(der) == 0 {
+	if key, ok := h.key.(*ecdsa.PrivateKey); !ok || key.Curve != elliptic.P256() || len(der) == 0 {
 		b.Fatal("the benchmark did not run on P-256")
 	}
 }

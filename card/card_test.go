@@ -160,7 +160,7 @@ func TestThreeWrongPINsBlockAndTheIssuersScriptUnblocks(t *testing.T) {
 	if err := reader.ApplyReset(t.Context(), script); err == nil {
 		t.Fatal("a second script in the same transaction")
 	}
-	if ask, err = reader.AskReset(t.Context()); err != nil {
+	if _, err = reader.AskReset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := reader.ApplyReset(t.Context(), script); err == nil {

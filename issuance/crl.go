@@ -203,7 +203,7 @@ func (s *Service) MayLeave(ctx context.Context, plan CRLPlan) func(lifecycle.Ser
 func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byte, entries int, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
-			FullDER: full, DeltaDER: delta, Entries: ptr(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
+			FullDER: full, DeltaDER: delta, Entries: new(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
 			Shard: int32(plan.Shard), Number: plan.Number, Fence: plan.Fence, //nolint:gosec // below 1024
 		})
 		if err != nil {

@@ -112,7 +112,7 @@ func (c *Client) Insert(ctx context.Context, job issuance.Job) error {
 	return nil
 }
 
-// Idle tells how many jobs are still to come; those that wait for a later time
+// Unfinished tells how many jobs are still to come; those that wait for a later time
 // count.
 func (c *Client) Unfinished(ctx context.Context) (int, error) {
 	list, err := c.river.JobList(ctx, river.NewJobListParams().States(unfinished()...).First(jobPage))

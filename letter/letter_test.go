@@ -63,6 +63,7 @@ func (s sample) common(t testing.TB) Common {
 }
 
 func (s sample) card(t testing.TB) CardLetterData {
+	t.Helper()
 	return CardLetterData{
 		Common: s.common(t), Letter: "L-06EX0ABCDE7K2M4N", ClientID: "40031872", UserNumber: "0007", Last4: "4821",
 		Expiry: time.Date(2029, 11, 30, 0, 0, 0, 0, time.UTC), Product: "Carte Aubépine Accès", PickUpBranch: s.branch,

@@ -52,7 +52,7 @@ var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPaddi
 // NewID makes an identifier from a prefix, the time and 32 random bits.
 func NewID(prefix string, now time.Time, random uint32) string {
 	var raw [10]byte
-	ms := uint64(now.UnixMilli()) //nolint:gosec // after 1970 by construction: wall clock or injected clock
+	ms := uint64(now.UnixMilli()) // after 1970, by the wall clock or an injected one
 	binary.BigEndian.PutUint16(raw[0:2], uint16(ms>>32&0xFFFF))
 	binary.BigEndian.PutUint32(raw[2:6], uint32(ms&0xFFFFFFFF))
 	binary.BigEndian.PutUint32(raw[6:10], random)

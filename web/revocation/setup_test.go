@@ -71,6 +71,7 @@ type door struct {
 }
 
 func must[T any](t testing.TB) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -186,8 +187,8 @@ func (d *door) call(t testing.TB, method, path string, body []byte, headers ...s
 	for n := 0; n < len(headers); n += 2 {
 		req.Header.Set(headers[n], headers[n+1])
 	}
-	resp := must[*http.Response](t)(d.Client().Transport.RoundTrip(req))
-	defer resp.Body.Close() //nolint:errcheck // read only
+	resp := must[*http.Response](t)(d.Client().Transport.RoundTrip(req)) //nolint:bodyclose // closed in the next line: must hides it
+	defer resp.Body.Close()                                              //nolint:errcheck // read only
 	return reply{resp, must[[]byte](t)(io.ReadAll(resp.Body))}
 }
 
