@@ -59,7 +59,7 @@ func TestFieldErrorsAreGatheredForOnePerson(t *testing.T) {
 	if !errors.Is(err, lifecycle.Invalid) || !errors.Is(errs[0], lifecycle.Invalid) {
 		t.Errorf("%v is not Invalid", err)
 	}
-	if got := lifecycle.FieldErrors(errs[:2]).Error(); got != "reference: is missing; company: is too long" {
+	if got := errs[:2].Error(); got != "reference: is missing; company: is too long" {
 		t.Errorf("shown as %q", got)
 	}
 }
