@@ -3,7 +3,7 @@
 // and what differs is a problem, said with file and line: an import that no row
 // allows, a name used outside its fence, a row that says more than the code
 // does, a folder without its one package comment, a file that has grown too
-// long, a test that skips itself.
+// long, a test that skips itself, a page that names a file which is not there.
 //
 // It never runs a tool, builds a package or reaches the network, and no room
 // imports it: its own test and `go test ./...` are all its users. A folder goes
@@ -51,7 +51,11 @@ func Check(root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := slices.Concat(checkRooms(p, t), checkImports(p, t), checkNames(p, t), checkShape(t))
+	rotten, err := checkPages(root)
+	if err != nil {
+		return nil, err
+	}
+	found := slices.Concat(checkRooms(p, t), checkImports(p, t), checkNames(p, t), checkShape(t), rotten)
 	slices.SortStableFunc(found, func(a, b problem) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 	})

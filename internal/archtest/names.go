@@ -124,7 +124,8 @@ func localName(t tree, s source, pkg string) string {
 // it, in capitals, or in small letters where English would not have it. A verb
 // alone is a word ("SELECT" is also a command to a card).
 var statement = regexp.MustCompile(strings.Join([]string{
-	`\b(SELECT|INSERT|UPDATE|DELETE|TRUNCATE|LISTEN|UNLISTEN|NOTIFY|COPY|GRANT|REVOKE)\s`,
+	`\b(SELECT|INSERT|UPDATE|DELETE|TRUNCATE|LISTEN|UNLISTEN|NOTIFY|GRANT|REVOKE)\s`,
+	`\bCOPY\s+\S+.*\s(FROM|TO)\s`,
 	`\b(CREATE|ALTER|DROP)\s+[A-Z]+\s`,
 	`^\s*(BEGIN|COMMIT|ROLLBACK)\b`,
 	`(?i:\bselect\s[^.;]*\sfrom\s)`,
