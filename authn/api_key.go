@@ -35,11 +35,23 @@ func Scopes() []Scope {
 	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN}
 }
 
-// Secret is an API key in clear: shown once, when it is made. It hides itself.
-type Secret struct{ text string }
+// Secret is an API key in clear: shown once, when it is made. It hides itself,
+// behind a pointer because fmt and slog print what they find in an unexported
+// field without calling any method of it. It has no ==.
+type Secret struct {
+	_    [0]func()
+	text *string
+}
+
+func newSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal gives the key.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String, Format, LogValue and MarshalText keep it out of every output.
 func (Secret) String() string               { return "[API key]" }
@@ -115,7 +127,7 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	if err != nil {
 		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
 	}
-	return key, Secret{text}, nil
+	return key, newSecret(text), nil
 }
 
 // CheckAPIKey finds the key that a caller presents. It is looked up by its

@@ -89,7 +89,7 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 				return fmt.Errorf("return file %s: %w", id, err)
 			}
 		}
-		if err := tx.SetReturnFileApplied(ctx, ptr(s.now()), id); err != nil {
+		if err := tx.SetReturnFileApplied(ctx, new(s.now()), id); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)
 		}
 		open, err := tx.CountUnanswered(ctx, b.ID)
@@ -113,7 +113,7 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 		serial = &a.PlasticSerial
 	}
 	n, err := tx.AnswerBatchCard(ctx, db.AnswerBatchCardParams{
-		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: ptr(s.now()), BatchID: batch, CardID: a.Card,
+		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: new(s.now()), BatchID: batch, CardID: a.Card,
 	})
 	if errors.Is(err, lifecycle.Conflict) {
 		return fmt.Errorf("card %s: %w: plastic serial %s is another card's", a.Card, lifecycle.Conflict, a.PlasticSerial)

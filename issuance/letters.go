@@ -301,7 +301,7 @@ func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 		if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Post, system); err != nil {
 			return err
 		}
-		if err := tx.SetCardLetterPosted(ctx, ptr(s.now()), id); err != nil {
+		if err := tx.SetCardLetterPosted(ctx, new(s.now()), id); err != nil {
 			return err
 		}
 		event := lifecycle.Post
@@ -336,7 +336,7 @@ func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) e
 		if err := s.movePINLetter(ctx, tx, &l, lifecycle.Post, system); err != nil {
 			return err
 		}
-		if err := tx.SetPINLetterPosted(ctx, ptr(s.now()), id); err != nil {
+		if err := tx.SetPINLetterPosted(ctx, new(s.now()), id); err != nil {
 			return err
 		}
 		card, err := tx.Card(ctx, l.CardID)

@@ -78,10 +78,10 @@ func (s *Service) setRevokedTx(ctx context.Context, tx store.Tx, cert *db.Certif
 		return fmt.Errorf("certificate %s: raise CRL revision: %w", cert.ID, err)
 	}
 	p := db.SetCertificateRevokedParams{
-		RevokedAt: &at, Reason: ptr(int32(r.Reason)), CRLRevision: revision, ID: cert.ID, //nolint:gosec // 0 to 10
+		RevokedAt: &at, Reason: new(int32(r.Reason)), CRLRevision: revision, ID: cert.ID, //nolint:gosec // 0 to 10
 	}
 	if !r.InvalidityDate.IsZero() {
-		p.InvalidityDate = ptr(r.InvalidityDate.UTC().Truncate(time.Second))
+		p.InvalidityDate = new(r.InvalidityDate.UTC().Truncate(time.Second))
 	}
 	if err := tx.SetCertificateRevoked(ctx, p); err != nil {
 		return fmt.Errorf("certificate %s: %w", cert.ID, err)

@@ -82,8 +82,10 @@ func checkLength(field, s string) error {
 	case n < 2:
 		return &lifecycle.FieldError{Field: field, Why: "has fewer than 2 characters"}
 	case n > MaxEmboss:
-		return &lifecycle.FieldError{Field: field,
-			Why: fmt.Sprintf("has %d characters, the card holds %d: give a shorter form", n, MaxEmboss)}
+		return &lifecycle.FieldError{
+			Field: field,
+			Why:   fmt.Sprintf("has %d characters, the card holds %d: give a shorter form", n, MaxEmboss),
+		}
 	}
 	return nil
 }
@@ -103,8 +105,10 @@ func latin(field, s, others string) (string, error) {
 		}
 		t, ok := transliterate(r, others)
 		if !ok {
-			return "", &lifecycle.FieldError{Field: field,
-				Why: fmt.Sprintf("%q cannot be written on the card: give the name in Latin letters", r)}
+			return "", &lifecycle.FieldError{
+				Field: field,
+				Why:   fmt.Sprintf("%q cannot be written on the card: give the name in Latin letters", r),
+			}
 		}
 		if space {
 			out.WriteByte(' ')

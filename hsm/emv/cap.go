@@ -159,7 +159,7 @@ func MixTDS(ac [8]byte, fields []string) ([8]byte, error) {
 	if err != nil {
 		return ac, err
 	}
-	block, err := des.NewCipher(ac[:]) //nolint:gosec // prescribed
+	block, err := des.NewCipher(ac[:])
 	if err != nil {
 		return ac, fmt.Errorf("schedule the cryptogram as a key: %w", err)
 	}

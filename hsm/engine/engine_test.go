@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -105,9 +106,7 @@ func TestWrongInputIsRefusedWithACodeWord(t *testing.T) {
 			"id": "0", "pan": "9250000000000017", "psn": "01", "profile": "securaccess", "mode": "2", "code": "12345678",
 			"last_atc": "0", "window": "64",
 		}
-		for k, v := range change {
-			item[k] = v
-		}
+		maps.Copy(item, change)
 		return map[string]any{"items": []any{item}}
 	}
 	pin := func(letter string) map[string]any {

@@ -99,9 +99,7 @@ func (b *backend) createKey(ctx context.Context, r *logical.Request, data *frame
 		}
 		return there.describe(name), nil
 	}
-	if k.Value, err = randomKey(k.Algorithm); err != nil {
-		return nil, err
-	}
+	k.Value = randomKey(k.Algorithm)
 	if err := b.putKey(ctx, r.Storage, name, &k); err != nil {
 		return nil, err
 	}
@@ -133,7 +131,7 @@ func (k *storedKey) check(name string) error {
 	return nil
 }
 
-func randomKey(algorithm string) (emv.Hex, error) {
+func randomKey(algorithm string) emv.Hex {
 	const tdes2, aes256 = 16, 32
 	size := tdes2
 	if algorithm == algorithmAES256 {
@@ -143,11 +141,11 @@ func randomKey(algorithm string) (emv.Hex, error) {
 		key := make([]byte, size)
 		_, _ = rand.Read(key) // never fails since Go 1.24: it ends the process instead
 		if algorithm != algorithmTDES2 {
-			return key, nil
+			return key
 		}
 		odd := emv.OddParity(key)
 		if !emv.WeakTDES(odd) {
-			return emv.Hex(odd), nil
+			return emv.Hex(odd)
 		}
 	}
 }

@@ -47,11 +47,11 @@ func randomPIN(length int) (string, error) {
 	for {
 		var digits strings.Builder
 		for range length {
-			d, err := rand.Int(rand.Reader, big.NewInt(10)) //nolint:mnd // decimal
+			d, err := rand.Int(rand.Reader, big.NewInt(10))
 			if err != nil {
 				return "", fmt.Errorf("draw a PIN: %w", err)
 			}
-			digits.WriteByte(byte('0' + d.Int64()))
+			digits.WriteString(d.String())
 		}
 		if pin := digits.String(); !weakPIN(pin) {
 			return pin, nil
@@ -82,9 +82,7 @@ func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher,
 		return nil, err
 	}
 	if !found {
-		if key, err = randomKey(algorithmAES256); err != nil {
-			return nil, err
-		}
+		key = randomKey(algorithmAES256)
 		if err := put(ctx, s, pinKeyPath, key); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func TestIdleAndSlowClientsStopNobody(t *testing.T) {
 	half, slow := dial(), dial()
 	must[int](t)(half.Write([]byte("POST /ocsp HT")))
 	must[int](t)(slow.Write([]byte("POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Length: 80\r\n\r\n0")))
-	resp := must[*http.Response](t)(http.Post("http://"+ln.Addr().String()+"/ocsp", "application/ocsp-request", //nolint:noctx // bounded by the server
+	resp := must[*http.Response](t)(http.Post("http://"+ln.Addr().String()+"/ocsp", "application/ocsp-request", //nolint:bodyclose // closed in the next line: must hides it
 		bytes.NewReader(d.request(t, d.good, crypto.SHA1, nil))))
 	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("HTTP %d, %v", resp.StatusCode, err)
@@ -92,6 +92,7 @@ func BenchmarkOCSP(b *testing.B) {
 	d.source.ahead[d.good] = d.ahead(b, d.good, ca.Status{State: ca.StateGood}, d.now)
 	plain, nonce := d.request(b, d.good, crypto.SHA1, nil), d.request(b, d.good, crypto.SHA1, []byte("0123456789abcdef"))
 	serve := func(b *testing.B, h http.Handler, method, path string, body []byte) {
+		b.Helper()
 		b.ReportAllocs()
 		for b.Loop() {
 			w := httptest.NewRecorder()
