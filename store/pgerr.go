@@ -23,6 +23,9 @@ func kindOf(err error) error {
 	if errors.As(err, &kind) {
 		return err
 	}
+	if errors.Is(err, context.Canceled) {
+		return err // the caller left: the database is not away
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w: no such row", lifecycle.NotFound)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -100,6 +101,21 @@ func TestInTxRollsBackWhenWorkPanics(t *testing.T) {
 			panic("on purpose")
 		})
 	}()
+	wantAbsent(t, s, "FR01")
+}
+
+func TestInTxRollsBackWhenTheCallerLeaves(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.InTx(ctx, func(tx Tx) error {
+		err := tx.InsertBranch(ctx, branch("FR01"))
+		cancel()
+		return err
+	})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, lifecycle.Unavailable) {
+		t.Errorf("error = %v, want a cancellation, which is no outage", err)
+	}
 	wantAbsent(t, s, "FR01")
 }
 
