@@ -3,11 +3,13 @@ package issuance_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"sceau/internal/demodata"
 	"sceau/issuance"
@@ -191,6 +193,7 @@ func TestAnEndlessFileEndsAtItsBound(t *testing.T) {
 	for i, test := range []struct{ name, start, line string }{
 		{"long wrong lines", "", strings.Repeat("x", 64<<10) + "\n"},
 		{"one field without an end", `"`, strings.Repeat("x", 4095) + "\n"},
+		{"empty lines", "", strings.Repeat("\n", 4096)},
 		{"short wrong lines", "", "x\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -201,6 +204,20 @@ func TestAnEndlessFileEndsAtItsBound(t *testing.T) {
 				t.Errorf("%d lines kept, want the right one before", report.Kept)
 			}
 		})
+	}
+}
+
+func TestAFileThatBreaksOffIsNotTakenForAFileOfWrongLines(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	broken := errors.New("connection reset")
+	content := io.MultiReader(strings.NewReader(file(sample(1))), iotest.ErrReader(broken))
+	report, err := h.ImportOrders(t.Context(), stijn, content, nil)
+	if !errors.Is(err, broken) {
+		t.Errorf("error = %v, want the reader's", err)
+	}
+	if report.Kept != 1 || report.Refused != 0 {
+		t.Errorf("report %+v, want the line before the break and no other", report)
 	}
 }
 
