@@ -200,6 +200,9 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 		return "", &lifecycle.FieldError{Field: "requested_by", Why: "no account manager has this login"}
 	}
 	return f["product"], s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.BranchByCode(ctx, f["branch"]); err != nil {
+			return &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+		}
 		c, err := s.subscribeTx(ctx, tx, by, company)
 		if err != nil {
 			return err

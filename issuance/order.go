@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sceau/lifecycle"
+	"sceau/party"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -102,10 +103,16 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 			return none, err
 		}
 	}
-	if _, err := tx.Holder(ctx, o.HolderID); err != nil {
+	holder, err := tx.Holder(ctx, o.HolderID)
+	if err != nil {
 		return none, fmt.Errorf("holder %s: %w", o.HolderID, err)
 	}
 	if r.Kind == lifecycle.OrderNewCard || r.Kind == lifecycle.OrderReplacementCard {
+		// Said now, to whoever can choose a short form, not when its batch is at
+		// the bureau's door.
+		if _, err := party.EmbossName(holder.GivenName, holder.Surname); err != nil {
+			return none, err
+		}
 		if o.Delivery, o.BranchID, err = deliveryTx(ctx, tx, r.Delivery, r.BranchCode); err != nil {
 			return none, err
 		}

@@ -142,8 +142,14 @@ func (h *Holder) check(company string, errs *lifecycle.FieldErrors) {
 	_, err := party.ParseLanguage(h.Language)
 	errs.AddError("language", err)
 	errs.AddError("email", party.CheckEmail(h.Email))
-	if err := h.address(company).Check(); err != nil {
-		errs.Merge(err)
+	// The address's first lines are the names above: what is wrong with them is
+	// said once, by the column's own name.
+	var address lifecycle.FieldErrors
+	address.Merge(h.address(company).Check())
+	for _, e := range address {
+		if e.Field != "recipient" && e.Field != "organisation" || len(*errs) == 0 {
+			errs.Add(e.Field, e.Why)
+		}
 	}
 }
 

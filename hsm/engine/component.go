@@ -46,7 +46,7 @@ func (b *backend) pathComponents() *framework.Path {
 			"index":     {Type: framework.TypeString, Required: true, Description: "Number of this component, from 1."},
 			"total":     {Type: framework.TypeString, Required: true, Description: "How many there are: 2 to 5."},
 			"component": {Type: framework.TypeString, Required: true, Description: "The component, hexadecimal.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			"kcv":       {Type: framework.TypeString, Required: true, Description: "Its check value, 6 hexadecimal digits."},
+			"kcv":       {Type: framework.TypeString, Required: true, Description: "Its check value: 6 hexadecimal digits, 10 for AES."},
 		},
 		Operations:   write("Enter one component.", b.enterComponent),
 		HelpSynopsis: "Enter a key in components, each by another custodian: the key is their XOR.",

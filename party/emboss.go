@@ -1,4 +1,4 @@
-package bureau
+package party
 
 import (
 	"fmt"
@@ -64,7 +64,7 @@ func EmbossName(given, surname string) (string, error) {
 	if last == "" {
 		return "", &lifecycle.FieldError{Field: "surname", Why: "is empty"}
 	}
-	return name, checkLength("emboss_name", name)
+	return name, checkLength("surname", name)
 }
 
 // EmbossLine writes another line of the plastic, a company's name, by the rules
@@ -134,8 +134,19 @@ func transliterate(r rune, others string) (string, bool) {
 	return out.String(), out.Len() > 0
 }
 
-// embossable tells whether a line needs no more change to be embossed.
-func embossable(s string, name bool) bool {
+// EmbossCompany is the company's line on the plastic. It is a courtesy: a name
+// that does not fit is left out, since a cut one would name another company.
+func EmbossCompany(name string) string {
+	line, err := EmbossLine(name)
+	if err != nil {
+		return ""
+	}
+	return line
+}
+
+// Embossable tells whether a line is as [EmbossName], or else [EmbossLine],
+// writes it.
+func Embossable(s string, name bool) bool {
 	line, err := EmbossLine(s)
 	if name {
 		line, err = EmbossName("", s)
