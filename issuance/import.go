@@ -189,6 +189,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	if request.Reference == "" {
 		errs.Add("reference", "give each order a reference of its own")
 	}
+	errs.AddError("reference", checkReference(request.Reference))
 	request.Kind, request.Delivery = importProduct(f, &errs)
 	company.check(&errs)
 	holder.check(company.Name, &errs)
@@ -201,7 +202,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	}
 	return f["product"], s.store.InTx(ctx, func(tx store.Tx) error {
 		if _, err := tx.BranchByCode(ctx, f["branch"]); err != nil {
-			return &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+			return noBranch(err)
 		}
 		c, err := s.subscribeTx(ctx, tx, by, company)
 		if err != nil {

@@ -48,16 +48,26 @@ func TestAWrongLineIsReportedByFieldAndTheRightOnesAreKept(t *testing.T) {
 		{"no reference", "reference", func(_ demodata.Order, o *demodata.Order) { o.Reference = "" }},
 		{"the reference of another order", "reference", func(before demodata.Order, o *demodata.Order) { o.Reference = before.Reference }},
 		{"a reference that is too long", "reference", func(_ demodata.Order, o *demodata.Order) { o.Reference = strings.Repeat("R", 65) }},
+		{"a reference with a NUL", "reference", func(_ demodata.Order, o *demodata.Order) { o.Reference = "R\x00" }},
+		{"a reference that a terminal would obey", "reference", func(_ demodata.Order, o *demodata.Order) { o.Reference = "R\x1b[2J" }},
+		{"a reference that turns the text around", "reference", func(_ demodata.Order, o *demodata.Order) { o.Reference = "R\u202e1" }},
 		{"an unknown product", "product", func(_ demodata.Order, o *demodata.Order) { o.Product = "badge" }},
 		{"a client ID of seven digits", "client_id", func(_ demodata.Order, o *demodata.Order) { o.ClientID = "4001000" }},
 		{"a client ID of full-width digits", "client_id", func(_ demodata.Order, o *demodata.Order) { o.ClientID = "４００１０００２" }},
 		{"the client ID of another company", "client_id", func(before demodata.Order, o *demodata.Order) { o.ClientID = before.ClientID }},
+		{"a company of markup", "company", func(_ demodata.Order, o *demodata.Order) { o.Company = "<script>alert(1)</script>" }},
 		{"a register number with a wrong digit", "registry_number", func(_ demodata.Order, o *demodata.Order) { o.RegistryNumber = "299010008" }},
 		{"a country without a register", "registry_number", func(_ demodata.Order, o *demodata.Order) { o.Country = "DE" }},
+		{"an unknown branch", "branch", func(_ demodata.Order, o *demodata.Order) { o.Branch = "FR99" }},
 		{"a user number of letters", "user_number", func(_ demodata.Order, o *demodata.Order) { o.UserNumber = "00A1" }},
+		{"no surname", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "" }},
+		{"a formula as surname", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "=HYPERLINK(A1)" }},
+		{"a given name that turns the text around", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\u202eenel" }},
 		{"Latin-1 bytes", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\xe9l\xe8ne" }},
 		{"an overlong UTF-8 form", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\xc0\xaf" }},
 		{"half a surrogate pair", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "M\xed\xa0\x80" }},
+		{"a name longer than a window's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = strings.Repeat("Abcde", 8) }},
+		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.GivenName, o.Surname = "Maximiliano", "Featherstone-XY" }},
 		{"a language that no letter is written in", "language", func(_ demodata.Order, o *demodata.Order) { o.Language = "es" }},
 		{"an address that is no e-mail", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "helene at example" }},
 		{"an e-mail that adds a header", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "\"a@b.example\rBcc: x\"" }},
@@ -92,6 +102,20 @@ func TestAWrongLineIsReportedByFieldAndTheRightOnesAreKept(t *testing.T) {
 				t.Errorf("the line after the wrong one: %v", err)
 			}
 		})
+	}
+}
+
+func TestEveryWrongFieldIsReportedAtOnceAndIsAColumn(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	o := sample(1)
+	o.Reference, o.GivenName, o.Surname, o.Company, o.City, o.Language = "", "<", "", ">", "", "es"
+	report := h.take1(t, file(o))
+	if want := []string{"2 reference", "2 company", "2 given_name", "2 surname", "2 language", "2 city"}; !slices.Equal(wrongs(report), want) {
+		t.Errorf("wrong %q, want %q", wrongs(report), want)
+	}
+	if report.Refused != 1 {
+		t.Errorf("%d lines refused, want 1", report.Refused)
 	}
 }
 
@@ -276,5 +300,24 @@ func TestAPersonOfTwoLinesIsEnrolledOnceAndSomebodyElseIsRefused(t *testing.T) {
 	}
 	if holders := must[[]issuance.HolderView](t)(h.Holders(t.Context())); len(holders) != 1 {
 		t.Errorf("%d holders, want 1", len(holders))
+	}
+}
+
+func TestTheSampleBanksFileIsTakenButForItsWrongLines(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.addSampleBank(t)
+	report := h.take1(t, string(demodata.OrderFile()))
+	if report.Cards != demodata.Cards || report.Certificates != demodata.Certificates {
+		t.Errorf("%d cards, %d certificates", report.Cards, report.Certificates)
+	}
+	want := demodata.WrongLines()
+	if report.Refused != len(want) || len(report.Wrong) != len(want) {
+		t.Fatalf("%d lines refused for %d reasons, want %d", report.Refused, len(report.Wrong), len(want))
+	}
+	for i, w := range report.Wrong {
+		if field := want[i].Field; w.Field != field && (field != "" || w.Field != "line") {
+			t.Errorf("line %d: wrong %s (%s), want %s", w.Line, w.Field, w.Why, field)
+		}
 	}
 }

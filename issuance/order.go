@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"sceau/lifecycle"
 	"sceau/party"
@@ -84,8 +87,8 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
 		return none, &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, pin_counter_reset or new_certificate"}
 	}
-	if len(r.Reference) > 64 {
-		return none, &lifecycle.FieldError{Field: "reference", Why: "a reference has at most 64 characters"}
+	if err := checkReference(r.Reference); err != nil {
+		return none, err
 	}
 	o := db.InsertOrderParams{
 		ID: lifecycle.OrderID(s.newID(lifecycle.PrefixOrder)), Kind: r.Kind, State: lifecycle.OrderSubmitted,
@@ -119,6 +122,21 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	}
 	o.FeeCents, o.Currency, err = s.feeTx(ctx, tx, r.Kind, r.Reason)
 	return o, err
+}
+
+// checkReference bounds the caller's own reference, which is shown, exported and
+// logged as it came.
+func checkReference(r string) error {
+	hidden := func(c rune) bool { return !unicode.IsPrint(c) || c == utf8.RuneError }
+	switch {
+	case len(r) > 64:
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference has at most 64 characters"}
+	case strings.ContainsFunc(r, hidden):
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference has only characters that print"}
+	case r != "" && strings.ContainsRune("=+-@", rune(r[0])): // a spreadsheet would compute it
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference begins with none of = + - @"}
+	}
+	return nil
 }
 
 // targetCardTx checks the card that a replacement or a reset is about.
@@ -169,11 +187,20 @@ func deliveryTx(ctx context.Context, tx store.Tx, d lifecycle.Delivery, branchCo
 	case lifecycle.DeliverBranch:
 		branch, err := tx.BranchByCode(ctx, branchCode)
 		if err != nil {
-			return nil, nil, &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+			return nil, nil, noBranch(err)
 		}
 		return &d, &branch.ID, nil
 	}
 	return nil, nil, &lifecycle.FieldError{Field: "delivery", Why: "use home or branch"}
+}
+
+// noBranch names the field of an unknown branch; a database that is away stays
+// what it is.
+func noBranch(err error) error {
+	if isNotFound(err) {
+		return &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+	}
+	return fmt.Errorf("branch: %w", err)
 }
 
 // feeTx is the fee by the tariff, whose rows are a product and a reason: "new"

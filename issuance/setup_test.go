@@ -19,24 +19,9 @@ import (
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
-	"sceau/migrations"
 	"sceau/party"
 	"sceau/store"
 )
-
-func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(migrate)) }
-
-func migrate(ctx context.Context, url string) error {
-	if err := migrations.Up(ctx, url); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	return jobs.Migrate(ctx, pool)
-}
 
 // tb is a test, or one case of a property.
 type tb interface {
