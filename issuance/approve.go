@@ -38,6 +38,9 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err := sameAsShownTx(ctx, tx, o, shown); err != nil {
 			return err
 		}
+		if o.State != lifecycle.OrderSubmitted {
+			return fmt.Errorf("order %s: %w: it is %s already", id, lifecycle.Conflict, o.State)
+		}
 		if err := s.moveOrder(ctx, tx, &o, on, by, map[string]string{"revision": strconv.Itoa(int(o.Revision))}); err != nil {
 			return err
 		}
