@@ -164,6 +164,15 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 	if err != nil {
 		return err
 	}
+	if o.Kind == lifecycle.OrderReplacementCard {
+		card, err := tx.LockCard(ctx, deref(o.TargetCard))
+		if err != nil {
+			return fmt.Errorf("card %s: %w", deref(o.TargetCard), err)
+		}
+		if err := s.replaceTx(ctx, tx, by, &card, e.Reason); err != nil {
+			return err
+		}
+	}
 	fee, currency, err := s.feeTx(ctx, tx, o.Kind, e.Reason)
 	if err != nil {
 		return err

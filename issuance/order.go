@@ -158,15 +158,20 @@ func (s *Service) targetCardTx(ctx context.Context, tx store.Tx, by lifecycle.Ac
 		}
 		return &card.ID, nil
 	}
-	if !slices.Contains(lifecycle.ReplacementReasons(), r.Reason) {
-		return nil, &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
+	return &card.ID, s.replaceTx(ctx, tx, by, &card, r.Reason)
+}
+
+// replaceTx judges why a card is replaced, and stops at once one that may be in
+// wrong hands.
+func (s *Service) replaceTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, card *db.Card, reason lifecycle.CardReason) error {
+	if !slices.Contains(lifecycle.ReplacementReasons(), reason) {
+		return &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
 	}
-	if wrongHands(r.Reason) && card.State != lifecycle.CardOpposed {
-		if _, err := s.opposeTx(ctx, tx, by, &card, r.Reason); err != nil {
-			return nil, err
-		}
+	if !wrongHands(reason) || card.State == lifecycle.CardOpposed {
+		return nil
 	}
-	return &card.ID, nil
+	_, err := s.opposeTx(ctx, tx, by, card, reason)
+	return err
 }
 
 // wrongHands tells whether a card lost for this reason may be used by somebody
