@@ -92,6 +92,9 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 		if err := tx.SetReturnFileApplied(ctx, ptr(s.now()), id); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)
 		}
+		if b.State == lifecycle.BatchReconciled { // late, for a card made again since: kept, nothing is awaited
+			return done.run(tx)
+		}
 		open, err := tx.CountUnanswered(ctx, b.ID)
 		if err != nil {
 			return fmt.Errorf("batch %s: %w", b.ID, err)
@@ -151,16 +154,33 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 }
 
 // Remake has a card that the bureau lost made again: new sequence number, new
-// PIN; what may turn up later is worthless.
+// PIN; what may turn up later is worthless. Its batch does not wait for it any
+// more.
 func (s *Service) Remake(ctx context.Context, by lifecycle.Actor, id lifecycle.CardID) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		seen, err := tx.Card(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		var b db.Batch
+		if seen.BatchID != nil { // locked before its card, as a return file does
+			if b, err = tx.LockBatch(ctx, *seen.BatchID); err != nil {
+				return fmt.Errorf("batch %s: %w", *seen.BatchID, err)
+			}
+		}
 		card, err := tx.LockCard(ctx, id)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", id, err)
 		}
+		if deref(card.BatchID) != b.ID {
+			return fmt.Errorf("card %s: %w: it has left batch %s", id, lifecycle.Conflict, b.ID)
+		}
 		if err := s.moveCard(ctx, tx, &card, lifecycle.Remake, by, "", nil); err != nil {
 			return err
 		}
-		return tx.PrepareRemake(ctx, id)
+		if err := tx.PrepareRemake(ctx, id); err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		return s.reconcileTx(ctx, tx, &b, lifecycle.System("remake"))
 	})
 }
