@@ -70,7 +70,8 @@ type BureauAnswer struct {
 // ApplyReturn reconciles a return file, whole or not at all: made cards go on to
 // their letters, spoiled ones are made again under a new sequence number and
 // PIN, missing ones stay with the bureau until a later file or a member of staff
-// says what became of them. Applying it again changes nothing.
+// says what became of them. Applying it again changes nothing. An answer that
+// cannot be true is [lifecycle.Invalid]: no retry makes it so.
 func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		f, err := tx.LockReturnFile(ctx, id)
@@ -119,13 +120,13 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: ptr(s.now()), BatchID: batch, CardID: a.Card,
 	})
 	if errors.Is(err, lifecycle.Conflict) {
-		return fmt.Errorf("card %s: %w: plastic serial %s is another card's", a.Card, lifecycle.Conflict, a.PlasticSerial)
+		return &lifecycle.FieldError{Field: "plastic serial", Why: fmt.Sprintf("%s of card %s is another card's", a.PlasticSerial, a.Card)}
 	}
 	if err != nil {
 		return fmt.Errorf("card %s: %w", a.Card, err)
 	}
 	if n != 1 {
-		return fmt.Errorf("card %s: %w: it is not of batch %s, or was answered before", a.Card, lifecycle.Conflict, batch)
+		return &lifecycle.FieldError{Field: "card", Why: fmt.Sprintf("%s is not of batch %s, or was answered before", a.Card, batch)}
 	}
 	card, err := tx.LockCard(ctx, a.Card)
 	if err != nil {
