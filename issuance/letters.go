@@ -137,7 +137,7 @@ func (s *Service) FinishCardLetter(ctx context.Context, plan CardLetterPlan, pdf
 func (s *Service) BeginPINLetter(ctx context.Context, id lifecycle.CardID) (PINLetterPlan, error) {
 	var plan PINLetterPlan
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		card, err := tx.LockCard(ctx, id)
+		card, err := tx.LockCardPIN(ctx, id)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", id, err)
 		}
@@ -151,12 +151,15 @@ func (s *Service) BeginPINLetter(ctx context.Context, id lifecycle.CardID) (PINL
 		if plan.Fence, err = tx.FencePINLetter(ctx, l.ID); err != nil {
 			return fmt.Errorf("PIN letter %s: %w", l.ID, err)
 		}
-		f, err := tx.LetterFacts(ctx, id)
+		f, err := tx.PINLetterFacts(ctx, id)
 		if err != nil {
 			return fmt.Errorf("PIN letter %s: %w", l.ID, err)
 		}
 		plan.Letter, plan.Card, plan.PINVersion, plan.State = l.ID, id, int(l.PINVersion), l.State
-		plan.To, plan.Date = addressee(f), l.PostAfter
+		plan.To, plan.Date = addressee(db.LetterFactsRow{
+			GivenName: f.GivenName, Surname: f.Surname, Language: f.Language, Complement: f.Complement, Street: f.Street,
+			Postcode: f.Postcode, City: f.City, Country: f.Country, Company: f.Company,
+		}), l.PostAfter
 		return nil
 	})
 	return plan, err

@@ -685,6 +685,23 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 	return i, err
 }
 
+const lockCardPIN = `-- name: LockCardPIN :one
+SELECT id, state, pin_version FROM card WHERE id = $1 FOR UPDATE
+`
+
+type LockCardPINRow struct {
+	ID         lifecycle.CardID
+	State      lifecycle.CardState
+	PINVersion int32
+}
+
+func (q *Queries) LockCardPIN(ctx context.Context, id lifecycle.CardID) (LockCardPINRow, error) {
+	row := q.db.QueryRow(ctx, lockCardPIN, id)
+	var i LockCardPINRow
+	err := row.Scan(&i.ID, &i.State, &i.PINVersion)
+	return i, err
+}
+
 const lockReturnFile = `-- name: LockReturnFile :one
 SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = $1 FOR UPDATE
 `

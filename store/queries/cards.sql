@@ -17,6 +17,9 @@ SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_v
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
 FROM card WHERE id = @id FOR UPDATE;
 
+-- name: LockCardPIN :one
+SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
+
 -- name: CardByOrder :one
 SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at

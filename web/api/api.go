@@ -71,8 +71,33 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.HandleFunc("GET /problems/{code}", explain)
-	return d.recovered(mux), nil
+	return d.recovered(known(mux)), nil
 }
+
+// known answers what no route takes with a problem, as routes do.
+func known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refusal, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		said := unwritten{header: w.Header()}
+		refusal.ServeHTTP(&said, r)
+		w.Header().Del("Content-Length")
+		writeProblem(w, newProblem(codeOfStatus(said.status), "", ""))
+	})
+}
+
+// unwritten keeps what a handler says of the status, and its headers.
+type unwritten struct {
+	header http.Header
+	status int
+}
+
+func (u *unwritten) Header() http.Header         { return u.header }
+func (u *unwritten) Write(b []byte) (int, error) { return len(b), nil }
+func (u *unwritten) WriteHeader(status int)      { u.status = status }
 
 // description is the head of the OpenAPI document. No page that loads scripts
 // from elsewhere is served.

@@ -136,7 +136,7 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 	if err := d.publishNow(ctx); err != nil {
 		return err
 	}
-	handler, err := d.house.Public(ctx, d.vaults.ocsp, filepath.Join(d.folder, "lists"))
+	handler, err := d.publicHouse.Public(ctx, d.vaults.ocsp, filepath.Join(d.folder, "lists"))
 	if err != nil {
 		return err
 	}
@@ -201,18 +201,22 @@ func (d *demonstration) serve(ctx context.Context, server *http.Server, listener
 // startWorkers starts a client for each queue, as two processes would: each has
 // the Vault policy of its queue.
 func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
-	for _, w := range []house.Workers{
-		{
+	for _, w := range []struct {
+		house.Workers
+
+		house *house.House
+	}{
+		{house: d.house, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueueDefault}, Parallel: 8, Wait: time.Second, Periodic: periodic},
 			Vault:    d.vaults.worker, BureauCert: d.bureau.certificate,
-		},
-		{
+		}},
+		{house: d.pinHouse, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueuePIN}, Parallel: 2, Wait: time.Second},
 			PINVault: d.vaults.pins, PrintRoomCert: d.printRoom.certificate,
-		},
+		}},
 	} {
 		w.Bank, w.TransportKey, w.PublicBase = d.bank, house.DefaultTransportKey, d.doors.public
-		workers, err := d.house.Work(ctx, w)
+		workers, err := w.house.Work(ctx, w.Workers)
 		if err != nil {
 			return err
 		}
@@ -291,5 +295,5 @@ func (d *demonstration) fetchLists(ctx context.Context) error {
 	if err := d.settle(ctx, "lists"); err != nil {
 		return err
 	}
-	return d.house.SyncLists(ctx, filepath.Join(d.folder, "lists"))
+	return d.publicHouse.SyncLists(ctx, filepath.Join(d.folder, "lists"))
 }

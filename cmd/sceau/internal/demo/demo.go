@@ -50,7 +50,9 @@ type demonstration struct {
 	databaseURL string
 	vaults      *vaults
 	bank        *house.Bank
-	house       *house.House
+	house       *house.House // as the database role of doors and workers
+	pinHouse    *house.House // as the PIN-letter worker's
+	publicHouse *house.House // as the revocation door's
 	workers     []*jobs.Client
 	doors       doors
 

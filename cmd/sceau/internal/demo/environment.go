@@ -19,6 +19,7 @@ import (
 	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
 	"sceau/internal/devenv"
+	"sceau/migrations"
 )
 
 const databaseName = "sceau_demo"
@@ -142,8 +143,10 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 		if d.vaults != nil {
 			d.vaults.close()
 		}
-		if d.house != nil {
-			d.house.Close()
+		for _, h := range []*house.House{d.house, d.pinHouse, d.publicHouse} {
+			if h != nil {
+				h.Close()
+			}
 		}
 		return nil
 	})
@@ -168,11 +171,16 @@ func (d *demonstration) openDatabase(ctx context.Context) error {
 		return err
 	}
 	d.bank, d.databaseURL = bank, url
-	d.house, err = house.Open(ctx, house.Config{
-		DatabaseURL: url, Policy: bank.Policy(), TestNames: true, Now: d.clock.Now, Logger: d.options.Logger,
-	})
-	if err != nil {
-		return err
+	for role, opened := range map[string]**house.House{
+		migrations.RoleApp: &d.house, migrations.RolePIN: &d.pinHouse, migrations.RolePublic: &d.publicHouse,
+	} {
+		*opened, err = house.Open(ctx, house.Config{
+			DatabaseURL: d.env.DatabaseURLAs(databaseName, role), Policy: bank.Policy(), TestNames: true, Now: d.clock.Now,
+			Logger: d.options.Logger,
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return d.house.SetUp(ctx, bank, d.clock.Now())
 }

@@ -169,6 +169,9 @@ func (h *House) publishRootList(ctx context.Context, c Ceremony) error {
 	if err != nil || plan.Nothing {
 		return err
 	}
+	if plan.UnderWay {
+		return fmt.Errorf("%w: somebody signs it now: hold the ceremony again in a minute", lifecycle.Conflict)
+	}
 	root, signer, err := h.rootIssuer(ctx, c)
 	if err != nil {
 		return err

@@ -85,7 +85,8 @@ func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// Migrate brings the schema, then River's tables, to this version.
+// Migrate brings the schema, then River's tables, then the rights of each kind
+// of process to this version.
 func Migrate(ctx context.Context, databaseURL string) error {
 	if err := migrations.Up(ctx, databaseURL); err != nil {
 		return err
@@ -95,7 +96,10 @@ func Migrate(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	defer pool.Close()
-	return jobs.Migrate(ctx, pool)
+	if err := jobs.Migrate(ctx, pool); err != nil {
+		return err
+	}
+	return migrations.Grant(ctx, databaseURL)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, lifecycle.NotFound) }
