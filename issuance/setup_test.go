@@ -19,6 +19,7 @@ import (
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
+	"sceau/migrations"
 	"sceau/party"
 	"sceau/store"
 )
@@ -74,12 +75,15 @@ func (c *clock) set(t time.Time) {
 }
 
 // house is the use cases on a database of the test's own, with the sample bank.
+// Each kind of process has its own rights in the database, as in production.
 type house struct {
-	*issuance.Service
+	*issuance.Service // doors and workers
 
-	store *store.Store
-	pool  *pgxpool.Pool
-	clock *clock
+	pins   *issuance.Service // the PIN-letter worker
+	public *issuance.Service // the revocation door
+	store  *store.Store      // of doors and workers
+	pool   *pgxpool.Pool     // the superuser's, to look at what is there
+	clock  *clock
 
 	mu     sync.Mutex
 	people int // orders given so far; guarded by mu
@@ -93,26 +97,21 @@ func setup(t *testing.T) *house {
 // setupWith adapts the bank's policy. Every test ends with the books balanced.
 func setupWith(t *testing.T, adapt func(*issuance.Policy)) *house {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(testenv.Database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.MaxConns = 12
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	url := testenv.Database(t)
 	queue, err := jobs.NewEnqueuer()
 	if err != nil {
 		t.Fatal(err)
 	}
 	policy := issuance.DefaultPolicy()
 	adapt(&policy)
-	h := &house{store: store.New(pool), pool: pool, clock: &clock{at: monday}}
-	if h.Service, err = issuance.New(h.store, queue, jobs.CSRChecker{}, policy, h.clock.now); err != nil {
-		t.Fatal(err)
+	h := &house{pool: openPool(t, url), clock: &clock{at: monday}}
+	as := func(role string) (*issuance.Service, *store.Store) {
+		st := store.New(openPool(t, testenv.DatabaseAs(t, url, role)))
+		return must[*issuance.Service](t)(issuance.New(st, queue, jobs.CSRChecker{}, policy, h.clock.now)), st
 	}
+	h.Service, h.store = as(migrations.RoleApp)
+	h.pins, _ = as(migrations.RolePIN)
+	h.public, _ = as(migrations.RolePublic)
 	if err := h.SetUpBank(t.Context(), system, bank()); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +121,31 @@ func setupWith(t *testing.T, adapt func(*issuance.Policy)) *house {
 		}
 	})
 	return h
+}
+
+func openPool(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 10
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// The PIN-letter worker's use cases, by its own rights.
+
+func (h *house) BeginPINLetter(ctx context.Context, id lifecycle.CardID) (issuance.PINLetterPlan, error) {
+	return h.pins.BeginPINLetter(ctx, id)
+}
+
+func (h *house) FinishPINLetter(ctx context.Context, plan issuance.PINLetterPlan, sealed []byte) error {
+	return h.pins.FinishPINLetter(ctx, plan, sealed)
 }
 
 func bank() issuance.Bank {
