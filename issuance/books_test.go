@@ -135,13 +135,13 @@ func together() map[string][]string {
 		"submitted": {"ordered"}, "approved": {"approved"}, "refused": {"cancelled"}, "cancelled": {"cancelled"},
 		"in_progress": {
 			"approved", "personalising", "personalised", "with_bureau", "made", "posted", "at_branch", "received",
-			"active", "suspended", "pin_blocked", "expired", "awaiting_key", "issuing",
+			"active", "suspended", "pin_blocked", "awaiting_key", "issuing",
 		},
 		"completed": {
 			"posted", "at_branch", "received", "active", "suspended", "pin_blocked", "opposed", "expired", "destroyed",
 			"issued", "held", "revoked",
 		},
-		"failed": {"opposed", "destroyed", "revoked"},
+		"failed": {"opposed", "expired", "destroyed", "revoked"},
 	}
 }
 
