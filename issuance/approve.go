@@ -38,6 +38,9 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err := sameAsShownTx(ctx, tx, o, shown); err != nil {
 			return err
 		}
+		if o.State != lifecycle.OrderSubmitted {
+			return fmt.Errorf("order %s: %w: it is %s already", id, lifecycle.Conflict, o.State)
+		}
 		if err := s.moveOrder(ctx, tx, &o, on, by, map[string]string{"revision": strconv.Itoa(int(o.Revision))}); err != nil {
 			return err
 		}
@@ -160,6 +163,15 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 	delivery, branch, err := deliveryTx(ctx, tx, e.Delivery, e.BranchCode)
 	if err != nil {
 		return err
+	}
+	if o.Kind == lifecycle.OrderReplacementCard {
+		card, err := tx.LockCard(ctx, deref(o.TargetCard))
+		if err != nil {
+			return fmt.Errorf("card %s: %w", deref(o.TargetCard), err)
+		}
+		if err := s.replaceTx(ctx, tx, by, &card, e.Reason); err != nil {
+			return err
+		}
 	}
 	fee, currency, err := s.feeTx(ctx, tx, o.Kind, e.Reason)
 	if err != nil {

@@ -218,15 +218,18 @@ func (s *Service) PrintCardLetters(ctx context.Context, by lifecycle.Actor) ([]l
 	for _, w := range waiting {
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockCardLetter(ctx, w.ID)
-			if err != nil {
+			if err != nil || l.State != lifecycle.LetterRendered { // cancelled since
 				return err
 			}
-			return s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by)
+			if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by); err != nil {
+				return err
+			}
+			printed = append(printed, w.ID)
+			return nil
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print card letter %s: %w", w.ID, err)
 		}
-		printed = append(printed, w.ID)
 	}
 	return printed, nil
 }
@@ -242,15 +245,18 @@ func (s *Service) PrintPINLetters(ctx context.Context, by lifecycle.Actor) ([]li
 	for _, w := range waiting {
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockPINLetter(ctx, w.ID)
-			if err != nil {
+			if err != nil || l.State != lifecycle.LetterRendered {
 				return err
 			}
-			return s.movePINLetter(ctx, tx, &l, lifecycle.Print, by)
+			if err := s.movePINLetter(ctx, tx, &l, lifecycle.Print, by); err != nil {
+				return err
+			}
+			printed = append(printed, w.ID)
+			return nil
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print PIN letter %s: %w", w.ID, err)
 		}
-		printed = append(printed, w.ID)
 	}
 	return printed, nil
 }
@@ -260,6 +266,7 @@ type Posted struct{ CardLetters, PINLetters int }
 
 // PostLetters posts every printed card letter, and every printed PIN letter
 // whose delay after the card's post has passed: never both of a card in one run.
+// A letter that is cancelled meanwhile holds up no other.
 func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
 	var posted Posted
 	due, err := s.store.PINLettersDue(ctx, s.now(), printRunSize)
@@ -267,37 +274,36 @@ func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
 		return posted, fmt.Errorf("PIN letters due: %w", err)
 	}
 	for _, l := range due {
-		if err := s.postPINLetter(ctx, l.ID); err != nil {
+		if err := s.postPINLetter(ctx, l.ID, &posted); err != nil {
 			return posted, fmt.Errorf("post PIN letter %s: %w", l.ID, err)
 		}
-		posted.PINLetters++
 	}
 	printed, err := s.store.CardLettersInState(ctx, lifecycle.LetterPrinted, printRunSize)
 	if err != nil {
 		return posted, fmt.Errorf("card letters to post: %w", err)
 	}
 	for _, l := range printed {
-		if err := s.postCardLetter(ctx, l.ID); err != nil {
+		if err := s.postCardLetter(ctx, l, &posted); err != nil {
 			return posted, fmt.Errorf("post card letter %s: %w", l.ID, err)
 		}
-		posted.CardLetters++
 	}
 	return posted, nil
 }
 
 // postCardLetter posts a card with its letter, home or to the branch, and asks
-// for its PIN letter, to be posted later.
-func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID) error {
-	system := lifecycle.System("post")
+// for its PIN letter, to be posted later. It locks the card first, as a stop does.
+func (s *Service) postCardLetter(ctx context.Context, printed db.CardLetter, posted *Posted) error {
+	system, id := lifecycle.System("post"), printed.ID
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		l, err := tx.LockCardLetter(ctx, id)
+		card, err := tx.LockCard(ctx, printed.CardID)
 		if err != nil {
+			return fmt.Errorf("card %s: %w", printed.CardID, err)
+		}
+		l, err := tx.LockCardLetter(ctx, id)
+		if err != nil || l.State != lifecycle.LetterPrinted { // cancelled since
 			return err
 		}
-		card, err := tx.LockCard(ctx, l.CardID)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", l.CardID, err)
-		}
+		posted.CardLetters++
 		if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Post, system); err != nil {
 			return err
 		}
@@ -323,13 +329,14 @@ func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 	})
 }
 
-func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) error {
+func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID, posted *Posted) error {
 	system := lifecycle.System("post")
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		l, err := tx.LockPINLetter(ctx, id)
-		if err != nil {
+		if err != nil || l.State != lifecycle.LetterPrinted {
 			return err
 		}
+		posted.PINLetters++
 		if l.PostAfter.After(s.now()) {
 			return fmt.Errorf("%w: it may not be posted before %s", lifecycle.Illegal, l.PostAfter.Format(time.DateOnly))
 		}

@@ -84,7 +84,8 @@ func (s *Service) FinishPINReset(ctx context.Context, by lifecycle.Actor, id lif
 }
 
 // withPINReset works on a locked reset order and its card. The order must be
-// approved or under way.
+// approved or under way, and the card still one whose counter can be reset: a
+// card stopped since the approval gets no script.
 func (s *Service) withPINReset(ctx context.Context, id lifecycle.OrderID, work func(tx store.Tx, o *db.Order, card *db.Card) error) error {
 	if err := lifecycle.CheckID(lifecycle.PrefixOrder, string(id)); err != nil {
 		return err
@@ -103,6 +104,9 @@ func (s *Service) withPINReset(ctx context.Context, id lifecycle.OrderID, work f
 		card, err := tx.LockCard(ctx, *o.TargetCard)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", *o.TargetCard, err)
+		}
+		if !lifecycle.Cards.Can(card.State, lifecycle.ResetPIN) {
+			return fmt.Errorf("card %s: %w: it is %s", card.ID, lifecycle.Illegal, card.State)
 		}
 		return work(tx, &o, &card)
 	})

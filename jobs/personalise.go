@@ -40,6 +40,9 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 	if err != nil {
 		return err
 	}
+	if len(plan.Cards) == 0 { // each was stopped on its way
+		return t.Service.FinishBureauFile(ctx, plan, nil, done)
+	}
 	file := bureau.File{
 		Format: bureau.Format, Batch: plan.Batch, Sequence: plan.Sequence, Bureau: plan.Bureau,
 		Created: plan.Created, TransportKey: t.TransportKey, TransportKCV: plan.TransportKCV,

@@ -22,6 +22,9 @@ func kindOf(err error) error {
 	if _, ok := errors.AsType[lifecycle.Kind](err); ok {
 		return err
 	}
+	if errors.Is(err, context.Canceled) {
+		return err // the caller left: the database is not away
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w: no such row", lifecycle.NotFound)
 	}
