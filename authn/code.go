@@ -61,7 +61,11 @@ func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	counted, err := s.count(ctx, cards)
+	all, err := a.against(cards, s.policy.Window)
+	if err != nil {
+		return Accepted{}, err
+	}
+	counted, err := s.count(ctx, all)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -71,16 +75,19 @@ func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
 		}
 		return Accepted{}, ErrRefused
 	}
-	checks, err := a.checks(counted, s.policy.Window)
-	if err != nil {
-		return Accepted{}, err
-	}
-	answers, err := s.verifier.VerifyCAP(ctx, checks)
-	if err != nil {
+	if err := s.ask(ctx, counted); err != nil {
 		// Nobody guessed: the engine did not judge. The counts go back.
 		return Accepted{}, errors.Join(err, s.giveBack(ctx, counted))
 	}
-	return s.judge(ctx, a, counted, answers)
+	return s.judge(ctx, a, counted)
+}
+
+// candidate is a card that may have made the code, and what became of the code
+// on it.
+type candidate struct {
+	card   db.Card
+	check  Check
+	answer Answer
 }
 
 // check bounds what was typed. A code that has not 8 digits is no guess.
@@ -190,12 +197,13 @@ func states(p Purpose) []string {
 }
 
 // count counts the guess on each card that is not locked.
-func (s *Service) count(ctx context.Context, cards []db.Card) ([]db.Card, error) {
-	var counted []db.Card
-	for _, c := range cards {
-		n, err := s.store.CountCAPAttempt(ctx, c.ID, int32(s.policy.MaxFailures)) //nolint:gosec // a handful
+func (s *Service) count(ctx context.Context, all []candidate) ([]candidate, error) {
+	var counted []candidate
+	for _, c := range all {
+		n, err := s.store.CountCAPAttempt(ctx, c.card.ID, int32(s.policy.MaxFailures)) //nolint:gosec // a handful
 		if err != nil {
-			return nil, fmt.Errorf("count an attempt on card %s: %w", c.ID, err)
+			err = fmt.Errorf("count an attempt on card %s: %w", c.card.ID, err)
+			return nil, errors.Join(err, s.giveBack(ctx, counted))
 		}
 		if n == 1 {
 			counted = append(counted, c)
@@ -204,63 +212,94 @@ func (s *Service) count(ctx context.Context, cards []db.Card) ([]db.Card, error)
 	return counted, nil
 }
 
+// ask has the engine judge the code on each card.
+func (s *Service) ask(ctx context.Context, counted []candidate) error {
+	checks := make([]Check, len(counted))
+	for i, c := range counted {
+		checks[i] = c.check
+	}
+	answers, err := s.verifier.VerifyCAP(ctx, checks)
+	if err != nil {
+		return engineError(err)
+	}
+	if len(answers) != len(counted) {
+		return fmt.Errorf("%d codes were checked, %d asked", len(answers), len(counted))
+	}
+	for i := range counted {
+		counted[i].answer = answers[i]
+	}
+	return nil
+}
+
+// engineError keeps of the engine's error what a caller can act on: to try
+// later. Its other kinds are about keys, profiles and tokens of this house, and
+// would read as an answer about the code.
+func engineError(err error) error {
+	if errors.Is(err, lifecycle.Unavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("check a code: %w", err)
+	}
+	return errors.New("check a code: " + err.Error())
+}
+
 // giveBack undoes count where the engine was away, also when the caller has
 // left.
-func (s *Service) giveBack(ctx context.Context, cards []db.Card) error {
+func (s *Service) giveBack(ctx context.Context, cards []candidate) error {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	var errs []error
 	for _, c := range cards {
-		if err := s.store.GiveBackCAPAttempt(ctx, c.ID); err != nil {
-			errs = append(errs, fmt.Errorf("give back an attempt on card %s: %w", c.ID, err))
+		if err := s.store.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+			errs = append(errs, fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (a Attempt) checks(cards []db.Card, window int) ([]Check, error) {
-	checks := make([]Check, len(cards))
+// against makes the question about each card.
+func (a Attempt) against(cards []db.Card, window int) ([]candidate, error) {
+	all := make([]candidate, len(cards))
 	for i, c := range cards {
 		pan, err := lifecycle.NewPAN(c.PAN)
 		if err != nil {
-			return nil, fmt.Errorf("card %s: %w", c.ID, err)
+			return nil, errors.New("card " + string(c.ID) + ": " + err.Error()) // the row is wrong, not the caller
 		}
-		checks[i] = Check{
+		all[i] = candidate{card: c, check: Check{
 			PAN: pan, PSN: int(c.PSN), Profile: c.Profile, Operation: a.Operation, LastATC: int(c.LastATC), Window: window,
-		}
+		}}
 		for _, n := range c.Scripts {
-			checks[i].Scripts = append(checks[i].Scripts, int(n))
+			all[i].check.Scripts = append(all[i].check.Scripts, int(n))
 		}
 	}
-	return checks, nil
+	return all, nil
 }
 
 // judge accepts the first card whose code is right and whose counter is still
-// unspent.
-func (s *Service) judge(ctx context.Context, a Attempt, cards []db.Card, answers []Answer) (Accepted, error) {
-	if len(answers) != len(cards) {
-		return Accepted{}, fmt.Errorf("%d codes were checked, %d asked", len(answers), len(cards))
-	}
-	for i, answer := range answers {
-		if answer.Err != nil {
-			return Accepted{}, fmt.Errorf("card %s: %w", cards[i].ID, answer.Err)
+// unspent. A card that the engine could not check was not guessed at.
+func (s *Service) judge(ctx context.Context, a Attempt, tried []candidate) (Accepted, error) {
+	var unjudged []candidate
+	var errs []error
+	for i, c := range tried {
+		if c.answer.Err != nil {
+			unjudged, errs = append(unjudged, c), append(errs, fmt.Errorf("card %s: %w", c.card.ID, engineError(c.answer.Err)))
 		}
-		if !answer.Valid {
+		if c.answer.Err != nil || !c.answer.Valid {
 			continue
 		}
-		c := cards[i]
-		spent, err := s.spend(ctx, a, c, answer)
+		spent, err := s.spend(ctx, a, c.card, c.answer)
 		if err != nil {
 			return Accepted{}, err
 		}
 		if !spent { // another request spent it, or the card was stopped meanwhile
 			break
 		}
-		return Accepted{Card: c.ID, Holder: c.HolderID, ATC: answer.ATC}, s.clear(ctx, cards, i)
+		return Accepted{Card: c.card.ID, Holder: c.card.HolderID, ATC: c.answer.ATC}, s.clear(ctx, tried, i)
 	}
-	for _, c := range cards {
-		if err := audit(ctx, s.store.Queries, s.now(), a.By, c, refuseCode, map[string]string{"purpose": string(a.Purpose)}); err != nil {
+	if len(errs) > 0 {
+		return Accepted{}, errors.Join(append(errs, s.giveBack(ctx, unjudged))...)
+	}
+	for _, c := range tried {
+		if err := audit(ctx, s.store.Queries, s.now(), a.By, c.card, refuseCode, map[string]string{"purpose": string(a.Purpose)}); err != nil {
 			return Accepted{}, err
 		}
 	}
@@ -286,8 +325,8 @@ func (s *Service) spend(ctx context.Context, a Attempt, c db.Card, answer Answer
 }
 
 // clear takes the guess back from the holder's other cards: the code was right.
-func (s *Service) clear(ctx context.Context, cards []db.Card, right int) error {
-	var others []db.Card
+func (s *Service) clear(ctx context.Context, cards []candidate, right int) error {
+	var others []candidate
 	for i, c := range cards {
 		if i != right {
 			others = append(others, c)
