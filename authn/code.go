@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,8 +47,10 @@ type Accepted struct {
 	ATC    int
 }
 
-// maxCandidates bounds how many cards of one user a code is tried on.
-const maxCandidates = 8
+const (
+	maxCandidates = 8               // cards of one user that a code is tried on
+	patience      = 5 * time.Second // for what must be written though the caller has left
+)
 
 // VerifyCode tells whether a code is right, and spends it. The guess is counted
 // before the engine is asked, so that a process that dies gives nobody another
@@ -244,7 +247,6 @@ func engineError(err error) error {
 // giveBack undoes count where the engine was away, also when the caller has
 // left.
 func (s *Service) giveBack(ctx context.Context, cards []candidate) error {
-	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	var errs []error
@@ -275,62 +277,80 @@ func (a Attempt) against(cards []db.Card, window int) ([]candidate, error) {
 }
 
 // judge accepts the first card whose code is right and whose counter is still
-// unspent. A card that the engine could not check was not guessed at.
+// unspent. What the engine said is recorded also when the caller has left:
+// nobody guesses unseen by hanging up.
 func (s *Service) judge(ctx context.Context, a Attempt, tried []candidate) (Accepted, error) {
-	var unjudged []candidate
-	var errs []error
-	for i, c := range tried {
-		if c.answer.Err != nil {
-			unjudged, errs = append(unjudged, c), append(errs, fmt.Errorf("card %s: %w", c.card.ID, engineError(c.answer.Err)))
-		}
-		if c.answer.Err != nil || !c.answer.Valid {
-			continue
-		}
-		spent, err := s.spend(ctx, a, c.card, c.answer)
-		if err != nil {
-			return Accepted{}, err
-		}
-		if !spent { // another request spent it, or the card was stopped meanwhile
-			break
-		}
-		return Accepted{Card: c.card.ID, Holder: c.card.HolderID, ATC: c.answer.ATC}, s.clear(ctx, tried, i)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	right := slices.IndexFunc(tried, func(c candidate) bool { return c.answer.Err == nil && c.answer.Valid })
+	if right < 0 {
+		return Accepted{}, s.refuse(ctx, a, tried)
 	}
-	if len(errs) > 0 {
-		return Accepted{}, errors.Join(append(errs, s.giveBack(ctx, unjudged))...)
+	err := s.spend(ctx, a, tried, right)
+	if errors.Is(err, errSpent) { // another request spent it, or the card was stopped meanwhile
+		return Accepted{}, s.refuse(ctx, a, tried)
 	}
-	for _, c := range tried {
-		if err := audit(ctx, s.store.Queries, s.now(), a.By, c.card, refuseCode, map[string]string{"purpose": string(a.Purpose)}); err != nil {
-			return Accepted{}, err
-		}
+	if err != nil {
+		return Accepted{}, err
 	}
-	return Accepted{}, ErrRefused
+	c := tried[right]
+	return Accepted{Card: c.card.ID, Holder: c.card.HolderID, ATC: c.answer.ATC}, nil
 }
 
-// spend burns the code's counter and records it, together or not at all.
-func (s *Service) spend(ctx context.Context, a Attempt, c db.Card, answer Answer) (spent bool, err error) {
-	err = s.store.InTx(ctx, func(tx store.Tx) error {
-		n, err := tx.BurnATC(ctx, db.BurnATCParams{
-			ATC: int32(answer.ATC), Scripts: []int32{int32(answer.Scripts)}, ID: c.ID, PSN: c.PSN, States: states(a.Purpose), //nolint:gosec // 16 bits
-		})
-		if err != nil {
-			return fmt.Errorf("spend the code of card %s: %w", c.ID, err)
+var errSpent = errors.New("the code is spent, or its card may not be used any more")
+
+// spend burns the code's counter, gives the guess back on the holder's other
+// cards and records it, together or not at all. Cards are locked in the order of
+// their identifiers, by every request alike.
+func (s *Service) spend(ctx context.Context, a Attempt, tried []candidate, right int) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		for i, c := range tried {
+			if i != right {
+				if err := tx.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+					return fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err)
+				}
+				continue
+			}
+			n, err := tx.BurnATC(ctx, db.BurnATCParams{
+				ATC: int32(c.answer.ATC), Scripts: []int32{int32(c.answer.Scripts)}, ID: c.card.ID, PSN: c.card.PSN, States: states(a.Purpose), //nolint:gosec // 16 bits
+			})
+			if err != nil {
+				return fmt.Errorf("spend the code of card %s: %w", c.card.ID, err)
+			}
+			if n != 1 {
+				return errSpent
+			}
+			detail := map[string]string{"purpose": string(a.Purpose), "atc": strconv.Itoa(c.answer.ATC), "mode": a.Mode}
+			if err := audit(ctx, tx.Queries, s.now(), a.By, c.card, acceptCode, detail); err != nil {
+				return err
+			}
 		}
-		if spent = n == 1; !spent {
-			return nil
-		}
-		detail := map[string]string{"purpose": string(a.Purpose), "atc": strconv.Itoa(answer.ATC), "mode": a.Mode}
-		return audit(ctx, tx.Queries, s.now(), a.By, c, acceptCode, detail)
+		return nil
 	})
-	return spent && err == nil, err
 }
 
-// clear takes the guess back from the holder's other cards: the code was right.
-func (s *Service) clear(ctx context.Context, cards []candidate, right int) error {
-	var others []candidate
-	for i, c := range cards {
-		if i != right {
-			others = append(others, c)
+// refuse records the refusal on each card that was judged, and gives the guess
+// back on one that the engine could not check: its error is the answer then.
+func (s *Service) refuse(ctx context.Context, a Attempt, tried []candidate) error {
+	var faults []error
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		for _, c := range tried {
+			if c.answer.Err != nil {
+				faults = append(faults, fmt.Errorf("card %s: %w", c.card.ID, engineError(c.answer.Err)))
+				if err := tx.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+					return fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err)
+				}
+				continue
+			}
+			detail := map[string]string{"purpose": string(a.Purpose)}
+			if err := audit(ctx, tx.Queries, s.now(), a.By, c.card, refuseCode, detail); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err == nil && len(faults) == 0 {
+		return ErrRefused
 	}
-	return s.giveBack(ctx, others)
+	return errors.Join(append(faults, err)...)
 }

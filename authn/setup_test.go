@@ -209,6 +209,7 @@ type engine struct {
 	err    error                     // of a whole call
 	faults map[string]error          // of the checks of one card number
 	while  func(ctx context.Context) // runs inside a call
+	then   func()                    // runs when a call has its answers
 }
 
 func (e *engine) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn.Answer, error) {
@@ -233,6 +234,9 @@ func (e *engine) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn.A
 				answers[i] = authn.Answer{Valid: true, ATC: atc, Scripts: c.Scripts[0]}
 			}
 		}
+	}
+	if e.then != nil {
+		e.then()
 	}
 	return answers, nil
 }
