@@ -19,27 +19,6 @@ var ErrRefused = fmt.Errorf("%w: the code is not accepted", lifecycle.Forbidden)
 // errLocked is a card at which too many wrong codes were aimed.
 var errLocked = fmt.Errorf("%w: too many wrong codes: the account manager can help", lifecycle.Locked)
 
-// Purpose says what a code is for, hence which cards may make it.
-type Purpose string
-
-// The purposes.
-const (
-	SignIn   Purpose = "sign_in"
-	Sign     Purpose = "sign"     // an operation
-	Activate Purpose = "activate" // the first code of a new card
-)
-
-// Attempt is a code that somebody claims to have made: with a named card, or
-// with any card of a user.
-type Attempt struct {
-	By         lifecycle.Actor // who asks: a relying service
-	Purpose    Purpose
-	Card       lifecycle.CardID
-	ClientID   string // with UserNumber, when Card is empty
-	UserNumber string
-	Operation
-}
-
 // Accepted is a code that was right and is spent now.
 type Accepted struct {
 	Card   lifecycle.CardID
@@ -91,52 +70,6 @@ type candidate struct {
 	card   db.Card
 	check  Check
 	answer Answer
-}
-
-// check bounds what was typed. A code that has not 8 digits is no guess.
-func (a Attempt) check() error {
-	var errs lifecycle.FieldErrors
-	if len(a.Code) != 8 || !digits(a.Code) {
-		errs.Add("code", "a code has 8 digits: type what the reader shows")
-	}
-	if a.Card == "" && (len(a.ClientID) != 8 || !digits(a.ClientID) || len(a.UserNumber) != 4 || !digits(a.UserNumber)) {
-		errs.Add("client_id", "give a card, or a client ID of 8 digits with a user number of 4")
-	}
-	if a.Card != "" {
-		errs.AddError("card", lifecycle.CheckID(lifecycle.PrefixCard, string(a.Card)))
-	}
-	switch a.Mode {
-	case "1", "2", "2+tds", "3":
-	default:
-		errs.Add("mode", "use 1, 2, 2+tds or 3")
-	}
-	for name, value := range map[string]struct {
-		text string
-		most int
-	}{"challenge": {a.Challenge, 8}, "amount": {a.Amount, 12}, "currency": {a.Currency, 4}} {
-		if len(value.text) > value.most || !digits(value.text) {
-			errs.Add(name, "at most "+strconv.Itoa(value.most)+" digits, as typed into the reader")
-		}
-	}
-	if len(a.TDS) > 10 {
-		errs.Add("tds", "at most 10 fields")
-	}
-	for _, f := range a.TDS {
-		if len(f) == 0 || len(f) > 32 || !digits(f) {
-			errs.Add("tds", "each field has 1 to 32 digits")
-			break
-		}
-	}
-	return errs.Err()
-}
-
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // candidates are the cards that may have made the code for this purpose.
