@@ -183,3 +183,12 @@ func (d *desk) returned(t *testing.T, batch lifecycle.BatchID, answers ...issuan
 func madeAs(card lifecycle.CardID, plastic string) issuance.BureauAnswer {
 	return issuance.BureauAnswer{Card: card, Result: lifecycle.BureauMade, PlasticSerial: plastic}
 }
+
+// fieldOf is the field that an error names.
+func fieldOf(err error) string {
+	var f *lifecycle.FieldError
+	if errors.As(err, &f) {
+		return f.Field
+	}
+	return ""
+}
