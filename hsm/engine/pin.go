@@ -36,8 +36,8 @@ type storedPIN struct {
 
 // fingerprint tells cards that were made with other data apart, without
 // keeping the data.
-func (r cardRequest) fingerprint(profile string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{profile, r.PAN, r.PSN, r.Expiry}, "|")))
+func (r cardRequest) fingerprint(profile, transportKey string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{profile, r.PAN, r.PSN, r.Expiry, transportKey}, "|")))
 	return hex.EncodeToString(sum[:16])
 }
 
