@@ -31,7 +31,7 @@ type Attempt struct {
 
 // check bounds what was typed, and holds each mode to its own data as the engine
 // does. A code that has not 8 digits is no guess.
-func (a Attempt) check() error {
+func (a Attempt) check(p Policy) error {
 	var errs lifecycle.FieldErrors
 	if len(a.Code) != 8 || !digits(a.Code) {
 		errs.Add("code", "a code has 8 digits: type what the reader shows")
@@ -57,6 +57,9 @@ func (a Attempt) check() error {
 		case !d.there && (a.Mode == "3" && d.name == "challenge" || a.Mode == "2+tds" && d.name == "tds"):
 			errs.Add(d.name, "mode "+a.Mode+" needs what the holder typed")
 		}
+	}
+	if a.Mode == "1" && a.Amount+a.Currency != "" && !p.SignsAmounts {
+		errs.Add("amount", "these cards do not sign an amount: have the holder type it as a challenge, or as data in mode 2+tds")
 	}
 	// A code made for a sign-in depends on nothing: it must never pass for a
 	// signature. Zeros reach the card as nothing typed.

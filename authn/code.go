@@ -36,7 +36,7 @@ const (
 // one; the right code clears the count. Two requests with the same code are
 // told apart by the counter in the card's row: one wins.
 func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
-	if err := a.check(); err != nil {
+	if err := a.check(s.policy); err != nil {
 		return Accepted{}, err
 	}
 	cards, err := s.candidates(ctx, a)

@@ -361,12 +361,14 @@ func TestEveryWrongFieldIsNamedAndNothingIsCounted(t *testing.T) {
 		{"a card without form", func(a *authn.Attempt) { a.Card, a.ClientID, a.UserNumber = "C-1' OR '1", "", "" }, "card"},
 		{"no mode", func(a *authn.Attempt) { a.Mode = "" }, "mode"},
 		{"a challenge that is too long", func(a *authn.Attempt) { a.Mode, a.Challenge = "3", "123456789" }, "challenge"},
-		{"an amount with a comma", func(a *authn.Attempt) { a.Mode, a.Amount = "1", "1,00" }, "amount"},
-		{"a currency by its name", func(a *authn.Attempt) { a.Mode, a.Currency = "1", "EUR" }, "currency"},
+		{"an amount with a comma", func(a *authn.Attempt) { a.Mode, a.Amount = "1", "1,00" }, "amount amount"},
+		{"a currency by its name", func(a *authn.Attempt) { a.Mode, a.Currency = "1", "EUR" }, "currency amount"},
 		{"eleven data fields", func(a *authn.Attempt) {
 			a.Mode, a.TDS = "2+tds", []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"}
 		}, "tds"},
 		{"an empty data field", func(a *authn.Attempt) { a.Mode, a.TDS = "2+tds", []string{"1", ""} }, "tds"},
+		{"an amount that the cards do not sign", func(a *authn.Attempt) { a.Mode, a.Challenge, a.Amount = "1", "4711", "125000" }, "amount"},
+		{"a currency that the cards do not sign", func(a *authn.Attempt) { a.Mode, a.Challenge, a.Currency = "1", "4711", "978" }, "amount"},
 		{"nearly everything", func(a *authn.Attempt) {
 			*a = authn.Attempt{By: service, Operation: authn.Operation{Challenge: "x", Amount: "y", Currency: "z", TDS: []string{"-"}}}
 		}, "code purpose client_id mode challenge amount currency tds"},
@@ -390,7 +392,9 @@ func TestEveryWrongFieldIsNamedAndNothingIsCounted(t *testing.T) {
 // Anderson, "Optimised to Fail", 2009): mode 2, and zeros, give the same one.
 func TestASignatureIsOverDataThatTheHolderTyped(t *testing.T) {
 	t.Parallel()
-	h := setup(t)
+	policy := authn.DefaultPolicy()
+	policy.SignsAmounts = true
+	h := setupWith(t, policy)
 	card := h.card(t, h.user(t, userNumber), lifecycle.CardActive)
 	for _, test := range []struct {
 		name string
