@@ -68,6 +68,11 @@ func knownKey(t *testing.T, h house) []byte {
 // writeProfile stores a profile whose cards follow from the key "known".
 func writeProfile(t *testing.T, h house, name string, p emv.CAPProfile) {
 	t.Helper()
+	h.must(t, "profiles/"+name, map[string]any{"profile": profileText(t, p)})
+}
+
+func profileText(t *testing.T, p emv.CAPProfile) string {
+	t.Helper()
 	var fields map[string]any
 	text, err := json.Marshal(p)
 	if err == nil {
@@ -80,7 +85,7 @@ func writeProfile(t *testing.T, h house, name string, p emv.CAPProfile) {
 	if text, err = json.Marshal(fields); err != nil {
 		t.Fatal(err)
 	}
-	h.must(t, "profiles/"+name, map[string]any{"profile": string(text)})
+	return string(text)
 }
 
 // Before, a code that a card made without looking at the amount was valid for
