@@ -75,6 +75,9 @@ func (b *backend) personalise(ctx context.Context, r *logical.Request, data *fra
 	if c.keys, err = b.profileKeys(ctx, r.Storage, text(data, "profile")); err != nil {
 		return nil, err
 	}
+	if c.keys.environment != transport.Environment {
+		return nil, refuse("key_usage", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
+	}
 	if c.pins, err = b.pinCipher(ctx, r.Storage); err != nil {
 		return nil, err
 	}
