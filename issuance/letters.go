@@ -336,6 +336,9 @@ func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) e
 		if err := tx.SetPINLetterPosted(ctx, ptr(s.now()), id); err != nil {
 			return err
 		}
+		if err := tx.DeleteDocument(ctx, string(id)); err != nil { // the print room has done with it
+			return err
+		}
 		card, err := tx.Card(ctx, l.CardID)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", l.CardID, err)
