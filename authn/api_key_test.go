@@ -186,3 +186,39 @@ func TestEveryWrongFieldOfANewKeyIsNamed(t *testing.T) {
 		})
 	}
 }
+
+// Before, a key that leaked opened the door until its end, two years at most.
+func TestAKeyThatIsEndedOpensNothing(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	key, text := newKey(t, h, authn.ScopeVerifyCAP)
+	_, other := newKey(t, h, authn.ScopeVerifyCAP)
+	check(t, h.EndAPIKey(t.Context(), officer, key.ID))
+	if _, err := h.CheckAPIKey(t.Context(), text); !errors.Is(err, authn.ErrBadKey) {
+		t.Errorf("the ended key: %v", err)
+	}
+	if _, err := h.CheckAPIKey(t.Context(), other); err != nil {
+		t.Errorf("another key: %v", err)
+	}
+	wantKind(t, h.EndAPIKey(t.Context(), officer, key.ID), lifecycle.NotFound)
+	wantKind(t, h.EndAPIKey(t.Context(), officer, "K-0000000000000099"), lifecycle.NotFound)
+	entries := must[[]db.AuditEntry](t)(h.store.AuditOf(t.Context(), string(key.ID)))
+	if len(entries) != 2 || entries[1].Event != "revoke" || entries[1].Actor != officer.ID || entries[1].ToState != "ended" {
+		t.Errorf("the trail is %+v", entries)
+	}
+}
+
+func TestOnlyASecurityOfficerMakesAndEndsKeys(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	key, _ := newKey(t, h, authn.ScopeVerifyCAP)
+	for _, role := range append(lifecycle.StaffRoles(), lifecycle.RoleSystem, lifecycle.RoleHolder, lifecycle.RoleRelyingService) {
+		if role == lifecycle.RoleSecurityOfficer {
+			continue
+		}
+		by := lifecycle.Actor{ID: "x", Role: role}
+		_, _, err := h.NewAPIKey(t.Context(), by, "mine", authn.Scopes(), time.Hour)
+		wantKind(t, err, lifecycle.Forbidden)
+		wantKind(t, h.EndAPIKey(t.Context(), by, key.ID), lifecycle.Forbidden)
+	}
+}

@@ -22,3 +22,6 @@ SELECT clock_timestamp()::timestamptz;
 -- name: CountScripts :one
 SELECT count(*) FROM audit_entry
 WHERE thing_id = @card_id::text AND event = 'issue_script' AND detail ->> 'order' = @order_id::text;
+
+-- name: EndAPIKey :execrows
+UPDATE api_key SET expires_at = @at WHERE id = @id AND expires_at > @at;
