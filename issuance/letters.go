@@ -213,17 +213,21 @@ func (s *Service) PrintCardLetters(ctx context.Context, by lifecycle.Actor) ([]l
 	}
 	var printed []lifecycle.CardLetterID
 	for _, w := range waiting {
+		taken := false
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockCardLetter(ctx, w.ID)
-			if err != nil {
+			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
 				return err
 			}
+			taken = true
 			return s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by)
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print card letter %s: %w", w.ID, err)
 		}
-		printed = append(printed, w.ID)
+		if taken {
+			printed = append(printed, w.ID)
+		}
 	}
 	return printed, nil
 }
@@ -237,17 +241,21 @@ func (s *Service) PrintPINLetters(ctx context.Context, by lifecycle.Actor) ([]li
 	}
 	var printed []lifecycle.PINLetterID
 	for _, w := range waiting {
+		taken := false
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockPINLetter(ctx, w.ID)
-			if err != nil {
+			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
 				return err
 			}
+			taken = true
 			return s.movePINLetter(ctx, tx, &l, lifecycle.Print, by)
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print PIN letter %s: %w", w.ID, err)
 		}
-		printed = append(printed, w.ID)
+		if taken {
+			printed = append(printed, w.ID)
+		}
 	}
 	return printed, nil
 }
