@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"strings"
+	"unicode/utf8"
 
 	"sceau/bureau"
 	"sceau/cms"
@@ -62,17 +64,36 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 }
 
 func recordOf(c issuance.CardToPersonalise) (bureau.Record, error) {
-	name, err := bureau.EmbossName(c.GivenName, c.Surname)
+	name, err := embossed(c.GivenName, c.Surname)
 	if err != nil {
 		return bureau.Record{}, err
 	}
 	company, err := bureau.EmbossLine(c.Company)
 	if err != nil {
-		return bureau.Record{}, err
+		company = "" // too long for the plastic, or a sign that it has not: the card does without
 	}
 	return bureau.Record{
 		Card: c.Card, Product: c.Product, Expiry: c.Expiry.Format("0601"), EmbossName: name, EmbossLine2: company, DGIs: c.DGIs,
 	}, nil
+}
+
+// embossed is the name on the plastic: in full where it fits, else with initials
+// for given names (ISO/IEC 7813 §6 gives 26 characters), else the surname alone.
+func embossed(given, surname string) (string, error) {
+	name, err := bureau.EmbossName(given, surname)
+	if err == nil {
+		return name, nil
+	}
+	var initials strings.Builder
+	for _, part := range strings.FieldsFunc(given, func(r rune) bool { return r == ' ' || r == '-' }) {
+		first, _ := utf8.DecodeRuneInString(part)
+		initials.WriteRune(first)
+		initials.WriteByte('.')
+	}
+	if short, err := bureau.EmbossName(initials.String(), surname); err == nil {
+		return short, nil
+	}
+	return bureau.EmbossName("", surname)
 }
 
 // bureauReturn reconciles a return file. The same parser has read it when it
