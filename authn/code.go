@@ -136,7 +136,7 @@ func states(p Purpose) []string {
 func (s *Service) count(ctx context.Context, all []candidate) ([]candidate, error) {
 	var counted []candidate
 	for _, c := range all {
-		n, err := s.store.CountCAPAttempt(ctx, c.card.ID, int32(s.policy.MaxFailures)) //nolint:gosec // a handful
+		n, err := s.store.CountCAPAttempt(ctx, c.card.ID, int32(s.policy.MaxFailures))
 		if err != nil {
 			err = fmt.Errorf("count an attempt on card %s: %w", c.card.ID, err)
 			return nil, errors.Join(err, s.giveBack(ctx, counted))
@@ -245,7 +245,7 @@ func (s *Service) spend(ctx context.Context, a Attempt, tried []candidate, right
 				continue
 			}
 			n, err := tx.BurnATC(ctx, db.BurnATCParams{
-				ATC: int32(c.answer.ATC), Scripts: []int32{int32(c.answer.Scripts)}, ID: c.card.ID, PSN: c.card.PSN, States: states(a.Purpose), //nolint:gosec // 16 bits
+				ATC: int32(c.answer.ATC), Scripts: []int32{int32(c.answer.Scripts)}, ID: c.card.ID, PSN: c.card.PSN, States: states(a.Purpose),
 			})
 			if err != nil {
 				return fmt.Errorf("spend the code of card %s: %w", c.card.ID, err)

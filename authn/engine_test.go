@@ -134,15 +134,17 @@ func TestARealCardsCodesCountOnceEach(t *testing.T) {
 	}
 
 	for _, of := range []emv.Transaction{
-		{Mode: emv.Mode2}, {Mode: emv.Mode1, Challenge: "12345678"}, {Mode: emv.Mode3, Challenge: "7"},
+		{Mode: emv.Mode2},
+		{Mode: emv.Mode1, Challenge: "12345678"},
+		{Mode: emv.Mode3, Challenge: "7"},
 		{Mode: emv.Mode2TDS, TDS: []string{"552100554", "125000"}},
 	} {
 		a := signIn(p.code(t, of))
 		a.Operation = authn.Operation{Mode: string(of.Mode), Code: a.Code, Challenge: of.Challenge, TDS: of.TDS}
 		forged := a
-		forged.Operation.Challenge, forged.Operation.TDS = strings.Replace(of.Challenge, "7", "8", 1), append([]string(nil), of.TDS...)
+		forged.Challenge, forged.TDS = strings.Replace(of.Challenge, "7", "8", 1), append([]string(nil), of.TDS...)
 		if len(of.TDS) > 0 {
-			forged.Operation.TDS[1] = "925000"
+			forged.TDS[1] = "925000"
 		}
 		if forged.Challenge != a.Challenge || len(of.TDS) > 0 {
 			got, err := b.VerifyCode(t.Context(), forged)

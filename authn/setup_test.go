@@ -119,7 +119,7 @@ func (h *house) user(t *testing.T, number string) lifecycle.HolderID {
 	if h.users == 1 {
 		check(t, h.store.InsertBranch(t.Context(), db.InsertBranchParams{ID: branch, Code: "0001", Name: "Lille", CreatedAt: today}))
 		check(t, h.store.InsertCompany(t.Context(), db.InsertCompanyParams{
-			ID: company, ClientID: clientID, Name: "Exemple SA", Country: "FR", RegistryNumber: "552100554", BranchID: branch, CreatedAt: today,
+			ID: company, ClientID: clientID, Name: "Montclair SA", Country: "FR", RegistryNumber: "552100554", BranchID: branch, CreatedAt: today,
 		}))
 	}
 	check(t, h.store.InsertHolder(t.Context(), db.InsertHolderParams{

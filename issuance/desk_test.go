@@ -121,8 +121,8 @@ func (d *desk) imported(t *testing.T, by lifecycle.Actor, product, requester str
 	reference := fmt.Sprintf("R-%d", d.lines)
 	file := "reference;product;client_id;company;country;registry_number;branch;user_number;given_name;surname;language;email;" +
 		"complement;street;postcode;city;address_country;delivery;requested_by\n" + strings.Join([]string{
-		reference, product, fmt.Sprintf("%08d", 40_010_000+d.lines), "Exemple", "FR", siren + string(lifecycle.LuhnDigit(siren)), "FR01", "0001",
-		"Camille", "Martin", "fr", "camille@exemple.example", "", "1 rue de la Paix", "35000", "Rennes", "FR", delivery, requester,
+		reference, product, fmt.Sprintf("%08d", 40_010_000+d.lines), "Montclair", "FR", siren + string(lifecycle.LuhnDigit(siren)), "FR01", "0001",
+		"Camille", "Martin", "fr", "camille@montclair.example", "", "1 rue de la Paix", "35000", "Rennes", "FR", delivery, requester,
 	}, ";") + "\n"
 	report := gives[issuance.ImportReport](t)(d.ImportOrders(t.Context(), by, strings.NewReader(file), nil))
 	if report.Kept != 1 {
@@ -186,8 +186,7 @@ func madeAs(card lifecycle.CardID, plastic string) issuance.BureauAnswer {
 
 // fieldOf is the field that an error names.
 func fieldOf(err error) string {
-	var f *lifecycle.FieldError
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*lifecycle.FieldError](err); ok {
 		return f.Field
 	}
 	return ""
