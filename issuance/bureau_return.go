@@ -132,7 +132,9 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 	if err != nil {
 		return fmt.Errorf("card %s: %w", a.Card, err)
 	}
-	if card.State != lifecycle.CardWithBureau { // opposed meanwhile: the answer is kept, nothing goes out
+	// Opposed meanwhile, or made again in another batch since: the answer is kept,
+	// nothing goes out.
+	if card.State != lifecycle.CardWithBureau || deref(card.BatchID) != batch {
 		return nil
 	}
 	system := lifecycle.System("bureau-return")

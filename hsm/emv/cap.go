@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -140,6 +141,26 @@ func terminalConstant(tag uint32) []byte {
 		return []byte{0x80, 0, 0, 0, 0}
 	case 0x8A: // authorisation response code "Z3": unable to go online, declined
 		return []byte{0x5A, 0x33}
+	}
+	return nil
+}
+
+// Signs tells whether the codes of the profile's cards depend on all the data of
+// the transaction. A card whose IAF or object list asks for no amount shows the
+// same code whatever was typed: to verify such a code is no proof of the amount.
+func (p CAPProfile) Signs(t Transaction) error {
+	dol, err := ParseDOL(p.CDOL1)
+	if err != nil {
+		return fmt.Errorf("cdol1: %w", err)
+	}
+	holds := func(tag uint32, digits string) bool {
+		return slices.ContainsFunc(dol, func(e DOLEntry) bool { return e.Tag == tag && 2*e.Length >= len(digits) })
+	}
+	if t.Amount != "" && (p.IAF[0]&iafAmount == 0 || !holds(0x9F02, t.Amount)) {
+		return fmt.Errorf("%w: cards of profile %s sign no such amount", ErrMalformed, p.Name)
+	}
+	if t.Currency != "" && (p.IAF[0]&(iafAmount|iafAmountOnly) != iafAmount || !holds(0x5F2A, t.Currency)) {
+		return fmt.Errorf("%w: cards of profile %s sign no currency", ErrMalformed, p.Name)
 	}
 	return nil
 }

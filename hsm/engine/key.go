@@ -94,8 +94,8 @@ func (b *backend) createKey(ctx context.Context, r *logical.Request, data *frame
 		return nil, err
 	}
 	if there != nil {
-		if there.Usage != k.Usage || there.Algorithm != k.Algorithm {
-			return nil, refuse("conflict", "key %s is there with usage %s and algorithm %s", name, there.Usage, there.Algorithm)
+		if there.Usage != k.Usage || there.Algorithm != k.Algorithm || there.Environment != k.Environment {
+			return nil, refuse("conflict", "key %s is there with usage %s and algorithm %s, for %s", name, there.Usage, there.Algorithm, there.Environment)
 		}
 		return there.describe(name), nil
 	}
@@ -209,14 +209,6 @@ func usableKey(ctx context.Context, s logical.Storage, name, usage string) (*sto
 		return nil, refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
 	}
 	return k, nil
-}
-
-func readTDES(ctx context.Context, s logical.Storage, name, usage string) (*emv.TDES, error) {
-	k, err := usableKey(ctx, s, name, usage)
-	if err != nil {
-		return nil, err
-	}
-	return emv.NewTDES(k.Value)
 }
 
 // shown is a name that may stand in an error.
