@@ -149,6 +149,7 @@ func (s *syncWriter) Write(b []byte) (int, error) {
 }
 
 func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -189,7 +190,7 @@ func (d *door) call(method, path, key, body string) answer {
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response := must[*http.Response](d.t)(http.DefaultClient.Do(request))
+	response := must[*http.Response](d.t)(http.DefaultClient.Do(request)) //nolint:bodyclose // closed in the next line: must hides it
 	defer func() { _ = response.Body.Close() }()
 	text := must[[]byte](d.t)(io.ReadAll(response.Body))
 	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
