@@ -79,10 +79,8 @@ test: deps vault build ## every test, with a real PostgreSQL and a real Vault
 race: deps vault build ## every test under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -count=1 -timeout 40m ./...
 
-bench: deps vault ## the benchmarks beside limits and peers, as ratios (BENCH=pattern, ROUNDS=5)
-	@mkdir -p bin
-	$(BUILD)sceau-hsm -ldflags '-s -w' ./cmd/sceau-hsm
-	started=$$SECONDS
+bench: deps vault build ## the benchmarks beside limits and peers, as ratios (BENCH=pattern, ROUNDS=5)
+	@started=$$SECONDS
 	measured=$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u)
 	go test -p 1 -run '^$$' -bench '$(BENCH)' -benchtime $(ROUNDS)x -timeout 30m $$measured | tee bin/bench.out | go run ./tools/benchtable
 	echo "measured in $$((SECONDS - started)) s on $$(nproc) processors; load average at the end $$(cut -d ' ' -f 1 /proc/loadavg)"

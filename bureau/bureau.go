@@ -1,7 +1,6 @@
 // Package bureau speaks with the card bureau in files: the personalisation
-// file that Sceau sends ([Encode], [Decode]), the return file that the bureau
-// answers with ([EncodeReturn], [ParseReturn]), and the names that go on the
-// plastic ([EmbossName], [EmbossLine]).
+// file that Sceau sends ([Encode], [Decode]) and the return file that the bureau
+// answers with ([EncodeReturn], [ParseReturn]).
 //
 // It never deciphers data groupings, holds a key, touches a file or the
 // network, and never decides what an answer does to a card. Values come in,

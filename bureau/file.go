@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sceau/lifecycle"
+	"sceau/party"
 )
 
 // Format is the first member of a personalisation file.
@@ -209,11 +210,11 @@ func (r Record) check(line int, seen map[lifecycle.CardID]int) error {
 	if !isYYMM(r.Expiry) {
 		return wrong(line, "expiry", "is year and month, YYMM")
 	}
-	if !embossable(r.EmbossName, true) {
-		return wrong(line, "emboss_name", "is not as EmbossName writes it (2 to %d upper-case Latin letters)", MaxEmboss)
+	if !party.Embossable(r.EmbossName, true) {
+		return wrong(line, "emboss_name", "is not as EmbossName writes it (2 to %d upper-case Latin letters)", party.MaxEmboss)
 	}
-	if r.EmbossLine2 != "" && !embossable(r.EmbossLine2, false) {
-		return wrong(line, "emboss_line2", "is not as EmbossLine writes it (at most %d upper-case Latin characters)", MaxEmboss)
+	if r.EmbossLine2 != "" && !party.Embossable(r.EmbossLine2, false) {
+		return wrong(line, "emboss_line2", "is not as EmbossLine writes it (at most %d upper-case Latin characters)", party.MaxEmboss)
 	}
 	if len(r.DGIs) == 0 || len(r.DGIs) > MaxDGIs {
 		return wrong(line, "dgis", "has %d bytes, 1 to %d are expected", len(r.DGIs), MaxDGIs)

@@ -129,10 +129,16 @@ func (k CAPCheck) item(i int) capItem {
 		Code: k.Code, Challenge: k.Challenge, Amount: k.Amount, Currency: k.Currency, TDS: k.TDS,
 		LastATC: number(k.LastATC), Window: number(k.Window),
 	}
-	for _, n := range k.Scripts {
-		item.Scripts = append(item.Scripts, number(n))
-	}
+	item.Scripts = numbers(k.Scripts)
 	return item
+}
+
+func numbers(values []int) []number {
+	out := make([]number, len(values))
+	for i, v := range values {
+		out[i] = number(v)
+	}
+	return out
 }
 
 func (r capResult) answer() CAPAnswer {
@@ -163,7 +169,7 @@ type ScriptRequest struct {
 	Profile string
 	ATC     int    // as the card says at the terminal
 	ARQC    []byte // the cryptogram that the card made for it: 8 bytes
-	Scripts int    // issuer scripts the card has taken
+	Scripts []int  // how many issuer scripts the card may have taken
 }
 
 // PINUnblockScript makes the PIN CHANGE/UNBLOCK command (EMV Book 3 §6.5.10)
@@ -172,15 +178,14 @@ type ScriptRequest struct {
 func (c *Client) PINUnblockScript(ctx context.Context, r ScriptRequest) (apdu []byte, err error) {
 	const doing = "make a PIN unblock script"
 	request := struct {
-		PAN     string `json:"pan"`
-		PSN     string `json:"psn"`
-		Profile string `json:"profile"`
-		ATC     number `json:"atc"`
-		ARQC    string `json:"arqc"`
-		Scripts number `json:"scripts"`
+		PAN     string   `json:"pan"`
+		PSN     string   `json:"psn"`
+		Profile string   `json:"profile"`
+		ATC     number   `json:"atc"`
+		ARQC    string   `json:"arqc"`
+		Scripts []number `json:"scripts"`
 	}{
-		r.PAN.Reveal(), psnText(r.PSN), r.Profile, number(r.ATC),
-		strings.ToUpper(hex.EncodeToString(r.ARQC)), number(r.Scripts),
+		r.PAN.Reveal(), psnText(r.PSN), r.Profile, number(r.ATC), strings.ToUpper(hex.EncodeToString(r.ARQC)), numbers(r.Scripts),
 	}
 	var answer struct {
 		APDU string `json:"apdu"`

@@ -145,10 +145,10 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 			`"profile":"securaccess","psn":"01","scripts":["0","1"],"tds":["100","200"],"window":"64"}]}`},
 		{"make a script", map[string]any{"apdu": "8424000008"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.PINUnblockScript(ctx, hsm.ScriptRequest{
-				PAN: pan(t), PSN: 1, Profile: "securaccess", ATC: 9, ARQC: []byte{0xAB, 1, 2, 3, 4, 5, 6, 7},
+				PAN: pan(t), PSN: 1, Profile: "securaccess", ATC: 9, ARQC: []byte{0xAB, 1, 2, 3, 4, 5, 6, 7}, Scripts: []int{0, 1},
 			})
 			return err
-		}, `PUT hsm/script/pin-unblock {"arqc":"AB01020304050607","atc":"9","pan":"5413330089600119","profile":"securaccess","psn":"01","scripts":"0"}`},
+		}, `PUT hsm/script/pin-unblock {"arqc":"AB01020304050607","atc":"9","pan":"5413330089600119","profile":"securaccess","psn":"01","scripts":["0","1"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

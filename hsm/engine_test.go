@@ -244,7 +244,7 @@ func TestAPINGoesToOneLetterAndStaysOutOfTheAuditFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pin != again || pin.Reveal() != onCard {
+	if !pin.Equal(again) || pin.Reveal() != onCard {
 		t.Error("the letter's PIN is not the card's")
 	}
 	other := release

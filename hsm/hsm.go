@@ -106,6 +106,8 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 
 // Close stops the renewal and gives back a token that this client signed in
 // for. A second call does nothing.
+//
+//nolint:contextcheck // it ends what outlives every caller's context
 func (c *Client) Close() {
 	c.closing.Do(func() {
 		close(c.ended)

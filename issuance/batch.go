@@ -203,7 +203,8 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 
 // FinishBureauFile records the file, encrypted for the bureau, and forgets the
 // data groupings. The file is written once: its sequence number is never sent
-// twice.
+// twice. Cards that were stopped before are no part of the batch any more; one
+// of which none is left sends no file and ends here.
 func (s *Service) FinishBureauFile(ctx context.Context, plan BatchPlan, sealed []byte, done Done) error {
 	system := lifecycle.System("bureau-file")
 	return s.store.InTx(ctx, func(tx store.Tx) error {
@@ -211,32 +212,63 @@ func (s *Service) FinishBureauFile(ctx context.Context, plan BatchPlan, sealed [
 		if err != nil {
 			return err
 		}
-		for _, p := range plan.Cards {
-			card, err := tx.LockCard(ctx, p.Card)
-			if err != nil {
-				return fmt.Errorf("card %s: %w", p.Card, err)
-			}
-			if card.State != lifecycle.CardPersonalised { // opposed meanwhile: the bureau's answer finds it so
-				continue
-			}
-			if err := s.moveCard(ctx, tx, &card, lifecycle.Send, system, "", nil); err != nil {
+		if err := s.sendCardsTx(ctx, tx, plan, system); err != nil {
+			return err
+		}
+		if len(plan.Cards) > 0 {
+			if err := s.putDocumentTx(ctx, tx, string(plan.Batch), "application/pkcs7-mime", sealed); err != nil {
 				return err
 			}
-		}
-		if err := s.putDocumentTx(ctx, tx, string(plan.Batch), "application/pkcs7-mime", sealed); err != nil {
-			return err
 		}
 		if err := tx.ForgetBatchDGIs(ctx, plan.Batch); err != nil {
 			return fmt.Errorf("batch %s: %w", plan.Batch, err)
 		}
-		if err := tx.SetBatchSent(ctx, ptr(s.now()), plan.Batch); err != nil {
+		if err := tx.SetBatchSent(ctx, new(s.now()), plan.Batch); err != nil {
 			return fmt.Errorf("batch %s: %w", plan.Batch, err)
 		}
 		if err := s.moveBatch(ctx, tx, &b, lifecycle.Send, system, nil); err != nil {
 			return err
 		}
+		if err := s.reconcileTx(ctx, tx, &b, system); err != nil {
+			return err
+		}
 		return done.run(tx)
 	})
+}
+
+// sendCardsTx moves the cards of the file, and drops from the batch those that
+// were stopped before it was written: the bureau will never answer for them.
+func (s *Service) sendCardsTx(ctx context.Context, tx store.Tx, plan BatchPlan, by lifecycle.Actor) error {
+	sent := make([]string, len(plan.Cards))
+	for i, p := range plan.Cards {
+		sent[i] = string(p.Card)
+		card, err := tx.LockCard(ctx, p.Card)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", p.Card, err)
+		}
+		if card.State != lifecycle.CardPersonalised { // opposed meanwhile: the bureau's answer finds it so
+			continue
+		}
+		if err := s.moveCard(ctx, tx, &card, lifecycle.Send, by, "", nil); err != nil {
+			return err
+		}
+	}
+	if err := tx.DropUnsentCards(ctx, plan.Batch, sent); err != nil {
+		return fmt.Errorf("batch %s: %w", plan.Batch, err)
+	}
+	return nil
+}
+
+// reconcileTx ends a batch of which nothing is awaited any more.
+func (s *Service) reconcileTx(ctx context.Context, tx store.Tx, b *db.Batch, by lifecycle.Actor) error {
+	open, err := tx.CountUnanswered(ctx, b.ID)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", b.ID, err)
+	}
+	if open > 0 {
+		return nil
+	}
+	return s.moveBatch(ctx, tx, b, lifecycle.Reconcile, by, nil)
 }
 
 // fencedBatchTx locks the batch and refuses a worker that is no longer the

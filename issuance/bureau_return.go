@@ -70,7 +70,8 @@ type BureauAnswer struct {
 // ApplyReturn reconciles a return file, whole or not at all: made cards go on to
 // their letters, spoiled ones are made again under a new sequence number and
 // PIN, missing ones stay with the bureau until a later file or a member of staff
-// says what became of them. Applying it again changes nothing.
+// says what became of them. Applying it again changes nothing. An answer that
+// cannot be true is [lifecycle.Invalid]: no retry makes it so.
 func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		f, err := tx.LockReturnFile(ctx, id)
@@ -89,8 +90,11 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 				return fmt.Errorf("return file %s: %w", id, err)
 			}
 		}
-		if err := tx.SetReturnFileApplied(ctx, ptr(s.now()), id); err != nil {
+		if err := tx.SetReturnFileApplied(ctx, new(s.now()), id); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)
+		}
+		if b.State == lifecycle.BatchReconciled { // late, for a card made again since: kept, nothing is awaited
+			return done.run(tx)
 		}
 		open, err := tx.CountUnanswered(ctx, b.ID)
 		if err != nil {
@@ -113,22 +117,24 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 		serial = &a.PlasticSerial
 	}
 	n, err := tx.AnswerBatchCard(ctx, db.AnswerBatchCardParams{
-		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: ptr(s.now()), BatchID: batch, CardID: a.Card,
+		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: new(s.now()), BatchID: batch, CardID: a.Card,
 	})
 	if errors.Is(err, lifecycle.Conflict) {
-		return fmt.Errorf("card %s: %w: plastic serial %s is another card's", a.Card, lifecycle.Conflict, a.PlasticSerial)
+		return &lifecycle.FieldError{Field: "plastic serial", Why: fmt.Sprintf("%s of card %s is another card's", a.PlasticSerial, a.Card)}
 	}
 	if err != nil {
 		return fmt.Errorf("card %s: %w", a.Card, err)
 	}
 	if n != 1 {
-		return fmt.Errorf("card %s: %w: it is not of batch %s, or was answered before", a.Card, lifecycle.Conflict, batch)
+		return &lifecycle.FieldError{Field: "card", Why: fmt.Sprintf("%s is not of batch %s, or was answered before", a.Card, batch)}
 	}
 	card, err := tx.LockCard(ctx, a.Card)
 	if err != nil {
 		return fmt.Errorf("card %s: %w", a.Card, err)
 	}
-	if card.State != lifecycle.CardWithBureau { // opposed meanwhile: the answer is kept, nothing goes out
+	// Opposed meanwhile, or made again in another batch since: the answer is kept,
+	// nothing goes out.
+	if card.State != lifecycle.CardWithBureau || deref(card.BatchID) != batch {
 		return nil
 	}
 	system := lifecycle.System("bureau-return")
@@ -151,16 +157,33 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 }
 
 // Remake has a card that the bureau lost made again: new sequence number, new
-// PIN; what may turn up later is worthless.
+// PIN; what may turn up later is worthless. Its batch does not wait for it any
+// more.
 func (s *Service) Remake(ctx context.Context, by lifecycle.Actor, id lifecycle.CardID) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		seen, err := tx.Card(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		var b db.Batch
+		if seen.BatchID != nil { // locked before its card, as a return file does
+			if b, err = tx.LockBatch(ctx, *seen.BatchID); err != nil {
+				return fmt.Errorf("batch %s: %w", *seen.BatchID, err)
+			}
+		}
 		card, err := tx.LockCard(ctx, id)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", id, err)
 		}
+		if deref(card.BatchID) != b.ID {
+			return fmt.Errorf("card %s: %w: it has left batch %s", id, lifecycle.Conflict, b.ID)
+		}
 		if err := s.moveCard(ctx, tx, &card, lifecycle.Remake, by, "", nil); err != nil {
 			return err
 		}
-		return tx.PrepareRemake(ctx, id)
+		if err := tx.PrepareRemake(ctx, id); err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		return s.reconcileTx(ctx, tx, &b, lifecycle.System("remake"))
 	})
 }

@@ -50,14 +50,14 @@ func (s *Service) opposeTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 	if err := s.cancelLettersTx(ctx, tx, by, *card); err != nil {
 		return Opposition{}, err
 	}
-	if err := s.failOrderTx(ctx, tx, card.OrderID, "its card was opposed: "+string(reason)); err != nil {
+	if err := s.failOrderTx(ctx, tx, card.OrderID, lifecycle.System("opposition"), "its card was opposed: "+string(reason)); err != nil {
 		return Opposition{}, err
 	}
 	return Opposition{Card: card.ID, Reason: reason, Receipt: receipt, State: card.State}, nil
 }
 
-// failOrderTx ends the order of a card that was stopped on its way.
-func (s *Service) failOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID, failure string) error {
+// failOrderTx ends the order of what was stopped on its way.
+func (s *Service) failOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID, by lifecycle.Actor, failure string) error {
 	order, err := tx.LockOrder(ctx, id)
 	if err != nil {
 		return fmt.Errorf("order %s: %w", id, err)
@@ -65,7 +65,7 @@ func (s *Service) failOrderTx(ctx context.Context, tx store.Tx, id lifecycle.Ord
 	if order.State != lifecycle.OrderInProgress {
 		return nil
 	}
-	return s.moveOrder(ctx, tx, &order, lifecycle.Fail, lifecycle.System("opposition"), map[string]string{"failure": failure})
+	return s.moveOrder(ctx, tx, &order, lifecycle.Fail, by, map[string]string{"failure": failure})
 }
 
 // Suspend stops a card for a while.

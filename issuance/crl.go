@@ -32,11 +32,17 @@ type CRLPlan struct {
 	NextUpdate time.Time
 	Previous   []byte // the list that this one follows, nil for the first
 	Nothing    bool   // nothing has changed since it: no list is due
+	UnderWay   bool   // another worker signs this shard's next list: look again in a moment
 
 	revision, baseRevision int64
 	previousRevision       int64
 	previousUpdate         time.Time
 }
+
+// crlLease is how long a worker has a list to itself. After it another takes
+// over, and the late one loses on the fence. Without it, workers of revocations
+// that follow each other closely would take the list from each other for ever.
+const crlLease = time.Minute
 
 // BeginCRL records the intent to publish a shard's lists. A list is due when a
 // status has changed since the last one; a scheduled one also when the last
@@ -107,6 +113,10 @@ func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, 
 			return fmt.Errorf("reserve CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
 		}
 	} else {
+		if plan.ThisUpdate.Before(newest.ThisUpdate.Add(crlLease)) {
+			plan.UnderWay = true
+			return nil
+		}
 		plan.Number = newest.Number
 	}
 	plan.Fence, err = tx.FenceCRL(ctx, db.FenceCRLParams{
@@ -202,8 +212,12 @@ func (s *Service) MayLeave(ctx context.Context, plan CRLPlan) func(lifecycle.Ser
 // when there is none.
 func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byte, entries int, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		// Whoever begins the next list sees this one finished, or not begun to be.
+		if _, err := tx.LockCRLShard(ctx, plan.Issuer, int32(plan.Shard)); err != nil { //nolint:gosec // below 1024
+			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
+		}
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
-			FullDER: full, DeltaDER: delta, Entries: ptr(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
+			FullDER: full, DeltaDER: delta, Entries: new(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
 			Shard: int32(plan.Shard), Number: plan.Number, Fence: plan.Fence, //nolint:gosec // below 1024
 		})
 		if err != nil {

@@ -16,7 +16,8 @@ const expireRun = 500
 type Expired struct{ Cards, Certificates int }
 
 // ExpireDue expires cards past the last day of their month, or past the grace
-// after their replacement, and certificates past notAfter.
+// after their replacement, and certificates past notAfter. A card that was not
+// delivered by then gets no letter any more, and its order fails.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -31,7 +32,13 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 				return nil // opposed since
 			}
 			n.Cards++
-			return s.moveCard(ctx, tx, card, lifecycle.Expire, system, "", nil)
+			if err := s.moveCard(ctx, tx, card, lifecycle.Expire, system, "", nil); err != nil {
+				return err
+			}
+			if err := s.cancelLettersTx(ctx, tx, system, *card); err != nil {
+				return err
+			}
+			return s.failOrderTx(ctx, tx, card.OrderID, system, "its card expired before it was delivered")
 		})
 		if err != nil {
 			return n, err

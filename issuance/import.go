@@ -69,11 +69,14 @@ func (s *Service) ImportOrders(ctx context.Context, by lifecycle.Actor, file io.
 	}
 	for {
 		record, err := reader.Read()
+		if limited.N <= 0 { // before the end is believed: it may be the bound's
+			return report, &lifecycle.FieldError{Field: "file", Why: "an order file has at most 64 MiB: split it"}
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if limited.N <= 0 {
-			return report, &lifecycle.FieldError{Field: "file", Why: "an order file has at most 64 MiB: split it"}
+		if broken(err) {
+			return report, fmt.Errorf("read the order file after line %d: %w", report.Lines+1, err)
 		}
 		if err := s.importLine(ctx, by, &report, reader, record, err); err != nil {
 			return report, err
@@ -94,6 +97,9 @@ func importReader(r io.Reader) (*csv.Reader, error) {
 	reader.Comma = ';'
 	reader.FieldsPerRecord = -1
 	header, err := reader.Read()
+	if broken(err) && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the order file: %w", err)
+	}
 	if err != nil {
 		return nil, &lifecycle.FieldError{Field: "file", Why: "the first line must be the header " + strings.Join(importColumns, ";")}
 	}
@@ -101,6 +107,12 @@ func importReader(r io.Reader) (*csv.Reader, error) {
 		return nil, &lifecycle.FieldError{Field: "file", Why: "the header must be " + strings.Join(importColumns, ";")}
 	}
 	return reader, nil
+}
+
+// broken tells an error of the file's reader from one of a line.
+func broken(err error) bool {
+	var parse *csv.ParseError
+	return err != nil && !errors.As(err, &parse)
 }
 
 // importLine takes one line; an error of its own is reported, only one that
@@ -114,7 +126,7 @@ func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *Im
 	if readErr != nil {
 		report.Refused++
 		report.Wrong = append(report.Wrong, LineError{Line: line, Field: "line", Why: "not a line of CSV: check the quotes"})
-		return nil
+		return nil //nolint:nilerr // it stands in the report
 	}
 	product, err := s.importRecord(ctx, by, report.ID, record)
 	if err == nil {
@@ -139,8 +151,7 @@ func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *Im
 }
 
 func lineOf(reader *csv.Reader, record []string, err error) int {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return parse.StartLine
 	}
 	if len(record) == 0 {
@@ -177,6 +188,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	if request.Reference == "" {
 		errs.Add("reference", "give each order a reference of its own")
 	}
+	errs.AddError("reference", checkReference(request.Reference))
 	request.Kind, request.Delivery = importProduct(f, &errs)
 	company.check(&errs)
 	holder.check(company.Name, &errs)
@@ -188,6 +200,9 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 		return "", &lifecycle.FieldError{Field: "requested_by", Why: "no account manager has this login"}
 	}
 	return f["product"], s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.BranchByCode(ctx, f["branch"]); err != nil {
+			return noBranch(err)
+		}
 		c, err := s.subscribeTx(ctx, tx, by, company)
 		if err != nil {
 			return err

@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"sceau/lifecycle"
+	"sceau/party"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -83,8 +87,8 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
 		return none, &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, pin_counter_reset or new_certificate"}
 	}
-	if len(r.Reference) > 64 {
-		return none, &lifecycle.FieldError{Field: "reference", Why: "a reference has at most 64 characters"}
+	if err := checkReference(r.Reference); err != nil {
+		return none, err
 	}
 	o := db.InsertOrderParams{
 		ID: lifecycle.OrderID(s.newID(lifecycle.PrefixOrder)), Kind: r.Kind, State: lifecycle.OrderSubmitted,
@@ -102,16 +106,37 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 			return none, err
 		}
 	}
-	if _, err := tx.Holder(ctx, o.HolderID); err != nil {
+	holder, err := tx.Holder(ctx, o.HolderID)
+	if err != nil {
 		return none, fmt.Errorf("holder %s: %w", o.HolderID, err)
 	}
 	if r.Kind == lifecycle.OrderNewCard || r.Kind == lifecycle.OrderReplacementCard {
+		// Said now, to whoever can choose a short form, not when its batch is at
+		// the bureau's door.
+		if _, err := party.EmbossName(holder.GivenName, holder.Surname); err != nil {
+			return none, err
+		}
 		if o.Delivery, o.BranchID, err = deliveryTx(ctx, tx, r.Delivery, r.BranchCode); err != nil {
 			return none, err
 		}
 	}
 	o.FeeCents, o.Currency, err = s.feeTx(ctx, tx, r.Kind, r.Reason)
 	return o, err
+}
+
+// checkReference bounds the caller's own reference, which is shown, exported and
+// logged as it came.
+func checkReference(r string) error {
+	hidden := func(c rune) bool { return !unicode.IsPrint(c) || c == utf8.RuneError }
+	switch {
+	case len(r) > 64:
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference has at most 64 characters"}
+	case strings.ContainsFunc(r, hidden):
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference has only characters that print"}
+	case r != "" && strings.ContainsRune("=+-@", rune(r[0])): // a spreadsheet would compute it
+		return &lifecycle.FieldError{Field: "reference", Why: "a reference begins with none of = + - @"}
+	}
+	return nil
 }
 
 // targetCardTx checks the card that a replacement or a reset is about.
@@ -133,15 +158,20 @@ func (s *Service) targetCardTx(ctx context.Context, tx store.Tx, by lifecycle.Ac
 		}
 		return &card.ID, nil
 	}
-	if !slices.Contains(lifecycle.ReplacementReasons(), r.Reason) {
-		return nil, &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
+	return &card.ID, s.replaceTx(ctx, tx, by, &card, r.Reason)
+}
+
+// replaceTx judges why a card is replaced, and stops at once one that may be in
+// wrong hands.
+func (s *Service) replaceTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, card *db.Card, reason lifecycle.CardReason) error {
+	if !slices.Contains(lifecycle.ReplacementReasons(), reason) {
+		return &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
 	}
-	if wrongHands(r.Reason) && card.State != lifecycle.CardOpposed {
-		if _, err := s.opposeTx(ctx, tx, by, &card, r.Reason); err != nil {
-			return nil, err
-		}
+	if !wrongHands(reason) || card.State == lifecycle.CardOpposed {
+		return nil
 	}
-	return &card.ID, nil
+	_, err := s.opposeTx(ctx, tx, by, card, reason)
+	return err
 }
 
 // wrongHands tells whether a card lost for this reason may be used by somebody
@@ -162,11 +192,20 @@ func deliveryTx(ctx context.Context, tx store.Tx, d lifecycle.Delivery, branchCo
 	case lifecycle.DeliverBranch:
 		branch, err := tx.BranchByCode(ctx, branchCode)
 		if err != nil {
-			return nil, nil, &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+			return nil, nil, noBranch(err)
 		}
 		return &d, &branch.ID, nil
 	}
 	return nil, nil, &lifecycle.FieldError{Field: "delivery", Why: "use home or branch"}
+}
+
+// noBranch names the field of an unknown branch; a database that is away stays
+// what it is.
+func noBranch(err error) error {
+	if isNotFound(err) {
+		return &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+	}
+	return fmt.Errorf("branch: %w", err)
 }
 
 // feeTx is the fee by the tariff, whose rows are a product and a reason: "new"

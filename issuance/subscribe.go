@@ -142,8 +142,24 @@ func (h *Holder) check(company string, errs *lifecycle.FieldErrors) {
 	_, err := party.ParseLanguage(h.Language)
 	errs.AddError("language", err)
 	errs.AddError("email", party.CheckEmail(h.Email))
-	if err := h.address(company).Check(); err != nil {
-		errs.Merge(err)
+	mergeAddress(errs, h.address(company).Check())
+}
+
+// mergeAddress says what is wrong with an address once, by the columns that its
+// lines are made of.
+func mergeAddress(errs *lifecycle.FieldErrors, err error) {
+	columns := map[string][]string{"recipient": {"surname", "given_name"}, "organisation": {"company"}}
+	var address lifecycle.FieldErrors
+	address.Merge(err)
+	for _, e := range address {
+		from, ok := columns[e.Field]
+		if !ok {
+			from = []string{e.Field}
+		}
+		told := func(said *lifecycle.FieldError) bool { return slices.Contains(from, said.Field) }
+		if !slices.ContainsFunc(*errs, told) {
+			errs.Add(from[0], e.Why)
+		}
 	}
 }
 
@@ -181,7 +197,7 @@ func (s *Service) subscribeTx(ctx context.Context, tx store.Tx, by lifecycle.Act
 	}
 	branch, err := tx.BranchByCode(ctx, c.BranchCode)
 	if err != nil {
-		return db.Company{}, &lifecycle.FieldError{Field: "branch", Why: "no branch has this code"}
+		return db.Company{}, noBranch(err)
 	}
 	id := lifecycle.CompanyID(s.newID(lifecycle.PrefixCompany))
 	err = tx.InsertCompany(ctx, db.InsertCompanyParams{

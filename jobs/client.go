@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"sceau/issuance"
 )
@@ -112,7 +113,7 @@ func (c *Client) Insert(ctx context.Context, job issuance.Job) error {
 	return nil
 }
 
-// Idle tells how many jobs are still to come; those that wait for a later time
+// Unfinished tells how many jobs are still to come; those that wait for a later time
 // count.
 func (c *Client) Unfinished(ctx context.Context) (int, error) {
 	list, err := c.river.JobList(ctx, river.NewJobListParams().States(unfinished()...).First(jobPage))
@@ -120,6 +121,24 @@ func (c *Client) Unfinished(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("list jobs: %w", err)
 	}
 	return len(list.Jobs), nil
+}
+
+// Stuck lists the jobs that no retry will help, for staff to look at: kind,
+// number and the last error.
+func (c *Client) Stuck(ctx context.Context) ([]string, error) {
+	params := river.NewJobListParams().States(rivertype.JobStateCancelled, rivertype.JobStateDiscarded).First(jobPage)
+	list, err := c.river.JobList(ctx, params)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	stuck := make([]string, len(list.Jobs))
+	for i, j := range list.Jobs {
+		stuck[i] = fmt.Sprintf("%s %d", j.Kind, j.ID)
+		if n := len(j.Errors); n > 0 {
+			stuck[i] += ": " + j.Errors[n-1].Error
+		}
+	}
+	return stuck, nil
 }
 
 const jobPage = 10_000

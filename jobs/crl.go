@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
+
+	"github.com/riverqueue/river"
 
 	"sceau/ca"
 	"sceau/issuance"
@@ -29,6 +32,9 @@ func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done i
 	}
 	if plan.Nothing {
 		return l.Service.Complete(ctx, done)
+	}
+	if plan.UnderWay {
+		return river.JobSnooze(time.Second)
 	}
 	entries, err := l.Service.FullEntries(ctx, plan)
 	if err != nil {

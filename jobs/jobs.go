@@ -58,6 +58,7 @@ type Tools struct {
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
 	CertProfiles  []ca.Profile      // profiles of persons' certificates, by name
 	Bank          letter.Bank       // both letter queues
+	Phones        map[string]string // of the bank, by the country a letter goes to; else Bank.Phone
 	BankCountry   string
 	CardName      string            // commercial name of the card, on its letter
 	PINs          PINSource         // PIN queue

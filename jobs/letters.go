@@ -94,8 +94,12 @@ func (t Tools) common(to issuance.Addressee, date time.Time) (letter.Common, err
 	if err != nil {
 		return letter.Common{}, err
 	}
+	bank := t.Bank
+	if phone, ok := t.Phones[to.Address.Country]; ok {
+		bank.Phone = phone
+	}
 	return letter.Common{
-		Bank: t.Bank, Language: to.Language, AddressLines: lines, WindowCountry: t.BankCountry, Date: date,
+		Bank: bank, Language: to.Language, AddressLines: lines, WindowCountry: t.BankCountry, Date: date,
 		SalutationName: to.Name,
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"sceau/cms"
 	"sceau/hsm"
 	"sceau/issuance"
+	"sceau/party"
 )
 
 // personalise makes a batch's keys and PINs in the engine. The attempt ID makes
@@ -39,6 +40,9 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 	if err != nil {
 		return err
 	}
+	if len(plan.Cards) == 0 { // each was stopped on its way
+		return t.Service.FinishBureauFile(ctx, plan, nil, done)
+	}
 	file := bureau.File{
 		Format: bureau.Format, Batch: plan.Batch, Sequence: plan.Sequence, Bureau: plan.Bureau,
 		Created: plan.Created, TransportKey: t.TransportKey, TransportKCV: plan.TransportKCV,
@@ -62,16 +66,12 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 }
 
 func recordOf(c issuance.CardToPersonalise) (bureau.Record, error) {
-	name, err := bureau.EmbossName(c.GivenName, c.Surname)
-	if err != nil {
-		return bureau.Record{}, err
-	}
-	company, err := bureau.EmbossLine(c.Company)
+	name, err := party.EmbossName(c.GivenName, c.Surname)
 	if err != nil {
 		return bureau.Record{}, err
 	}
 	return bureau.Record{
-		Card: c.Card, Product: c.Product, Expiry: c.Expiry.Format("0601"), EmbossName: name, EmbossLine2: company, DGIs: c.DGIs,
+		Card: c.Card, Product: c.Product, Expiry: c.Expiry.Format("0601"), EmbossName: name, EmbossLine2: party.EmbossCompany(c.Company), DGIs: c.DGIs,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -36,7 +37,7 @@ func (w *worker[A]) Work(ctx context.Context, job *river.Job[A]) error {
 		return err
 	}
 	err := w.work(ctx, job.Args, done)
-	if err != nil {
+	if err != nil && !errors.Is(err, &river.JobSnoozeError{}) {
 		w.logger.WarnContext(ctx, "job", slog.String("kind", job.Kind), slog.Int64("job", job.ID),
 			slog.Int("attempt", job.Attempt), slog.String("error", err.Error()))
 	}

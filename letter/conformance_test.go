@@ -98,9 +98,11 @@ func TestAddressShowsInTheWindowWithNothingElse(t *testing.T) {
 // widest are letters of the longest values that are accepted.
 func widest() []sample {
 	long := strings.Repeat("Maximilienne-", 4) + "Aurélienne W"
-	address := party.Address{Recipient: strings.Repeat("M", 18) + " " + strings.Repeat("w", 8), Organisation: strings.Repeat("Compagnie ", 3) + "ABCDEFGH",
+	address := party.Address{
+		Recipient: strings.Repeat("M", 18) + " " + strings.Repeat("w", 8), Organisation: strings.Repeat("Compagnie ", 3) + "ABCDEFGH",
 		Complement: "Résidence des Grandes Aubépines App 12", Street: "1234 avenue des Anciens Combattants Af",
-		Postcode: "35000", City: "Saint-Jacques-des-Aubépines", Country: "FR"}
+		Postcode: "35000", City: "Saint-Jacques-des-Aubépines", Country: "FR",
+	}
 	var out []sample
 	for i, l := range party.Languages() {
 		out = append(out, sample{l, []string{"FR", "BE", "NL", "DE"}[i], address, long + " " + long, ""})

@@ -245,6 +245,20 @@ func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
 	})
 }
 
+// Dump is a database as pg_dump writes it: text, schema and data.
+func (p *Postgres) Dump(ctx context.Context, name string) ([]byte, error) {
+	binaries, err := findPostgres()
+	if err != nil {
+		return nil, err
+	}
+	cmd := p.home.command(ctx, filepath.Join(binaries, "pg_dump"), "--dbname", p.DatabaseURL(name))
+	text, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("dump database %s: %w", name, err)
+	}
+	return text, nil
+}
+
 func (p *Postgres) administer(ctx context.Context, what string, do func(*pgx.Conn) error) error {
 	conn, err := p.connect(ctx, "postgres")
 	if err != nil {

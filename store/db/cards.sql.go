@@ -459,7 +459,8 @@ func (q *Queries) CountCards(ctx context.Context) ([]CountCardsRow, error) {
 }
 
 const countUnanswered = `-- name: CountUnanswered :one
-SELECT count(*) FROM batch_card WHERE batch_id = $1 AND (result IS NULL OR result = 'missing')
+SELECT count(*) FROM batch_card b JOIN card c ON c.id = b.card_id AND c.batch_id = b.batch_id
+WHERE b.batch_id = $1 AND (b.result IS NULL OR b.result = 'missing')
 `
 
 func (q *Queries) CountUnanswered(ctx context.Context, batchID lifecycle.BatchID) (int64, error) {
@@ -467,6 +468,15 @@ func (q *Queries) CountUnanswered(ctx context.Context, batchID lifecycle.BatchID
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const dropUnsentCards = `-- name: DropUnsentCards :exec
+DELETE FROM batch_card WHERE batch_id = $1 AND NOT card_id = ANY ($2::text[])
+`
+
+func (q *Queries) DropUnsentCards(ctx context.Context, batchID lifecycle.BatchID, sent []string) error {
+	_, err := q.db.Exec(ctx, dropUnsentCards, batchID, sent)
+	return err
 }
 
 const fenceBatch = `-- name: FenceBatch :one
@@ -672,6 +682,23 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
+	return i, err
+}
+
+const lockCardPIN = `-- name: LockCardPIN :one
+SELECT id, state, pin_version FROM card WHERE id = $1 FOR UPDATE
+`
+
+type LockCardPINRow struct {
+	ID         lifecycle.CardID
+	State      lifecycle.CardState
+	PINVersion int32
+}
+
+func (q *Queries) LockCardPIN(ctx context.Context, id lifecycle.CardID) (LockCardPINRow, error) {
+	row := q.db.QueryRow(ctx, lockCardPIN, id)
+	var i LockCardPINRow
+	err := row.Scan(&i.ID, &i.State, &i.PINVersion)
 	return i, err
 }
 

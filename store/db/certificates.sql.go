@@ -139,7 +139,7 @@ func (q *Queries) CertificateIDBySerial(ctx context.Context, serial []byte) (lif
 
 const certificateStatus = `-- name: CertificateStatus :one
 SELECT c.id, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
-    (c.tbs IS NOT NULL)::boolean AS reserved, a.der AS answer, a.this_update, a.next_update
+    a.der AS answer, a.this_update, a.next_update
 FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
 WHERE c.serial = $1 AND c.issuer_id = $2
 `
@@ -151,7 +151,6 @@ type CertificateStatusRow struct {
 	Reason         *int32
 	InvalidityDate *time.Time
 	StatusVersion  int32
-	Reserved       bool
 	Answer         []byte
 	ThisUpdate     *time.Time
 	NextUpdate     *time.Time
@@ -167,7 +166,6 @@ func (q *Queries) CertificateStatus(ctx context.Context, serial []byte, issuerID
 		&i.Reason,
 		&i.InvalidityDate,
 		&i.StatusVersion,
-		&i.Reserved,
 		&i.Answer,
 		&i.ThisUpdate,
 		&i.NextUpdate,

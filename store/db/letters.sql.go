@@ -329,6 +329,41 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 	return i, err
 }
 
+const pINLetterFacts = `-- name: PINLetterFacts :one
+SELECT h.given_name, h.surname, h.language, h.complement, h.street, h.postcode, h.city, h.country, o.name AS company
+FROM card c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
+WHERE c.id = $1
+`
+
+type PINLetterFactsRow struct {
+	GivenName  string
+	Surname    string
+	Language   string
+	Complement string
+	Street     string
+	Postcode   string
+	City       string
+	Country    string
+	Company    string
+}
+
+func (q *Queries) PINLetterFacts(ctx context.Context, cardID lifecycle.CardID) (PINLetterFactsRow, error) {
+	row := q.db.QueryRow(ctx, pINLetterFacts, cardID)
+	var i PINLetterFactsRow
+	err := row.Scan(
+		&i.GivenName,
+		&i.Surname,
+		&i.Language,
+		&i.Complement,
+		&i.Street,
+		&i.Postcode,
+		&i.City,
+		&i.Country,
+		&i.Company,
+	)
+	return i, err
+}
+
 const pINLetterOfCard = `-- name: PINLetterOfCard :one
 SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2

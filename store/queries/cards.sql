@@ -17,6 +17,9 @@ SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_v
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
 FROM card WHERE id = @id FOR UPDATE;
 
+-- name: LockCardPIN :one
+SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
+
 -- name: CardByOrder :one
 SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
@@ -124,8 +127,12 @@ UPDATE batch_card SET dgis = NULL WHERE batch_id = @batch_id;
 UPDATE batch_card SET result = @result, plastic_serial = sqlc.narg('plastic_serial'), reason = @reason, answered_at = @at
 WHERE batch_id = @batch_id AND card_id = @card_id AND (result IS NULL OR result = 'missing');
 
+-- name: DropUnsentCards :exec
+DELETE FROM batch_card WHERE batch_id = @batch_id AND NOT card_id = ANY (@sent::text[]);
+
 -- name: CountUnanswered :one
-SELECT count(*) FROM batch_card WHERE batch_id = @batch_id AND (result IS NULL OR result = 'missing');
+SELECT count(*) FROM batch_card b JOIN card c ON c.id = b.card_id AND c.batch_id = b.batch_id
+WHERE b.batch_id = @batch_id AND (b.result IS NULL OR b.result = 'missing');
 
 -- name: InsertReturnFile :exec
 INSERT INTO return_file (id, batch_id, sha256, content, taken_by, taken_at)

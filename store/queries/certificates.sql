@@ -96,7 +96,7 @@ SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state;
 
 -- name: CertificateStatus :one
 SELECT c.id, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
-    (c.tbs IS NOT NULL)::boolean AS reserved, a.der AS answer, a.this_update, a.next_update
+    a.der AS answer, a.this_update, a.next_update
 FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
 WHERE c.serial = @serial AND c.issuer_id = @issuer_id;
 

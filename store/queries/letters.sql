@@ -63,6 +63,11 @@ SELECT c.id AS card_id, c.pan, c.expiry, c.product, c.delivery, c.branch_id, c.s
 FROM card c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id LEFT JOIN branch b ON b.id = c.branch_id
 WHERE c.id = @card_id;
 
+-- name: PINLetterFacts :one
+SELECT h.given_name, h.surname, h.language, h.complement, h.street, h.postcode, h.city, h.country, o.name AS company
+FROM card c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
+WHERE c.id = @card_id;
+
 -- name: InsertDocument :exec
 INSERT INTO document (id, media_type, content, sha256, created_at) VALUES (@id, @media_type, @content, @sha256, @created_at);
 

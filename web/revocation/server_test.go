@@ -41,7 +41,7 @@ func TestIdleAndSlowClientsStopNobody(t *testing.T) {
 	half, slow := dial(), dial()
 	must[int](t)(half.Write([]byte("POST /ocsp HT")))
 	must[int](t)(slow.Write([]byte("POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Length: 80\r\n\r\n0")))
-	resp := must[*http.Response](t)(http.Post("http://"+ln.Addr().String()+"/ocsp", "application/ocsp-request", //nolint:noctx // bounded by the server
+	resp := must[*http.Response](t)(http.Post("http://"+ln.Addr().String()+"/ocsp", "application/ocsp-request", //nolint:bodyclose // closed in the next line: must hides it
 		bytes.NewReader(d.request(t, d.good, crypto.SHA1, nil))))
 	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("HTTP %d, %v", resp.StatusCode, err)

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"sceau/cmd/sceau/internal/house"
+	"sceau/issuance"
+	"sceau/web/api"
+	"sceau/web/revocation"
+)
+
+// door is a listener of the process.
+type door struct {
+	name   string
+	listen string
+	server *http.Server
+	tls    *tls.Config // nil: plain HTTP
+}
+
+// publicFlags say where the public door is.
+type publicFlags struct {
+	PublicListen string `help:"Address of the public door (plain HTTP)." default:"127.0.0.1:8080" env:"SCEAU_PUBLIC_LISTEN"`
+	Lists        string `help:"Folder of the lists that are served; kept up to date from the database." default:"/var/lib/sceau/lists" env:"SCEAU_LISTS" placeholder:"DIR"`
+}
+
+// serveCmd opens doors.
+type serveCmd struct {
+	databaseFlags
+	vaultFlags
+	publicFlags
+
+	Doors     []string `help:"Doors to open: api, public." default:"api,public" env:"SCEAU_DOORS"`
+	APIListen string   `name:"api-listen" help:"Address of the API." default:"127.0.0.1:8443" env:"SCEAU_API_LISTEN"`
+	APICert   string   `name:"api-cert" help:"TLS certificate of the API, PEM." env:"SCEAU_API_CERT" placeholder:"FILE"`
+	APIKey    string   `name:"api-key-file" help:"Its key, PEM." env:"SCEAU_API_KEY_FILE" placeholder:"FILE"`
+}
+
+// Run serves until the process is told to stop.
+func (c serveCmd) Run(w *world) error {
+	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	vault, err := c.vaultFlags.open(w.ctx)
+	if err != nil {
+		return err
+	}
+	defer vault.Close()
+	var doors []door
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Doors))) {
+		switch name {
+		case "api":
+			d, err := c.apiDoor(h.API(vault, version))
+			if err != nil {
+				return err
+			}
+			doors = append(doors, d)
+		case "public":
+			handler, err := h.Public(w.ctx, vault, c.Lists)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = handler.Close() }()
+			doors = append(doors, door{name: name, listen: c.PublicListen, server: revocation.Server(c.PublicListen, handler)})
+		default:
+			return fmt.Errorf("%w: there is no door %q: use api or public", errUsage, name)
+		}
+	}
+	return open(w, h, c.Lists, doors)
+}
+
+// apiDoor wants TLS wherever others than this machine can reach it.
+func (c serveCmd) apiDoor(handler http.Handler, err error) (door, error) {
+	if err != nil {
+		return door{}, err
+	}
+	d := door{name: "api", listen: c.APIListen, server: api.Server(c.APIListen, handler)}
+	if c.APICert == "" && c.APIKey == "" {
+		host, _, err := net.SplitHostPort(c.APIListen)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			return d, fmt.Errorf("%w: the API listens on %s: give --api-cert and --api-key-file, or a loopback address behind a TLS proxy", errUsage, c.APIListen)
+		}
+		return d, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.APICert, c.APIKey)
+	if err != nil {
+		return d, fmt.Errorf("%w: TLS certificate of the API: %w", errUsage, err)
+	}
+	d.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
+	return d, nil
+}
+
+// ocspCmd is the stateless responder: many of them stand behind a balancer.
+type ocspCmd struct {
+	databaseFlags
+	vaultFlags
+	publicFlags
+}
+
+// Run serves until the process is told to stop.
+func (c ocspCmd) Run(w *world) error {
+	return serveCmd{
+		databaseFlags: c.databaseFlags, vaultFlags: c.vaultFlags, publicFlags: c.publicFlags, Doors: []string{"public"},
+	}.Run(w)
+}
+
+// open serves the doors until ctx ends or one fails, then lets requests end.
+func open(w *world, h *house.House, lists string, doors []door) error {
+	group, ctx := errgroup.WithContext(w.ctx)
+	for _, d := range doors {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.listen)
+		if err != nil {
+			return fmt.Errorf("open door %s: %w", d.name, err)
+		}
+		if d.tls != nil {
+			listener = tls.NewListener(listener, d.tls)
+		}
+		w.logger.InfoContext(ctx, "door open", slog.String("door", d.name), slog.String("address", listener.Addr().String()))
+		group.Go(func() error {
+			if err := d.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("door %s: %w", d.name, err)
+			}
+			return nil
+		})
+		group.Go(func() error {
+			<-ctx.Done()
+			patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+			defer cancel()
+			return d.server.Shutdown(patient)
+		})
+	}
+	group.Go(func() error {
+		h.FollowLists(ctx, lists)
+		return nil
+	})
+	return group.Wait()
+}

@@ -1,0 +1,154 @@
+// Package demo plays Sceau's whole main job once on the sample bank's order
+// file, with a real PostgreSQL, a real Vault and real files, and checks what
+// came out with tools that others wrote: openssl, pdftotext. What others do in
+// life it plays too: card bureau, print room, post, holders with their CAP
+// readers, and the days that pass.
+//
+// It decides nothing that the rooms decide, and holds no rule of the bank: it
+// calls use cases and doors as staff, holders and relying services would. It
+// is never part of production. Data runs order file → house → the folder demo/
+// of the environment.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sceau/cmd/sceau/internal/client"
+	"sceau/cmd/sceau/internal/house"
+	"sceau/hsm/emv"
+	"sceau/internal/devenv"
+	"sceau/jobs"
+)
+
+// Options are what the demonstration takes from its command.
+type Options struct {
+	Dir      string // of the environment; the demonstration's files are in Dir/demo
+	Root     string // the module's folder, for the sample data and bin/
+	Out      io.Writer
+	Terminal bool // Out is a terminal: progress bars move
+	Wall     func() time.Time
+	Logger   *slog.Logger
+	Version  string
+}
+
+// demonstration is one run.
+type demonstration struct {
+	options Options
+	screen  *screen
+	clock   *clock
+	folder  string
+
+	env         *devenv.Env
+	databaseURL string
+	vaults      *vaults
+	bank        *house.Bank
+	house       *house.House // as the database role of doors and workers
+	pinHouse    *house.House // as the PIN-letter worker's
+	publicHouse *house.House // as the revocation door's
+	workers     []*jobs.Client
+	doors       doors
+
+	bureau, printRoom correspondent
+	transport         *emv.TDES // the bureau's copy of the transport key
+	bankKey           string    // API key of the online banking
+	online, terminal  *client.Client
+
+	report report
+	ends   []func() error // undone in reverse order
+}
+
+// daysBack is how far behind the demonstration begins: the PIN letters of two
+// rounds wait for their days.
+const daysBack = 14
+
+func newDemonstration(o Options) *demonstration {
+	return &demonstration{
+		options: o, folder: filepath.Join(o.Dir, "demo"), clock: newClock(o.Wall, daysBack*24*time.Hour),
+		screen: &screen{out: o.Out, wall: o.Wall, terminal: o.Terminal, started: o.Wall()},
+	}
+}
+
+// Run plays the demonstration and closes everything. Its error is nil only when
+// every check held.
+func Run(ctx context.Context, o Options) error {
+	d := newDemonstration(o)
+	err := d.play(ctx)
+	return errors.Join(err, d.close())
+}
+
+// Dev plays the demonstration, then leaves all doors open until ctx ends.
+func Dev(ctx context.Context, o Options) error {
+	d := newDemonstration(o)
+	err := d.play(ctx)
+	if err == nil {
+		err = d.stayOpen(ctx)
+	}
+	return errors.Join(err, d.close())
+}
+
+// play goes through the main job.
+func (d *demonstration) play(ctx context.Context) error {
+	if err := os.RemoveAll(d.folder); err != nil {
+		return fmt.Errorf("clear the last demonstration: %w", err)
+	}
+	for _, act := range []struct {
+		title string
+		do    func(context.Context) error
+	}{
+		{"a private PostgreSQL, a private Vault, a fresh database", d.openEnvironment},
+		{"key ceremony: root, issuing CA, OCSP responder, card keys, the bureau's transport key", d.holdCeremony},
+		{"doors and workers", d.openHouse},
+		{"the bank's order file", d.importOrders},
+		{"four eyes", d.approveOrders},
+		{"cards: personalised in Vault, made by the bureau", d.makeCards},
+		{"letters: the card first, its PIN days later", d.sendLetters},
+		{"holders activate their cards with the CAP reader", d.activateCards},
+		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
+		{"a lost card, replaced", d.replaceCard},
+		{"certificates, from requests that holders' devices made", d.issueCertificates},
+		{"hold, release, revoke, publish", d.revokeCertificates},
+		{"checks by openssl", d.checkPKI},
+		{"checks of letters and of a dump of the database", d.checkSecrecy},
+		{"report", d.writeReport},
+	} {
+		d.screen.step("%s", act.title)
+		if err := act.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", act.title, err)
+		}
+	}
+	return d.screen.table()
+}
+
+// later undoes something when the demonstration closes.
+func (d *demonstration) later(end func() error) { d.ends = append(d.ends, end) }
+
+func (d *demonstration) close() error {
+	var errs []error
+	for _, end := range slices.Backward(d.ends) {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// stopPatience bounds each part's end.
+const stopPatience = 25 * time.Second
+
+// patient is a context for ending something after its own has ended.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+}
+
+// doors are the listeners of the demonstration.
+type doors struct {
+	public, api string // URLs
+	listeners   []net.Listener
+}

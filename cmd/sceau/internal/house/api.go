@@ -1,0 +1,68 @@
+package house
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"sceau/authn"
+	"sceau/hsm"
+	"sceau/issuance"
+	"sceau/web/api"
+)
+
+// Authn opens strong authentication over the card engine.
+func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
+	return authn.New(h.Store, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
+}
+
+// APIKeys opens the making of API keys, which asks no engine.
+func (h *House) APIKeys() (*authn.Service, error) {
+	return authn.New(h.Store, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
+}
+
+// API opens the door for relying services.
+func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
+	service, err := h.Authn(vault)
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Service: h.Service, Authn: service, PINs: pinResetter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
+		Ready: func(ctx context.Context) error { return errors.Join(h.Store.Ping(ctx), vault.Ping(ctx)) },
+	})
+}
+
+// capVerifier asks the card engine about codes.
+type capVerifier struct{ vault *hsm.Client }
+
+// VerifyCAP answers each check, in order.
+func (v capVerifier) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn.Answer, error) {
+	asked := make([]hsm.CAPCheck, len(checks))
+	for i, c := range checks {
+		asked[i] = hsm.CAPCheck{
+			PAN: c.PAN, PSN: c.PSN, Profile: c.Profile, Mode: hsm.CAPMode(c.Mode), Code: c.Code, Challenge: c.Challenge,
+			Amount: c.Amount, Currency: c.Currency, TDS: c.TDS, LastATC: c.LastATC, Window: c.Window, Scripts: c.Scripts,
+		}
+	}
+	got, err := v.vault.VerifyCAP(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]authn.Answer, len(got))
+	for i, a := range got {
+		answers[i] = authn.Answer(a)
+	}
+	return answers, nil
+}
+
+// pinResetter asks the card engine for the issuer script that resets a card's
+// PIN try counter.
+type pinResetter struct{ vault *hsm.Client }
+
+// ResetScript makes the script for the card's transaction atc.
+func (p pinResetter) ResetScript(ctx context.Context, plan issuance.PINResetPlan, atc int, arqc []byte) ([]byte, error) {
+	return p.vault.PINUnblockScript(ctx, hsm.ScriptRequest{
+		PAN: plan.PAN, PSN: plan.PSN, Profile: plan.Profile, ATC: atc, ARQC: arqc, Scripts: plan.Scripts,
+	})
+}

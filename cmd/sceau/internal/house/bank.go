@@ -1,0 +1,139 @@
+package house
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"sceau/ca"
+	"sceau/issuance"
+	"sceau/letter"
+	"sceau/lifecycle"
+	"sceau/party"
+)
+
+// Bank is a bank's file: who sends the letters, where cards are collected, who
+// works there, and what things cost.
+type Bank struct {
+	Bank struct {
+		Name           string            `yaml:"name"`
+		LegalName      string            `yaml:"legal_name"`
+		RegistryNumber string            `yaml:"registry_number"`
+		ReturnAddress  string            `yaml:"return_address"`
+		Country        string            `yaml:"country"`
+		Website        string            `yaml:"website"`
+		Colour         string            `yaml:"colour"` // #RRGGBB
+		Phones         map[string]string `yaml:"phones"` // by the holder's country
+		IIN            string            `yaml:"iin"`
+		CardProduct    string            `yaml:"card_product"`
+	} `yaml:"bank"`
+	Branches []struct {
+		Code     string `yaml:"code"`
+		Name     string `yaml:"name"`
+		Street   string `yaml:"street"`
+		Postcode string `yaml:"postcode"`
+		City     string `yaml:"city"`
+		Country  string `yaml:"country"`
+		Phone    string `yaml:"phone"`
+	} `yaml:"branches"`
+	Staff []struct {
+		Login    string           `yaml:"login"`
+		Name     string           `yaml:"name"`
+		Roles    []lifecycle.Role `yaml:"roles"`
+		Branch   string           `yaml:"branch"`
+		Language string           `yaml:"language"`
+	} `yaml:"staff"`
+	Tariff []struct {
+		Product     string `yaml:"product"`
+		Reason      string `yaml:"reason"`
+		AmountCents int64  `yaml:"amount_cents"`
+		Currency    string `yaml:"currency"`
+	} `yaml:"tariff"`
+}
+
+const maxBankFile = 1 << 20
+
+// ReadBank reads a bank's file; an unknown key is an error.
+func ReadBank(path string) (*Bank, error) {
+	f, err := os.Open(path) //nolint:gosec // named by the configuration
+	if err != nil {
+		return nil, fmt.Errorf("%w: open the bank's file: %w", lifecycle.Invalid, err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxBankFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the bank's file: %w", err)
+	}
+	var b Bank
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&b); err != nil {
+		return nil, fmt.Errorf("%w: the bank's file %s: %w", lifecycle.Invalid, path, err)
+	}
+	if b.Bank.Name == "" || b.Bank.Country == "" || b.Bank.Phones[b.Bank.Country] == "" {
+		return nil, fmt.Errorf("%w: the bank's file %s: bank.name, bank.country and a phone of that country are needed", lifecycle.Invalid, path)
+	}
+	return &b, nil
+}
+
+// Policy is the default policy with what the bank's file says.
+func (b *Bank) Policy() issuance.Policy {
+	p := issuance.DefaultPolicy()
+	if b.Bank.IIN != "" {
+		p.IIN = b.Bank.IIN
+	}
+	return p
+}
+
+// Sender is the bank as its letters name it.
+func (b *Bank) Sender() letter.Bank {
+	sender := letter.Bank{
+		Name: b.Bank.Name, LegalName: b.Bank.LegalName, ReturnAddress: b.Bank.ReturnAddress,
+		Phone: b.Bank.Phones[b.Bank.Country], Website: b.Bank.Website, Colour: letter.Colour{R: 0x20, G: 0x30, B: 0x50},
+	}
+	if rgb, err := strconv.ParseUint(b.Bank.Colour[min(1, len(b.Bank.Colour)):], 16, 24); err == nil {
+		sender.Colour = letter.Colour{R: uint8(rgb >> 16), G: uint8(rgb >> 8 & 0xFF), B: uint8(rgb & 0xFF)}
+	}
+	return sender
+}
+
+// CAName is the bank as its certification authorities name it.
+func (b *Bank) CAName(what string) ca.Name {
+	n := ca.Name{CommonName: b.Bank.Name + " " + what, Organization: b.Bank.LegalName, Country: b.Bank.Country}
+	if b.Bank.RegistryNumber != "" {
+		n.RegistryNumber = b.Bank.RegistryNumber
+		if id, err := party.OrganizationIdentifier(b.Bank.Country, b.Bank.RegistryNumber); err == nil {
+			n.OrganizationID = id
+		}
+	}
+	return n
+}
+
+// SetUp records branches, staff and tariff. A second time changes nothing.
+func (h *House) SetUp(ctx context.Context, b *Bank, since time.Time) error {
+	var setup issuance.Bank
+	for _, r := range b.Branches {
+		setup.Branches = append(setup.Branches, issuance.Branch(r))
+	}
+	for _, s := range b.Staff {
+		language, err := party.ParseLanguage(s.Language)
+		if err != nil {
+			return fmt.Errorf("staff %s: %w", s.Login, err)
+		}
+		setup.Staff = append(setup.Staff, issuance.Staff{
+			Login: s.Login, Name: s.Name, Roles: s.Roles, BranchCode: s.Branch, Language: language,
+		})
+	}
+	for _, t := range b.Tariff {
+		setup.Tariffs = append(setup.Tariffs, issuance.Tariff{
+			Product: t.Product, Reason: t.Reason, AmountCents: t.AmountCents, Currency: t.Currency, ValidFrom: since,
+		})
+	}
+	return h.Service.SetUpBank(ctx, lifecycle.System("set-up"), setup)
+}

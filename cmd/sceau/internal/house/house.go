@@ -1,0 +1,105 @@
+// Package house wires Sceau's rooms together for one process: database, use
+// cases, Vault, workers and doors. Every command of cmd/sceau opens one, the
+// demonstration too, so that what is shown is what runs.
+//
+// It holds no rule of its own and never reads a flag or the environment: the
+// commands give it what it needs, the clock among it. Data runs in as
+// configuration and out as handlers and clients.
+package house
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sceau/issuance"
+	"sceau/jobs"
+	"sceau/lifecycle"
+	"sceau/migrations"
+	"sceau/store"
+)
+
+// Config is what every process needs.
+type Config struct {
+	DatabaseURL string
+	Policy      issuance.Policy
+	TestNames   bool // certificates are for test: their names say so (RGS A4 II.4)
+	Now         func() time.Time
+	Logger      *slog.Logger
+}
+
+// House is a process's rooms.
+type House struct {
+	Pool    *pgxpool.Pool
+	Store   *store.Store
+	Service *issuance.Service
+
+	config Config
+}
+
+// Open connects to the database and opens the use cases. Close it.
+func Open(ctx context.Context, c Config) (*House, error) {
+	if c.DatabaseURL == "" {
+		return nil, fmt.Errorf("%w: no database: set --database-url, --database-url-file or SCEAU_DATABASE_URL", lifecycle.Invalid)
+	}
+	pool, err := openPool(ctx, c.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	queue, err := jobs.NewEnqueuer()
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	st := store.New(pool)
+	service, err := issuance.New(st, queue, jobs.CSRChecker{Test: c.TestNames}, c.Policy, c.Now)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &House{Pool: pool, Store: st, Service: service, config: c}, nil
+}
+
+// Close releases the database.
+func (h *House) Close() { h.Pool.Close() }
+
+func openPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil { // its text may quote the password
+		return nil, fmt.Errorf("%w: the database URL cannot be read: use postgres://user@host/database", lifecycle.Invalid)
+	}
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.ConnConfig.RuntimeParams["application_name"] = "sceau"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("%w: the database does not answer: %w", lifecycle.Unavailable, err)
+	}
+	return pool, nil
+}
+
+// Migrate brings the schema, then River's tables, then the rights of each kind
+// of process to this version.
+func Migrate(ctx context.Context, databaseURL string) error {
+	if err := migrations.Up(ctx, databaseURL); err != nil {
+		return err
+	}
+	pool, err := openPool(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := jobs.Migrate(ctx, pool); err != nil {
+		return err
+	}
+	return migrations.Grant(ctx, databaseURL)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, lifecycle.NotFound) }

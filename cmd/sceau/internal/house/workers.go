@@ -1,0 +1,66 @@
+package house
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+
+	"sceau/ca"
+	"sceau/hsm"
+	"sceau/jobs"
+	"sceau/lifecycle"
+)
+
+// Workers say how a process works its queues. A process that renders PIN
+// letters alone has the PIN policy's client and no other.
+type Workers struct {
+	jobs.Settings
+
+	Vault         *hsm.Client // default queue
+	PINVault      *hsm.Client // PIN queue, with its own Vault policy
+	Bank          *Bank
+	TransportKey  string
+	BureauCert    *x509.Certificate
+	PrintRoomCert *x509.Certificate
+	PublicBase    string
+	Engine        jobs.CardEngine // nil: Vault
+}
+
+// Work makes the process's workers; Start starts them.
+func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
+	tools := jobs.Tools{
+		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, TransportKey: w.TransportKey,
+		BureauCert: w.BureauCert, PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
+		CertProfiles: []ca.Profile{ca.NominativeAuthentication(), ca.Staff()}, Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
+		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
+	}
+	if w.Vault != nil {
+		tools.Signers = hsm.NewKeyring(w.Vault)
+		if tools.Engine == nil {
+			tools.Engine = w.Vault
+		}
+	}
+	if w.PINVault != nil {
+		tools.PINs = w.PINVault
+	}
+	return jobs.NewClient(ctx, h.Pool, tools, w.Settings)
+}
+
+// ReadCertificate reads a certificate file in PEM.
+func ReadCertificate(path string) (*x509.Certificate, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // named by the configuration
+	if err != nil {
+		return nil, fmt.Errorf("%w: read a certificate: %w", lifecycle.Invalid, err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("%w: %s is not a certificate in PEM", lifecycle.Invalid, path)
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", lifecycle.Invalid, path, err)
+	}
+	return certificate, nil
+}

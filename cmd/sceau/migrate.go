@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"sceau/cmd/sceau/internal/house"
+)
+
+// migrateCmd brings the database to this version.
+type migrateCmd struct {
+	databaseFlags
+	bankFlags
+}
+
+// Run migrates, and records the bank's file when one is given.
+func (c migrateCmd) Run(w *world) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	if url == "" {
+		return fmt.Errorf("%w: which database? give --database-url or SCEAU_DATABASE_URL", errUsage)
+	}
+	if err := house.Migrate(w.ctx, url); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w.out, "the database is at this version"); err != nil || c.Bank == "" {
+		return err
+	}
+	bank, err := c.bankFlags.read()
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := h.SetUp(w.ctx, bank, w.now()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.out, "%s: %d branches, %d people, %d prices recorded\n",
+		bank.Bank.Name, len(bank.Branches), len(bank.Staff), len(bank.Tariff))
+	return err
+}

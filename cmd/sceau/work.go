@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"sceau/cmd/sceau/internal/house"
+	"sceau/jobs"
+)
+
+// workCmd works queues until it is told to stop; running jobs may end.
+type workCmd struct {
+	databaseFlags
+	vaultFlags
+	bankFlags
+
+	Queues        []jobs.Queue `help:"Queues to work: default, pin, or both." default:"default" env:"SCEAU_QUEUES"`
+	Parallel      int          `help:"Jobs at the same time in each queue." default:"8" env:"SCEAU_PARALLEL"`
+	PublicBase    string       `help:"Where relying parties reach the public door, http://host." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	TransportKey  string       `help:"The bureau's transport key, by its name in the engine." default:"transport-bureau-1" env:"SCEAU_TRANSPORT_KEY"`
+	BureauCert    string       `help:"The card bureau's certificate: its files are encrypted for it." env:"SCEAU_BUREAU_CERT" placeholder:"FILE"`
+	PrintRoomCert string       `help:"The print room's certificate: PIN letters are encrypted for it." env:"SCEAU_PRINT_ROOM_CERT" placeholder:"FILE"`
+}
+
+// Run works the queues.
+func (c workCmd) Run(w *world) error {
+	bank, err := c.bankFlags.read()
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	vault, err := c.vaultFlags.open(w.ctx)
+	if err != nil {
+		return err
+	}
+	defer vault.Close()
+	workers := house.Workers{
+		Settings: jobs.Settings{Queues: c.Queues, Parallel: c.Parallel, Periodic: slices.Contains(c.Queues, jobs.QueueDefault)},
+		Bank:     bank, TransportKey: c.TransportKey, PublicBase: c.PublicBase,
+	}
+	// One token serves one policy: a process that works both queues needs one
+	// that has both, which only a test environment gives.
+	if slices.Contains(c.Queues, jobs.QueueDefault) {
+		workers.Vault = vault
+		if workers.BureauCert, err = house.ReadCertificate(c.BureauCert); err != nil {
+			return fmt.Errorf("--bureau-cert: %w", err)
+		}
+	}
+	if slices.Contains(c.Queues, jobs.QueuePIN) {
+		workers.PINVault = vault
+		if workers.PrintRoomCert, err = house.ReadCertificate(c.PrintRoomCert); err != nil {
+			return fmt.Errorf("--print-room-cert: %w", err)
+		}
+	}
+	client, err := h.Work(w.ctx, workers)
+	if err != nil {
+		return err
+	}
+	// Not w.ctx: Stop lets running jobs end, a cancelled context would not.
+	if err := client.Start(context.WithoutCancel(w.ctx)); err != nil {
+		return err
+	}
+	w.logger.InfoContext(w.ctx, "working", slog.Any("queues", c.Queues))
+	<-w.ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), shutdownPatience)
+	defer cancel()
+	return client.Stop(ctx)
+}

@@ -1,0 +1,55 @@
+-- One database role for each kind of process, with the rights that it needs and
+-- no more. It can be run again after every upgrade: rights that are no longer
+-- written here are gone.
+--
+--   sceau_app     doors of the office and of relying services, workers but for PIN letters
+--   sceau_pin     the PIN-letter worker: it never sees a card number
+--   sceau_public  the revocation door: status, lists, CA certificates; it cannot write
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['sceau_app', 'sceau_pin', 'sceau_public'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+                EXECUTE format('CREATE ROLE %I LOGIN', name);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL; -- another process made it meanwhile
+        END;
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', name);
+        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I', name);
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', name);
+    END LOOP;
+END $$;
+
+-- The audit trail is written and read, never changed; nor is the record of
+-- migrations.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry FROM sceau_app;
+REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
+
+-- FOR UPDATE asks for the right to update some column.
+GRANT SELECT (id, holder_id, state, pin_version), UPDATE (updated_at) ON card TO sceau_pin;
+GRANT SELECT, UPDATE (state, fence) ON pin_letter TO sceau_pin;
+GRANT SELECT ON holder, company TO sceau_pin;
+GRANT INSERT ON document, audit_entry TO sceau_pin;
+
+GRANT SELECT ON issuer, responder, crl, ocsp_answer TO sceau_public;
+GRANT SELECT (id, issuer_id, serial, state, revoked_at, reason, invalidity_date, status_version) ON certificate TO sceau_public;
+
+-- River's tables, whatever its version has.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'river\_%' AND tablename <> 'river_migration' LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO sceau_pin', name);
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename LIKE 'river\_%' LOOP
+        EXECUTE format('GRANT USAGE ON SEQUENCE %I TO sceau_pin', name);
+    END LOOP;
+END $$;

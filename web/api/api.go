@@ -1,0 +1,227 @@
+// Package api is the door for relying services: online banking, payment hub,
+// branch terminals. It verifies codes, activates and blocks cards, revokes
+// certificates and follows orders over JSON, with API keys, RFC 9457 problems
+// and an OpenAPI 3.1 description at /openapi.yaml.
+//
+// It identifies the caller, validates what came in, calls issuance or authn,
+// and turns their error kinds into statuses in one place (problem.go). It never
+// decides what is legal, never tells why a code was refused, and never writes a
+// code, a key or a cryptogram to a log, an error or a URL. Data runs caller →
+// api → authn, issuance.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"sceau/authn"
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+// PINResetter makes the issuer script that resets a card's PIN try counter: the
+// card engine. It checks the card's cryptogram first; a wrong one is
+// [lifecycle.Invalid].
+type PINResetter interface {
+	ResetScript(ctx context.Context, plan issuance.PINResetPlan, atc int, arqc []byte) (apdu []byte, err error)
+}
+
+// Config is what the door needs; every member is required.
+type Config struct {
+	Service *issuance.Service
+	Authn   *authn.Service
+	PINs    PINResetter
+	Ready   func(ctx context.Context) error // whether database and Vault answer
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Version string // of the program, for the description
+}
+
+type door struct {
+	Config
+
+	api huma.API
+}
+
+// Bounds of a request.
+const (
+	maxBody     = 64 << 10
+	bodyTimeout = 5 * time.Second
+)
+
+// New makes the door's handler.
+func New(c Config) (http.Handler, error) {
+	if c.Service == nil || c.Authn == nil || c.PINs == nil || c.Ready == nil || c.Now == nil || c.Logger == nil {
+		return nil, fmt.Errorf("%w: the API needs use cases, authentication, a PIN resetter, a clock and a logger", lifecycle.Invalid)
+	}
+	problemsInsteadOfHumas()
+	mux := http.NewServeMux()
+	d := &door{Config: c, api: humago.New(mux, description(c.Version))}
+	d.api.UseMiddleware(d.identify, d.authenticate)
+	for _, register := range d.routes() {
+		register()
+	}
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /readyz", d.ready)
+	mux.HandleFunc("GET /problems/{code}", explain)
+	return d.recovered(known(mux)), nil
+}
+
+// known answers what no route takes with a problem, as routes do.
+func known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refusal, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		said := unwritten{header: w.Header()}
+		refusal.ServeHTTP(&said, r)
+		w.Header().Del("Content-Length")
+		writeProblem(w, newProblem(codeOfStatus(said.status), "", ""))
+	})
+}
+
+// unwritten keeps what a handler says of the status, and its headers.
+type unwritten struct {
+	header http.Header
+	status int
+}
+
+func (u *unwritten) Header() http.Header         { return u.header }
+func (u *unwritten) Write(b []byte) (int, error) { return len(b), nil }
+func (u *unwritten) WriteHeader(status int)      { u.status = status }
+
+// description is the head of the OpenAPI document. No page that loads scripts
+// from elsewhere is served.
+func description(version string) huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Sceau", Version: version,
+				Description: "Strong authentication for relying services: verify codes, activate and block cards, revoke certificates, follow orders.",
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					bearer: {Type: "http", Scheme: "bearer", Description: "An API key of `sceau api-key`, which names its scopes."},
+				},
+			},
+		},
+		OpenAPIPath: "/openapi", Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	}
+}
+
+const bearer = "api_key"
+
+// routes are the door's operations; each names the scope that its caller's key
+// must have.
+func (d *door) routes() []func() {
+	return []func(){
+		route(d, authn.ScopeVerifyCAP, huma.Operation{
+			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
+			Summary:     "Verify a code of the CAP reader",
+			Description: "A code counts once. The answer never says what was wrong with it.",
+		}, d.verifyCAP),
+		route(d, authn.ScopeActivateCards, huma.Operation{
+			OperationID: "activate-card", Method: http.MethodPost, Path: "/v1/cards/{id}/activate", Tags: []string{"cards"},
+			Summary: "Activate a card by its first right code",
+		}, d.activateCard),
+		route(d, authn.ScopeBlockCards, huma.Operation{
+			OperationID: "block-card", Method: http.MethodPost, Path: "/v1/cards/{id}/block", Tags: []string{"cards"},
+			Summary:     "Block a card: for a while, or for ever with a dated receipt",
+			Description: "Reporting the same loss again answers the first receipt.",
+		}, d.blockCard),
+		route(d, authn.ScopeRevokeCertificates, huma.Operation{
+			OperationID: "revoke-certificate", Method: http.MethodPost, Path: "/v1/certificates/{serial}/revoke", Tags: []string{"certificates"},
+			Summary:     "Revoke a certificate for ever",
+			Description: "OCSP and the lists say so within seconds. Revoking again changes nothing.",
+		}, d.revokeCertificate),
+		route(d, authn.ScopeReadOrders, huma.Operation{
+			OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}", Tags: []string{"orders"},
+			Summary: "Follow an order with its card or certificate",
+		}, d.getOrder),
+		route(d, authn.ScopeResetPIN, huma.Operation{
+			OperationID: "make-pin-reset", Method: http.MethodPost, Path: "/v1/orders/{id}/pin-reset", Tags: []string{"terminals"},
+			Summary:     "Make the script that resets a card's PIN try counter",
+			Description: "For a branch terminal with the card in it, under an approved order. The card's cryptogram proves that it is there; each card transaction gets one script.",
+		}, d.makePINReset),
+		route(d, authn.ScopeResetPIN, huma.Operation{
+			OperationID: "finish-pin-reset", Method: http.MethodPost, Path: "/v1/orders/{id}/pin-reset/done", Tags: []string{"terminals"},
+			Summary: "Record that the card took the script",
+		}, d.finishPINReset),
+	}
+}
+
+// route is an operation for callers with the scope.
+func route[In, Out any](d *door, scope authn.Scope, op huma.Operation, handle func(ctx context.Context, in *In) (*Out, error)) func() {
+	op.Metadata = map[string]any{scopeKey: scope}
+	op.Security = []map[string][]string{{bearer: {string(scope)}}}
+	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, bodyTimeout
+	op.Errors = []int{
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+		http.StatusUnprocessableEntity, http.StatusLocked, http.StatusInternalServerError, http.StatusServiceUnavailable,
+	}
+	return func() {
+		huma.Register(d.api, op, func(ctx context.Context, in *In) (*Out, error) {
+			out, err := handle(ctx, in)
+			if err != nil {
+				return nil, d.problem(ctx, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// ready tells a balancer whether this process can work.
+func (d *door) ready(w http.ResponseWriter, r *http.Request) {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if err := d.Ready(ctx); err != nil {
+		d.Logger.WarnContext(ctx, "not ready", slog.String("error", err.Error()))
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// recovered answers a panic with a problem instead of a cut connection.
+//
+//nolint:contextcheck // the request has its context
+func (d *door) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause) // the server's own way to end a request
+			}
+			// The cause may quote a payload: its type is enough to find it.
+			d.Logger.ErrorContext(r.Context(), "panic in the API", slog.String("type", fmt.Sprintf("%T", cause)))
+			writeProblem(w, newProblem(codeInternal, "", ""))
+		}()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Server is an HTTP server with the limits of this door.
+func Server(addr string, h http.Handler) *http.Server {
+	return &http.Server{
+		Addr: addr, Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+}

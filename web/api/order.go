@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"sceau/lifecycle"
+)
+
+type getOrderIn struct {
+	ID lifecycle.OrderID `path:"id" maxLength:"32" doc:"The order"`
+}
+
+type getOrderOut struct {
+	Body orderBody
+}
+
+type orderBody struct {
+	ID          lifecycle.OrderID    `json:"id"`
+	Kind        lifecycle.OrderKind  `json:"kind"`
+	State       lifecycle.OrderState `json:"state"`
+	Reference   string               `json:"reference,omitempty" doc:"The caller's own, as it was ordered"`
+	Failure     string               `json:"failure,omitempty" doc:"Why it failed"`
+	ClientID    string               `json:"client_id"`
+	UserNumber  string               `json:"user_number"`
+	Delivery    lifecycle.Delivery   `json:"delivery,omitempty"`
+	FeeCents    int64                `json:"fee_cents"`
+	Currency    string               `json:"currency"`
+	Card        *orderCard           `json:"card,omitempty"`
+	Certificate *orderCertificate    `json:"certificate,omitempty"`
+	Created     time.Time            `json:"created"`
+	Updated     time.Time            `json:"updated"`
+}
+
+type orderCard struct {
+	ID       lifecycle.CardID    `json:"id"`
+	State    lifecycle.CardState `json:"state"`
+	Last4    string              `json:"last4" doc:"End of the card's number"`
+	Expiry   string              `json:"expiry" format:"date"`
+	Replaces lifecycle.CardID    `json:"replaces,omitempty"`
+}
+
+type orderCertificate struct {
+	ID        lifecycle.CertificateID    `json:"id"`
+	State     lifecycle.CertificateState `json:"state"`
+	Serial    string                     `json:"serial,omitempty"`
+	Rejection string                     `json:"rejection,omitempty" doc:"Why the last request was given back"`
+}
+
+func (d *door) getOrder(ctx context.Context, in *getOrderIn) (*getOrderOut, error) {
+	o, err := d.Service.Order(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	body := orderBody{
+		ID: o.ID, Kind: o.Kind, State: o.State, Reference: o.Reference, Failure: o.Failure, ClientID: o.ClientID,
+		UserNumber: o.UserNumber, Delivery: o.Delivery, FeeCents: o.FeeCents, Currency: o.Currency, Created: o.Created, Updated: o.Updated,
+	}
+	if c := o.Card; c != nil {
+		body.Card = &orderCard{ID: c.ID, State: c.State, Last4: c.Last4, Expiry: c.Expiry.Format(time.DateOnly), Replaces: c.Replaces}
+	}
+	if c := o.Certificate; c != nil {
+		body.Certificate = &orderCertificate{ID: c.ID, State: c.State, Serial: c.Serial, Rejection: c.Rejection}
+	}
+	return &getOrderOut{Body: body}, nil
+}
+
+type makePINResetIn struct {
+	ID   lifecycle.OrderID `path:"id" maxLength:"32" doc:"The approved order"`
+	Body struct {
+		ATC  int    `json:"atc" minimum:"1" maximum:"65535" doc:"Transaction counter that the card gave"`
+		ARQC string `json:"arqc" pattern:"^[0-9A-Fa-f]{16}$" doc:"Cryptogram that the card gave for it"`
+	}
+}
+
+type makePINResetOut struct {
+	Body struct {
+		Card lifecycle.CardID `json:"card"`
+		APDU string           `json:"apdu" doc:"The command for the card, hexadecimal; good for this card transaction only"`
+	}
+}
+
+// makePINReset has the engine check the card's cryptogram and make the script,
+// records it, and only then gives it away.
+func (d *door) makePINReset(ctx context.Context, in *makePINResetIn) (*makePINResetOut, error) {
+	arqc, err := hex.DecodeString(in.Body.ARQC)
+	if err != nil {
+		return nil, &lifecycle.FieldError{Field: "body.arqc", Why: "has 16 hexadecimal digits"}
+	}
+	plan, err := d.Service.PlanPINReset(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	apdu, err := d.PINs.ResetScript(ctx, plan, in.Body.ATC, arqc)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Service.IssuePINReset(ctx, caller(ctx), plan, in.Body.ATC); err != nil {
+		return nil, err
+	}
+	out := &makePINResetOut{}
+	out.Body.Card, out.Body.APDU = plan.Card, hex.EncodeToString(apdu)
+	return out, nil
+}
+
+type finishPINResetIn struct {
+	ID lifecycle.OrderID `path:"id" maxLength:"32" doc:"The order"`
+}
+
+// finishPINReset takes the terminal's word that the card took the script.
+func (d *door) finishPINReset(ctx context.Context, in *finishPINResetIn) (*getOrderOut, error) {
+	if err := d.Service.FinishPINReset(ctx, caller(ctx), in.ID); err != nil {
+		return nil, err
+	}
+	return d.getOrder(ctx, &getOrderIn{ID: in.ID})
+}
