@@ -35,11 +35,23 @@ func Scopes() []Scope {
 	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN}
 }
 
-// Secret is an API key in clear: shown once, when it is made. It hides itself.
-type Secret struct{ text string }
+// Secret is an API key in clear: shown once, when it is made. It hides itself,
+// behind a pointer because fmt and slog print what they find in an unexported
+// field without calling any method of it. It has no ==.
+type Secret struct {
+	_    [0]func()
+	text *string
+}
+
+func newSecret(text string) Secret { return Secret{text: &text} }
 
 // Reveal gives the key.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String, Format, LogValue and MarshalText keep it out of every output.
 func (Secret) String() string               { return "[API key]" }
@@ -73,8 +85,19 @@ const (
 // ErrBadKey is a key that is unknown, malformed or expired, whichever.
 var ErrBadKey = fmt.Errorf("%w: the API key is not accepted", lifecycle.Forbidden)
 
+// mayKeep tells who may make and end keys: the security officer alone.
+func mayKeep(by lifecycle.Actor) error {
+	if by.Role != lifecycle.RoleSecurityOfficer {
+		return fmt.Errorf("%w: %s may not make or end API keys", lifecycle.Forbidden, by.Role)
+	}
+	return nil
+}
+
 // NewAPIKey makes a key for a relying service. Only its hash is kept.
 func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string, scopes []Scope, life time.Duration) (APIKey, Secret, error) {
+	if err := mayKeep(by); err != nil {
+		return APIKey{}, Secret{}, err
+	}
 	var errs lifecycle.FieldErrors
 	if name == "" || len(name) > maxKeyName {
 		errs.Add("name", "name the relying service, in at most 64 characters")
@@ -115,7 +138,33 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	if err != nil {
 		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
 	}
-	return key, Secret{text}, nil
+	return key, newSecret(text), nil
+}
+
+// EndAPIKey ends a key at once: it was lost, or its service is gone. One that is
+// unknown, or has ended, is [lifecycle.NotFound].
+func (s *Service) EndAPIKey(ctx context.Context, by lifecycle.Actor, id lifecycle.APIKeyID) error {
+	if err := mayKeep(by); err != nil {
+		return err
+	}
+	now := s.now()
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		n, err := tx.EndAPIKey(ctx, now, id)
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return lifecycle.NotFound
+		}
+		return tx.InsertAudit(ctx, db.InsertAuditParams{
+			At: now, Actor: by.ID, Role: string(by.Role), Thing: "API key", ThingID: string(id), Event: string(lifecycle.Revoke),
+			FromState: "active", ToState: "ended", Detail: []byte("{}"),
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("end API key %s: %w", id, err)
+	}
+	return nil
 }
 
 // CheckAPIKey finds the key that a caller presents. It is looked up by its

@@ -56,14 +56,17 @@ type Operation struct {
 	TDS       []string
 }
 
-// Policy are the limits of guessing.
+// Policy are the limits of guessing, and what the bank's cards can do.
 type Policy struct {
 	MaxFailures int // wrong codes in a row before a card is locked
 	Window      int // counters after the last that are tried: codes made and not sent
+	// SignsAmounts says that the bank's cards sign an amount typed into the reader
+	// (their profile's IAF, 9F55). Others show the same code for every amount.
+	SignsAmounts bool
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
-// chance with a bitmap of 17 cryptogram bits.
+// chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy { return Policy{MaxFailures: 5, Window: 64} }
 
 // Service authenticates. Its methods are safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,27 +19,6 @@ var ErrRefused = fmt.Errorf("%w: the code is not accepted", lifecycle.Forbidden)
 // errLocked is a card at which too many wrong codes were aimed.
 var errLocked = fmt.Errorf("%w: too many wrong codes: the account manager can help", lifecycle.Locked)
 
-// Purpose says what a code is for, hence which cards may make it.
-type Purpose string
-
-// The purposes.
-const (
-	SignIn   Purpose = "sign_in"
-	Sign     Purpose = "sign"     // an operation
-	Activate Purpose = "activate" // the first code of a new card
-)
-
-// Attempt is a code that somebody claims to have made: with a named card, or
-// with any card of a user.
-type Attempt struct {
-	By         lifecycle.Actor // who asks: a relying service
-	Purpose    Purpose
-	Card       lifecycle.CardID
-	ClientID   string // with UserNumber, when Card is empty
-	UserNumber string
-	Operation
-}
-
 // Accepted is a code that was right and is spent now.
 type Accepted struct {
 	Card   lifecycle.CardID
@@ -46,22 +26,28 @@ type Accepted struct {
 	ATC    int
 }
 
-// maxCandidates bounds how many cards of one user a code is tried on.
-const maxCandidates = 8
+const (
+	maxCandidates = 8               // cards of one user that a code is tried on
+	patience      = 5 * time.Second // for what must be written though the caller has left
+)
 
 // VerifyCode tells whether a code is right, and spends it. The guess is counted
 // before the engine is asked, so that a process that dies gives nobody another
 // one; the right code clears the count. Two requests with the same code are
 // told apart by the counter in the card's row: one wins.
 func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
-	if err := a.check(); err != nil {
+	if err := a.check(s.policy); err != nil {
 		return Accepted{}, err
 	}
 	cards, err := s.candidates(ctx, a)
 	if err != nil {
 		return Accepted{}, err
 	}
-	counted, err := s.count(ctx, cards)
+	all, err := a.against(cards, s.policy.Window)
+	if err != nil {
+		return Accepted{}, err
+	}
+	counted, err := s.count(ctx, all)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -71,62 +57,19 @@ func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
 		}
 		return Accepted{}, ErrRefused
 	}
-	checks, err := a.checks(counted, s.policy.Window)
-	if err != nil {
-		return Accepted{}, err
-	}
-	answers, err := s.verifier.VerifyCAP(ctx, checks)
-	if err != nil {
+	if err := s.ask(ctx, counted); err != nil {
 		// Nobody guessed: the engine did not judge. The counts go back.
 		return Accepted{}, errors.Join(err, s.giveBack(ctx, counted))
 	}
-	return s.judge(ctx, a, counted, answers)
+	return s.judge(ctx, a, counted)
 }
 
-// check bounds what was typed. A code that has not 8 digits is no guess.
-func (a Attempt) check() error {
-	var errs lifecycle.FieldErrors
-	if len(a.Code) != 8 || !digits(a.Code) {
-		errs.Add("code", "a code has 8 digits: type what the reader shows")
-	}
-	if a.Card == "" && (len(a.ClientID) != 8 || !digits(a.ClientID) || len(a.UserNumber) != 4 || !digits(a.UserNumber)) {
-		errs.Add("client_id", "give a card, or a client ID of 8 digits with a user number of 4")
-	}
-	if a.Card != "" {
-		errs.AddError("card", lifecycle.CheckID(lifecycle.PrefixCard, string(a.Card)))
-	}
-	switch a.Mode {
-	case "1", "2", "2+tds", "3":
-	default:
-		errs.Add("mode", "use 1, 2, 2+tds or 3")
-	}
-	for name, value := range map[string]struct {
-		text string
-		most int
-	}{"challenge": {a.Challenge, 8}, "amount": {a.Amount, 12}, "currency": {a.Currency, 4}} {
-		if len(value.text) > value.most || !digits(value.text) {
-			errs.Add(name, "at most "+strconv.Itoa(value.most)+" digits, as typed into the reader")
-		}
-	}
-	if len(a.TDS) > 10 {
-		errs.Add("tds", "at most 10 fields")
-	}
-	for _, f := range a.TDS {
-		if len(f) == 0 || len(f) > 32 || !digits(f) {
-			errs.Add("tds", "each field has 1 to 32 digits")
-			break
-		}
-	}
-	return errs.Err()
-}
-
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
+// candidate is a card that may have made the code, and what became of the code
+// on it.
+type candidate struct {
+	card   db.Card
+	check  Check
+	answer Answer
 }
 
 // candidates are the cards that may have made the code for this purpose.
@@ -190,12 +133,13 @@ func states(p Purpose) []string {
 }
 
 // count counts the guess on each card that is not locked.
-func (s *Service) count(ctx context.Context, cards []db.Card) ([]db.Card, error) {
-	var counted []db.Card
-	for _, c := range cards {
-		n, err := s.store.CountCAPAttempt(ctx, c.ID, int32(s.policy.MaxFailures)) //nolint:gosec // a handful
+func (s *Service) count(ctx context.Context, all []candidate) ([]candidate, error) {
+	var counted []candidate
+	for _, c := range all {
+		n, err := s.store.CountCAPAttempt(ctx, c.card.ID, int32(s.policy.MaxFailures))
 		if err != nil {
-			return nil, fmt.Errorf("count an attempt on card %s: %w", c.ID, err)
+			err = fmt.Errorf("count an attempt on card %s: %w", c.card.ID, err)
+			return nil, errors.Join(err, s.giveBack(ctx, counted))
 		}
 		if n == 1 {
 			counted = append(counted, c)
@@ -204,94 +148,142 @@ func (s *Service) count(ctx context.Context, cards []db.Card) ([]db.Card, error)
 	return counted, nil
 }
 
+// ask has the engine judge the code on each card.
+func (s *Service) ask(ctx context.Context, counted []candidate) error {
+	checks := make([]Check, len(counted))
+	for i, c := range counted {
+		checks[i] = c.check
+	}
+	answers, err := s.verifier.VerifyCAP(ctx, checks)
+	if err != nil {
+		return engineError(err)
+	}
+	if len(answers) != len(counted) {
+		return fmt.Errorf("%d codes were checked, %d asked", len(answers), len(counted))
+	}
+	for i := range counted {
+		counted[i].answer = answers[i]
+	}
+	return nil
+}
+
+// engineError keeps of the engine's error what a caller can act on: to try
+// later. Its other kinds are about keys, profiles and tokens of this house, and
+// would read as an answer about the code.
+func engineError(err error) error {
+	if errors.Is(err, lifecycle.Unavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("check a code: %w", err)
+	}
+	return errors.New("check a code: " + err.Error())
+}
+
 // giveBack undoes count where the engine was away, also when the caller has
 // left.
-func (s *Service) giveBack(ctx context.Context, cards []db.Card) error {
-	const patience = 5 * time.Second
+func (s *Service) giveBack(ctx context.Context, cards []candidate) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	var errs []error
 	for _, c := range cards {
-		if err := s.store.GiveBackCAPAttempt(ctx, c.ID); err != nil {
-			errs = append(errs, fmt.Errorf("give back an attempt on card %s: %w", c.ID, err))
+		if err := s.store.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+			errs = append(errs, fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (a Attempt) checks(cards []db.Card, window int) ([]Check, error) {
-	checks := make([]Check, len(cards))
+// against makes the question about each card.
+func (a Attempt) against(cards []db.Card, window int) ([]candidate, error) {
+	all := make([]candidate, len(cards))
 	for i, c := range cards {
 		pan, err := lifecycle.NewPAN(c.PAN)
 		if err != nil {
-			return nil, fmt.Errorf("card %s: %w", c.ID, err)
+			return nil, errors.New("card " + string(c.ID) + ": " + err.Error()) // the row is wrong, not the caller
 		}
-		checks[i] = Check{
+		all[i] = candidate{card: c, check: Check{
 			PAN: pan, PSN: int(c.PSN), Profile: c.Profile, Operation: a.Operation, LastATC: int(c.LastATC), Window: window,
-		}
+		}}
 		for _, n := range c.Scripts {
-			checks[i].Scripts = append(checks[i].Scripts, int(n))
+			all[i].check.Scripts = append(all[i].check.Scripts, int(n))
 		}
 	}
-	return checks, nil
+	return all, nil
 }
 
 // judge accepts the first card whose code is right and whose counter is still
-// unspent.
-func (s *Service) judge(ctx context.Context, a Attempt, cards []db.Card, answers []Answer) (Accepted, error) {
-	if len(answers) != len(cards) {
-		return Accepted{}, fmt.Errorf("%d codes were checked, %d asked", len(answers), len(cards))
+// unspent. What the engine said is recorded also when the caller has left:
+// nobody guesses unseen by hanging up.
+func (s *Service) judge(ctx context.Context, a Attempt, tried []candidate) (Accepted, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	right := slices.IndexFunc(tried, func(c candidate) bool { return c.answer.Err == nil && c.answer.Valid })
+	if right < 0 {
+		return Accepted{}, s.refuse(ctx, a, tried)
 	}
-	for i, answer := range answers {
-		if answer.Err != nil {
-			return Accepted{}, fmt.Errorf("card %s: %w", cards[i].ID, answer.Err)
-		}
-		if !answer.Valid {
-			continue
-		}
-		c := cards[i]
-		spent, err := s.spend(ctx, a, c, answer)
-		if err != nil {
-			return Accepted{}, err
-		}
-		if !spent { // another request spent it, or the card was stopped meanwhile
-			break
-		}
-		return Accepted{Card: c.ID, Holder: c.HolderID, ATC: answer.ATC}, s.clear(ctx, cards, i)
+	err := s.spend(ctx, a, tried, right)
+	if errors.Is(err, errSpent) { // another request spent it, or the card was stopped meanwhile
+		return Accepted{}, s.refuse(ctx, a, tried)
 	}
-	for _, c := range cards {
-		if err := audit(ctx, s.store.Queries, s.now(), a.By, c, refuseCode, map[string]string{"purpose": string(a.Purpose)}); err != nil {
-			return Accepted{}, err
-		}
+	if err != nil {
+		return Accepted{}, err
 	}
-	return Accepted{}, ErrRefused
+	c := tried[right]
+	return Accepted{Card: c.card.ID, Holder: c.card.HolderID, ATC: c.answer.ATC}, nil
 }
 
-// spend burns the code's counter and records it, together or not at all.
-func (s *Service) spend(ctx context.Context, a Attempt, c db.Card, answer Answer) (spent bool, err error) {
-	err = s.store.InTx(ctx, func(tx store.Tx) error {
-		n, err := tx.BurnATC(ctx, db.BurnATCParams{
-			ATC: int32(answer.ATC), Scripts: []int32{int32(answer.Scripts)}, ID: c.ID, PSN: c.PSN, States: states(a.Purpose), //nolint:gosec // 16 bits
-		})
-		if err != nil {
-			return fmt.Errorf("spend the code of card %s: %w", c.ID, err)
+var errSpent = errors.New("the code is spent, or its card may not be used any more")
+
+// spend burns the code's counter, gives the guess back on the holder's other
+// cards and records it, together or not at all. Cards are locked in the order of
+// their identifiers, by every request alike.
+func (s *Service) spend(ctx context.Context, a Attempt, tried []candidate, right int) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		for i, c := range tried {
+			if i != right {
+				if err := tx.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+					return fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err)
+				}
+				continue
+			}
+			n, err := tx.BurnATC(ctx, db.BurnATCParams{
+				ATC: int32(c.answer.ATC), Scripts: []int32{int32(c.answer.Scripts)}, ID: c.card.ID, PSN: c.card.PSN, States: states(a.Purpose),
+			})
+			if err != nil {
+				return fmt.Errorf("spend the code of card %s: %w", c.card.ID, err)
+			}
+			if n != 1 {
+				return errSpent
+			}
+			detail := map[string]string{"purpose": string(a.Purpose), "atc": strconv.Itoa(c.answer.ATC), "mode": a.Mode}
+			if err := audit(ctx, tx.Queries, s.now(), a.By, c.card, acceptCode, detail); err != nil {
+				return err
+			}
 		}
-		if spent = n == 1; !spent {
-			return nil
-		}
-		detail := map[string]string{"purpose": string(a.Purpose), "atc": strconv.Itoa(answer.ATC), "mode": a.Mode}
-		return audit(ctx, tx.Queries, s.now(), a.By, c, acceptCode, detail)
+		return nil
 	})
-	return spent && err == nil, err
 }
 
-// clear takes the guess back from the holder's other cards: the code was right.
-func (s *Service) clear(ctx context.Context, cards []db.Card, right int) error {
-	var others []db.Card
-	for i, c := range cards {
-		if i != right {
-			others = append(others, c)
+// refuse records the refusal on each card that was judged, and gives the guess
+// back on one that the engine could not check: its error is the answer then.
+func (s *Service) refuse(ctx context.Context, a Attempt, tried []candidate) error {
+	var faults []error
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		for _, c := range tried {
+			if c.answer.Err != nil {
+				faults = append(faults, fmt.Errorf("card %s: %w", c.card.ID, engineError(c.answer.Err)))
+				if err := tx.GiveBackCAPAttempt(ctx, c.card.ID); err != nil {
+					return fmt.Errorf("give back an attempt on card %s: %w", c.card.ID, err)
+				}
+				continue
+			}
+			detail := map[string]string{"purpose": string(a.Purpose)}
+			if err := audit(ctx, tx.Queries, s.now(), a.By, c.card, refuseCode, detail); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err == nil && len(faults) == 0 {
+		return ErrRefused
 	}
-	return s.giveBack(ctx, others)
+	return errors.Join(append(faults, err)...)
 }

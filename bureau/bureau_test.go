@@ -32,9 +32,9 @@ func sample(cards int) bureau.File {
 	}
 	for i := range cards {
 		f.Cards = append(f.Cards, bureau.Record{
-			Card: cardID(uint32(i)), Product: "sceau-cap", Expiry: "2903", //nolint:gosec // a test's small number
+			Card: cardID(uint32(i)), Product: "sceau-cap", Expiry: "2903",
 			EmbossName: "ANNE-MARIE LEFEVRE", EmbossLine2: "BOIS & FILS SA",
-			DGIs: []byte{0x80, 0x00, 0x01, byte(i)}, //nolint:gosec // any byte will do
+			DGIs: []byte{0x80, 0x00, 0x01, byte(i)},
 		})
 	}
 	return f

@@ -28,8 +28,10 @@ func TestOpenSSLAcceptsTheHolderCertificateAndItsChain(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, key, testNow)
 			leaf, _ := h.issue(t, testNow)
-			dir := files(t, map[string]*pem.Block{"root.pem": certPEM(h.root.Certificate),
-				"ca.pem": certPEM(h.issuer.Certificate), "leaf.pem": certPEM(leaf)})
+			dir := files(t, map[string]*pem.Block{
+				"root.pem": certPEM(h.root.Certificate),
+				"ca.pem":   certPEM(h.issuer.Certificate), "leaf.pem": certPEM(leaf),
+			})
 			out, err := openssl(t, dir, "verify", "-x509_strict", "-check_ss_sig", "-policy_check", "-purpose", "sslclient",
 				"-attime", "1772443900", "-CAfile", "root.pem", "-untrusted", "ca.pem", "leaf.pem")
 			if err != nil {
@@ -203,8 +205,10 @@ func TestTheRequestsOwnWishesReachNoCertificate(t *testing.T) {
 func TestTheLinterFindsABrokenDraft(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	base := blueprint{profile: NominativeAuthentication(), key: ecKey(t, elliptic.P256()).Public(), subject: holder.attributes(),
-		email: holder.Email, serial: serialNumber(t), urls: h.issuer.URLs(3), now: testNow}
+	base := blueprint{
+		profile: NominativeAuthentication(), key: ecKey(t, elliptic.P256()).Public(), subject: holder.attributes(),
+		email: holder.Email, serial: serialNumber(t), urls: h.issuer.URLs(3), now: testNow,
+	}
 	for name, spoil := range map[string]func(*x509.Certificate){
 		"another key usage":          func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyAgreement },
 		"another extended key usage": func(c *x509.Certificate) { c.ExtKeyUsage = append(c.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) },

@@ -125,7 +125,7 @@ func prepend(buf []byte, at int, b []byte) int {
 }
 
 func (c CRL) check() error {
-	problem := ""
+	var problem string
 	switch {
 	case c.Issuer == nil || len(c.Issuer.SubjectKeyId) == 0 || c.Issuer.KeyUsage&x509.KeyUsageCRLSign == 0:
 		problem = "the issuer's certificate has no key identifier or may not sign lists"

@@ -3,10 +3,7 @@ package ca
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
@@ -46,8 +43,10 @@ func entry(n int, reason lifecycle.RevocationReason) Revoked {
 
 func (h *house) list(number int64) CRL {
 	urls := h.issuer.URLs(3)
-	return CRL{Issuer: h.issuer.Certificate, Number: number, ThisUpdate: testNow, NextUpdate: testNow.AddDate(0, 0, 7),
-		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true}
+	return CRL{
+		Issuer: h.issuer.Certificate, Number: number, ThisUpdate: testNow, NextUpdate: testNow.AddDate(0, 0, 7),
+		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
+	}
 }
 
 func (h *house) encode(t testing.TB, c CRL, entries ...Revoked) []byte {
@@ -119,16 +118,22 @@ func TestOpenSSLVerifiesFullAndDeltaLists(t *testing.T) {
 	deltaList := h.list(8)
 	deltaList.BaseNumber = 7
 	delta := h.encode(t, deltaList, revoked)
-	rootList := must[[]byte](t)(EncodeCRL(CRL{Issuer: h.root.Certificate, Number: 1, ThisUpdate: testNow, NextUpdate: testNow.AddDate(1, 0, 0),
-		OnlyCA: true}, stream(), h.rootKey))
-	dir := files(t, map[string]*pem.Block{"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
+	rootList := must[[]byte](t)(EncodeCRL(CRL{
+		Issuer: h.root.Certificate, Number: 1, ThisUpdate: testNow, NextUpdate: testNow.AddDate(1, 0, 0),
+		OnlyCA: true,
+	}, stream(), h.rootKey))
+	dir := files(t, map[string]*pem.Block{
+		"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
 		"leaf.pem": certPEM(leaf), "other.pem": certPEM(other),
 		"full.pem": {Type: "X509 CRL", Bytes: full}, "revoked.pem": {Type: "X509 CRL", Bytes: fullRevoked},
-		"delta.pem": {Type: "X509 CRL", Bytes: delta}, "rootcrl.pem": {Type: "X509 CRL", Bytes: rootList}})
+		"delta.pem": {Type: "X509 CRL", Bytes: delta}, "rootcrl.pem": {Type: "X509 CRL", Bytes: rootList},
+	})
 	out, err := openssl(t, dir, "crl", "-in", "revoked.pem", "-noout", "-text", "-CAfile", "ca.pem", "-verify")
-	for _, want := range []string{"verify OK", "Version 2", "X509v3 CRL Number: \n                7\n", "X509v3 Issuing Distribution Point: critical",
+	for _, want := range []string{
+		"verify OK", "Version 2", "X509v3 CRL Number: \n                7\n", "X509v3 Issuing Distribution Point: critical",
 		"URI:http://pki.example.test/crl/issuing-1/3.crl", "Only User Certificates", "X509v3 Freshest CRL",
-		"3-delta.crl", "Key Compromise", "Invalidity Date"} {
+		"3-delta.crl", "Key Compromise", "Invalidity Date",
+	} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("openssl crl (%v) has no %q in\n%s", err, want, out)
 		}
@@ -254,7 +259,7 @@ func FuzzReadCRL(f *testing.F) {
 	delta.BaseNumber = 3
 	f.Add(h.encode(f, h.list(1), entry(1, 1)))
 	f.Add(h.encode(f, delta, entry(1, lifecycle.ReasonRemoveFromCRL)))
-	f.Fuzz(func(t *testing.T, der []byte) {
+	f.Fuzz(func(_ *testing.T, der []byte) {
 		_, _, _ = CRLWindow(der)
 		l, err := ReadCRL(der)
 		if err != nil {
@@ -276,51 +281,6 @@ func benchEntries(n int) iter.Seq2[Revoked, error] {
 		rows[i] = entry(i, lifecycle.RevocationReason(1+i%5))
 	}
 	return stream(rows...)
-}
-
-func BenchmarkCRLOf100000(b *testing.B) {
-	h := setup(b)
-	const n = 100_000
-	c := h.list(1)
-	c.Entries = n
-	var der []byte
-	rows := benchEntries(n)
-	b.Run("EncodeCRL", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			der = must[[]byte](b)(EncodeCRL(c, rows, h.key))
-		}
-	})
-	b.Run("SHA-256 of the same bytes and one signature", func(b *testing.B) {
-		for b.Loop() {
-			sum := sha256.Sum256(der)
-			must[[]byte](b)(h.key.Sign(rand.Reader, sum[:], crypto.SHA256))
-		}
-	})
-	b.Run("x509.CreateRevocationList", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			entries := make([]x509.RevocationListEntry, 0, n)
-			for r := range rows {
-				entries = append(entries, x509.RevocationListEntry{SerialNumber: new(big.Int).SetBytes(r.Serial[:]), RevocationTime: r.At, ReasonCode: int(r.Reason)})
-			}
-			must[[]byte](b)(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: c.ThisUpdate,
-				NextUpdate: c.NextUpdate, RevokedCertificateEntries: entries}, h.issuer.Certificate, h.key))
-		}
-	})
-	b.Run("CheckSuccessor", func(b *testing.B) {
-		c2 := c
-		c2.Number = 2
-		next := must[[]byte](b)(EncodeCRL(c2, rows, h.key))
-		for b.Loop() {
-			if err := CheckSuccessor(der, next, h.issuer.Certificate, testNow, nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	if h.key.(*ecdsa.PrivateKey).Curve != elliptic.P256() || len(der) == 0 {
-		b.Fatal("the benchmark did not run on P-256")
-	}
 }
 
 func TestListsAreReadableByOpenSSLAsDER(t *testing.T) {

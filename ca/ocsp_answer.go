@@ -94,13 +94,13 @@ func NewResponder(issuer, certificate *x509.Certificate, lifetime time.Duration)
 		return nil, err
 	}
 	r := &Responder{issuer: issuer, certificate: certificate, lifetime: lifetime}
-	name1, key1 := sha1.Sum(issuer.RawSubject), sha1.Sum(issuerKey) //nolint:gosec // an identifier
+	name1, key1 := sha1.Sum(issuer.RawSubject), sha1.Sum(issuerKey)
 	name2, key2 := sha256.Sum256(issuer.RawSubject), sha256.Sum256(issuerKey)
 	r.ids = [2]issuerHash{
 		newIssuerHash(crypto.SHA1, derSHA1, name1[:], key1[:]),
 		newIssuerHash(crypto.SHA256, derSHA256, name2[:], key2[:]),
 	}
-	own := sha1.Sum(ownKey) //nolint:gosec // KeyHash is SHA-1 by RFC 6960 §4.2.1
+	own := sha1.Sum(ownKey)
 	r.responderID = append([]byte{0xa2, 22, tagOctetString, 20}, own[:]...)
 	list := append(appendHeader(nil, tagSequence, len(certificate.Raw)), certificate.Raw...)
 	r.certs = append(appendHeader(nil, 0xa0, len(list)), list...)
@@ -275,7 +275,7 @@ func (r *Responder) wrap(tbs, alg, signature []byte) []byte {
 	basic := len(tbs) + len(alg) + len(bits) + 1 + len(signature) + len(r.certs)
 	basicHead := appendHeader(nil, tagSequence, basic)
 	octets := appendHeader(nil, tagOctetString, len(basicHead)+basic)
-	oid := append([]byte{tagOID, byte(len(derOCSPBasic))}, derOCSPBasic...)
+	oid := append([]byte{tagOID, byte(len(derOCSPBasic))}, derOCSPBasic...) //nolint:gosec // 9
 	inner := len(oid) + len(octets) + len(basicHead) + basic
 	innerHead := appendHeader(nil, tagSequence, inner)
 	explicitHead := appendHeader(nil, 0xa0, len(innerHead)+inner)

@@ -74,8 +74,10 @@ func TestOpenSSLVerifiesTheAnswer(t *testing.T) {
 			h := newHouse(t, key, now)
 			a, _ := h.issue(t, now)
 			b, _ := h.issue(t, now)
-			dir := files(t, map[string]*pem.Block{"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
-				"a.pem": certPEM(a), "b.pem": certPEM(b)})
+			dir := files(t, map[string]*pem.Block{
+				"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
+				"a.pem": certPEM(a), "b.pem": certPEM(b),
+			})
 			for _, tc := range []struct {
 				name string
 				args []string

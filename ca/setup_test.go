@@ -26,8 +26,10 @@ type house struct {
 	responder             *Responder
 }
 
-var bankName = Name{CommonName: "Banque Exemple CA", Organization: "Banque Exemple SA", OrganizationID: "NTRFR-552100554",
-	RegistryNumber: "552100554", Country: "FR"}
+var bankName = Name{
+	CommonName: "Banque Exemple CA", Organization: "Banque Exemple SA", OrganizationID: "NTRFR-552100554",
+	RegistryNumber: "552100554", Country: "FR",
+}
 
 func named(cn string) Name {
 	n := bankName
@@ -36,6 +38,7 @@ func named(cn string) Name {
 }
 
 func must[T any](t testing.TB) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -62,10 +65,14 @@ func newHouse(t testing.TB, key crypto.Signer, now time.Time) *house {
 	t.Helper()
 	cert := must[*x509.Certificate](t)
 	h := &house{rootKey: ecKey(t, elliptic.P384()), key: key, ocspKey: ecKey(t, elliptic.P256())}
-	h.root = &Issuer{ID: "root", PublicBase: "http://pki.example.test",
-		Certificate: cert(SelfSignRoot(h.rootKey, named("Banque Exemple Root"), now))}
-	h.issuer = &Issuer{ID: "issuing-1", PublicBase: "http://pki.example.test",
-		Certificate: cert(SignIssuing(h.root, h.rootKey, h.key.Public(), named("Banque Exemple Issuing 1"), serialNumber(t), now))}
+	h.root = &Issuer{
+		ID: "root", PublicBase: "http://pki.example.test",
+		Certificate: cert(SelfSignRoot(h.rootKey, named("Banque Exemple Root"), now)),
+	}
+	h.issuer = &Issuer{
+		ID: "issuing-1", PublicBase: "http://pki.example.test",
+		Certificate: cert(SignIssuing(h.root, h.rootKey, h.key.Public(), named("Banque Exemple Issuing 1"), serialNumber(t), now)),
+	}
 	ocsp := cert(SignOCSPResponder(h.issuer, h.key, h.ocspKey.Public(), named("Banque Exemple OCSP 1"), serialNumber(t), now))
 	h.responder = must[*Responder](t)(NewResponder(h.issuer.Certificate, ocsp, time.Hour))
 	return h
@@ -81,9 +88,11 @@ func rsaKey(t testing.TB) crypto.Signer {
 	return must[*rsa.PrivateKey](t)(rsa.GenerateKey(rand.Reader, 3072))
 }
 
-var holder = Subject{GivenName: "Amélie", Surname: "Dupont-N'Diaye", Organization: "Boulangerie du Pont & Fils",
+var holder = Subject{
+	GivenName: "Amélie", Surname: "Dupont-N'Diaye", Organization: "Boulangerie du Pont & Fils",
 	OrganizationID: "NTRFR-732829320", RegistryNumber: "732829320", Country: "FR", HolderNumber: "H-00042",
-	Email: "amelie@example.test", Test: true}
+	Email: "amelie@example.test", Test: true,
+}
 
 func request(t testing.TB, key crypto.Signer, template x509.CertificateRequest) []byte {
 	t.Helper()

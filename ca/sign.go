@@ -25,6 +25,7 @@ func (i *Issuer) Sign(d *Draft, signer crypto.Signer) (*x509.Certificate, error)
 	return sign(d, i.Certificate, signer)
 }
 
+//nolint:contextcheck // softcas does no I/O: the signer is bound to its caller's context
 func sign(d *Draft, parent *x509.Certificate, signer crypto.Signer) (*x509.Certificate, error) {
 	if signer == nil || !samePublicKey(signer.Public(), parent.PublicKey) {
 		return nil, errors.New("sign certificate: the signer holds another key than the issuer's certificate")

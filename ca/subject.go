@@ -91,8 +91,8 @@ func (n Name) attributes() []attribute {
 // Validate names every wrong field at once, so that a form can show them.
 func (s Subject) Validate() error {
 	var errs lifecycle.FieldErrors
-	errs.AddError("given_name", text(s.GivenName, 64))
-	errs.AddError("surname", text(s.Surname, 64))
+	errs.AddError("given_name", text(s.GivenName))
+	errs.AddError("surname", text(s.Surname))
 	if utf8.RuneCountInString(s.CommonName()) > 64 {
 		errs.Add("surname", "given name and surname together have 63 characters at most (RFC 5280 ub-common-name)")
 	}
@@ -115,7 +115,7 @@ func (s Subject) Validate() error {
 // Validate names every wrong field at once.
 func (n Name) Validate() error {
 	var errs lifecycle.FieldErrors
-	errs.AddError("common_name", text(n.CommonName, 64))
+	errs.AddError("common_name", text(n.CommonName))
 	checkOrganization(&errs, n.Organization, n.OrganizationID, n.RegistryNumber, n.Country)
 	return errs.Err()
 }
@@ -128,7 +128,7 @@ var (
 )
 
 func checkOrganization(errs *lifecycle.FieldErrors, name, id, registry, land string) {
-	errs.AddError("organization", text(name, 64))
+	errs.AddError("organization", text(name))
 	if !country.MatchString(land) {
 		errs.Add("country", "use the two capital letters of ISO 3166-1")
 	}
@@ -145,13 +145,16 @@ func checkOrganization(errs *lifecycle.FieldErrors, name, id, registry, land str
 	}
 }
 
+// maxText is the longest name in characters (RFC 5280 appendix A.1).
+const maxText = 64
+
 // text checks a name: present, bounded, clean UTF-8. Characters that do not
 // show (controls, direction marks) would let two names look alike.
-func text(s string, most int) error {
+func text(s string) error {
 	switch {
 	case s == "":
 		return &lifecycle.FieldError{Why: "is missing"}
-	case len(s) > 4*most || utf8.RuneCountInString(s) > most:
+	case len(s) > 4*maxText || utf8.RuneCountInString(s) > maxText:
 		return &lifecycle.FieldError{Why: "is longer than 64 characters: use the official short form"}
 	case !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError):
 		return &lifecycle.FieldError{Why: "is not UTF-8 text"}

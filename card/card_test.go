@@ -109,7 +109,9 @@ func TestACodeOfEachModeIsAcceptedOnce(t *testing.T) {
 	reader := card.NewReader(c)
 	last := uint16(0)
 	for _, tx := range []emv.Transaction{
-		{Mode: emv.Mode2}, {Mode: emv.Mode1, Challenge: "12345678"}, {Mode: emv.Mode3, Challenge: "4711"},
+		{Mode: emv.Mode2},
+		{Mode: emv.Mode1, Challenge: "12345678"},
+		{Mode: emv.Mode3, Challenge: "4711"},
 		{Mode: emv.Mode2TDS, TDS: []string{"100000", "0011223344"}},
 	} {
 		code, err := reader.Code(t.Context(), pinOf(t, "4821"), tx)
@@ -158,7 +160,7 @@ func TestThreeWrongPINsBlockAndTheIssuersScriptUnblocks(t *testing.T) {
 	if err := reader.ApplyReset(t.Context(), script); err == nil {
 		t.Fatal("a second script in the same transaction")
 	}
-	if ask, err = reader.AskReset(t.Context()); err != nil {
+	if _, err = reader.AskReset(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := reader.ApplyReset(t.Context(), script); err == nil {

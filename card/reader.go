@@ -106,7 +106,7 @@ func (r *Reader) ApplyReset(ctx context.Context, script []byte) error {
 // begin selects the application, initiates a transaction and reads the record.
 func (r *Reader) begin(ctx context.Context) (application, error) {
 	aid := emv.SecurAccess().AID
-	selection := append([]byte{0x00, 0xA4, 0x04, 0x00, byte(len(aid))}, aid...)
+	selection := append([]byte{0x00, 0xA4, 0x04, 0x00, byte(len(aid))}, aid...) //nolint:gosec // 5 to 16
 	if _, err := r.ask(ctx, "SELECT", append(selection, 0)); err != nil {
 		return application{}, err
 	}
@@ -172,7 +172,7 @@ func (r *Reader) generate(ctx context.Context, kind byte, dol []byte, iaf byte, 
 	if err != nil || len(data) == 0 || len(data) > 255 {
 		return cryptogram{}, fmt.Errorf("%w: its data object list cannot be filled", errors.Join(errAnswer, err))
 	}
-	command := append([]byte{0x80, 0xAE, kind, 0, byte(len(data))}, data...)
+	command := append([]byte{0x80, 0xAE, kind, 0, byte(len(data))}, data...) //nolint:gosec // TerminalData bounds it
 	answer, err := r.ask(ctx, "GENERATE AC", append(command, 0))
 	if err != nil {
 		return cryptogram{}, err

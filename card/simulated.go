@@ -288,7 +288,7 @@ func (s *Simulated) unblock(c command) ([]byte, uint16) {
 	if err != nil {
 		return nil, swNothingDiagnosed
 	}
-	apdu := append([]byte{c.class, c.instruction, c.p1, c.p2, byte(len(c.data))}, c.data...)
+	apdu := append([]byte{c.class, c.instruction, c.p1, c.p2, byte(len(c.data))}, c.data...) //nolint:gosec // a short command: at most 255
 	if !emv.CheckPINUnblock(key, s.atc, s.session.arqc, apdu) {
 		return nil, swSecureMessaging
 	}

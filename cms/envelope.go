@@ -128,7 +128,7 @@ func pad(content []byte) []byte {
 	n := aes.BlockSize - len(content)%aes.BlockSize
 	out := make([]byte, len(content), len(content)+n)
 	copy(out, content)
-	return append(out, bytes.Repeat([]byte{byte(n)}, n)...) //nolint:gosec // 1 to 16
+	return append(out, bytes.Repeat([]byte{byte(n)}, n)...)
 }
 
 // unpad looks at the whole last block whatever the padding is.
@@ -138,7 +138,7 @@ func unpad(plain []byte) ([]byte, error) {
 	good := subtle.ConstantTimeLessOrEq(1, n) & subtle.ConstantTimeLessOrEq(n, aes.BlockSize)
 	for i, b := range last {
 		inPadding := subtle.ConstantTimeLessOrEq(aes.BlockSize-n, i)
-		good &= subtle.ConstantTimeByteEq(b, byte(n)) | (1 - inPadding)
+		good &= subtle.ConstantTimeByteEq(b, last[aes.BlockSize-1]) | (1 - inPadding)
 	}
 	if good != 1 {
 		return nil, fmt.Errorf("%w: %w", lifecycle.Invalid, errCiphertext)

@@ -18,18 +18,23 @@ import (
 func oidEnvelopedData() asn1.ObjectIdentifier { // RFC 5652 §6.1
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 3}
 }
+
 func oidData() asn1.ObjectIdentifier { // RFC 5652 §4
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
 }
+
 func oidOAEP() asn1.ObjectIdentifier { // RFC 4055 §4.1
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 7}
 }
+
 func oidMGF1() asn1.ObjectIdentifier { // RFC 4055 §2.2
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
 }
+
 func oidSHA256() asn1.ObjectIdentifier { // RFC 4055 §2.1
 	return asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 }
+
 func oidAES256CBC() asn1.ObjectIdentifier { // RFC 3565 §4.1
 	return asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}
 }

@@ -56,6 +56,10 @@ func kindOfStatus(status int) (lifecycle.Kind, bool) {
 	return "", false
 }
 
+// unmounted are Vault's words of a 404 about an engine, not about what is in it:
+// nobody knows whether the thing is there.
+const unmounted = "no handler for route"
+
 // passing are the words of a 500 that heals by itself: Vault sealed in the
 // middle of a call, or its plugin being restarted.
 var passing = []string{
@@ -87,6 +91,9 @@ func sorted(doing string, status int, words string) error {
 		return fmt.Errorf("%s: %w: %s", doing, kind, harmless(words))
 	}
 	kind, ok := kindOfStatus(status)
+	if status == http.StatusNotFound && strings.Contains(words, unmounted) {
+		kind = lifecycle.Unavailable
+	}
 	if status == http.StatusInternalServerError {
 		lower := strings.ToLower(words)
 		for _, p := range passing {

@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"sceau/lifecycle"
 )
@@ -37,7 +38,8 @@ func (c *Client) ReleasePIN(ctx context.Context, r PINRelease) (lifecycle.PIN, e
 	if err := c.post(ctx, doing, c.config.CardMount+"/pin/letter", r.request(), &answer); err != nil {
 		return lifecycle.PIN{}, err
 	}
-	pin, err := lifecycle.NewPIN(answer.PIN)
+	digits, _, _ := strings.Cut(answer.PIN, ".") // behind it: noise, for Vault's audit log
+	pin, err := lifecycle.NewPIN(digits)
 	if err != nil {
 		return lifecycle.PIN{}, fmt.Errorf("%s: the engine's answer is no PIN", doing)
 	}

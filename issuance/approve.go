@@ -13,7 +13,7 @@ import (
 )
 
 // Approve lets a second person approve what they were shown. It fails with
-// [lifecycle.Forbidden] for the requester and with [lifecycle.Conflict] when
+// [lifecycle.Forbidden] for who requested, imported or edited it and with [lifecycle.Conflict] when
 // the order, its holder or its company has changed since, or when somebody
 // else was first.
 func (s *Service) Approve(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID, shown [32]byte) error {
@@ -44,6 +44,9 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err := s.moveOrder(ctx, tx, &o, on, by, map[string]string{"revision": strconv.Itoa(int(o.Revision))}); err != nil {
 			return err
 		}
+		if err := noHandInItTx(ctx, tx, by, o.ID); err != nil {
+			return err
+		}
 		decision := "approved"
 		if on == lifecycle.Refuse {
 			decision = "refused"
@@ -57,6 +60,19 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		}
 		return s.followDecisionTx(ctx, tx, o, on, by)
 	})
+}
+
+// noHandInItTx keeps four eyes also where the order names another requester: who
+// imported it, asked for it first or edited it since may not decide on it.
+func noHandInItTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, id lifecycle.OrderID) error {
+	had, err := tx.HadAHand(ctx, string(id), by.ID)
+	if err != nil {
+		return fmt.Errorf("order %s: who brought it about: %w", id, err)
+	}
+	if had {
+		return fmt.Errorf("order %s: %w: %s had a hand in it, somebody else must decide", id, lifecycle.Forbidden, by.ID)
+	}
+	return nil
 }
 
 // sameAsShownTx compares with what the approver saw, under locks that keep it so

@@ -223,7 +223,7 @@ func (s *Service) FinishBureauFile(ctx context.Context, plan BatchPlan, sealed [
 		if err := tx.ForgetBatchDGIs(ctx, plan.Batch); err != nil {
 			return fmt.Errorf("batch %s: %w", plan.Batch, err)
 		}
-		if err := tx.SetBatchSent(ctx, ptr(s.now()), plan.Batch); err != nil {
+		if err := tx.SetBatchSent(ctx, new(s.now()), plan.Batch); err != nil {
 			return fmt.Errorf("batch %s: %w", plan.Batch, err)
 		}
 		if err := s.moveBatch(ctx, tx, &b, lifecycle.Send, system, nil); err != nil {

@@ -90,7 +90,7 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 				return fmt.Errorf("return file %s: %w", id, err)
 			}
 		}
-		if err := tx.SetReturnFileApplied(ctx, ptr(s.now()), id); err != nil {
+		if err := tx.SetReturnFileApplied(ctx, new(s.now()), id); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)
 		}
 		if b.State == lifecycle.BatchReconciled { // late, for a card made again since: kept, nothing is awaited
@@ -117,7 +117,7 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 		serial = &a.PlasticSerial
 	}
 	n, err := tx.AnswerBatchCard(ctx, db.AnswerBatchCardParams{
-		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: ptr(s.now()), BatchID: batch, CardID: a.Card,
+		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: new(s.now()), BatchID: batch, CardID: a.Card,
 	})
 	if errors.Is(err, lifecycle.Conflict) {
 		return &lifecycle.FieldError{Field: "plastic serial", Why: fmt.Sprintf("%s of card %s is another card's", a.PlasticSerial, a.Card)}
@@ -132,7 +132,9 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 	if err != nil {
 		return fmt.Errorf("card %s: %w", a.Card, err)
 	}
-	if card.State != lifecycle.CardWithBureau { // opposed meanwhile: the answer is kept, nothing goes out
+	// Opposed meanwhile, or made again in another batch since: the answer is kept,
+	// nothing goes out.
+	if card.State != lifecycle.CardWithBureau || deref(card.BatchID) != batch {
 		return nil
 	}
 	system := lifecycle.System("bureau-return")

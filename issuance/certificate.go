@@ -109,9 +109,9 @@ func (s *Service) reserveTx(ctx context.Context, tx store.Tx, cert *db.Certifica
 	if err != nil {
 		return fmt.Errorf("draw a CRL shard: %w", err)
 	}
-	cert.IssuerID, cert.Shard, cert.Serial = &issuer.ID, ptr(int32(shard.Int64())), serial[:] //nolint:gosec // below Shards
+	cert.IssuerID, cert.Shard, cert.Serial = &issuer.ID, new(int32(shard.Int64())), serial[:] //nolint:gosec // below Shards
 	err = tx.ReserveSerial(ctx, db.ReserveSerialParams{
-		IssuerID: cert.IssuerID, Shard: cert.Shard, Serial: cert.Serial, ReservedAt: ptr(s.now()), ID: cert.ID,
+		IssuerID: cert.IssuerID, Shard: cert.Shard, Serial: cert.Serial, ReservedAt: new(s.now()), ID: cert.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("reserve serial of certificate %s: %w", cert.ID, err)

@@ -217,7 +217,7 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
-			FullDER: full, DeltaDER: delta, Entries: ptr(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
+			FullDER: full, DeltaDER: delta, Entries: new(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
 			Shard: int32(plan.Shard), Number: plan.Number, Fence: plan.Fence, //nolint:gosec // below 1024
 		})
 		if err != nil {

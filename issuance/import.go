@@ -126,7 +126,7 @@ func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *Im
 	if readErr != nil {
 		report.Refused++
 		report.Wrong = append(report.Wrong, LineError{Line: line, Field: "line", Why: "not a line of CSV: check the quotes"})
-		return nil
+		return nil //nolint:nilerr // it stands in the report
 	}
 	product, err := s.importRecord(ctx, by, report.ID, record)
 	if err == nil {
@@ -151,8 +151,7 @@ func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *Im
 }
 
 func lineOf(reader *csv.Reader, record []string, err error) int {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return parse.StartLine
 	}
 	if len(record) == 0 {

@@ -216,19 +216,20 @@ func (s *Service) PrintCardLetters(ctx context.Context, by lifecycle.Actor) ([]l
 	}
 	var printed []lifecycle.CardLetterID
 	for _, w := range waiting {
+		taken := false
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockCardLetter(ctx, w.ID)
-			if err != nil || l.State != lifecycle.LetterRendered { // cancelled since
+			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
 				return err
 			}
-			if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by); err != nil {
-				return err
-			}
-			printed = append(printed, w.ID)
-			return nil
+			taken = true
+			return s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by)
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print card letter %s: %w", w.ID, err)
+		}
+		if taken {
+			printed = append(printed, w.ID)
 		}
 	}
 	return printed, nil
@@ -243,153 +244,21 @@ func (s *Service) PrintPINLetters(ctx context.Context, by lifecycle.Actor) ([]li
 	}
 	var printed []lifecycle.PINLetterID
 	for _, w := range waiting {
+		taken := false
 		err := s.store.InTx(ctx, func(tx store.Tx) error {
 			l, err := tx.LockPINLetter(ctx, w.ID)
-			if err != nil || l.State != lifecycle.LetterRendered {
+			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
 				return err
 			}
-			if err := s.movePINLetter(ctx, tx, &l, lifecycle.Print, by); err != nil {
-				return err
-			}
-			printed = append(printed, w.ID)
-			return nil
+			taken = true
+			return s.movePINLetter(ctx, tx, &l, lifecycle.Print, by)
 		})
 		if err != nil {
 			return printed, fmt.Errorf("print PIN letter %s: %w", w.ID, err)
 		}
+		if taken {
+			printed = append(printed, w.ID)
+		}
 	}
 	return printed, nil
-}
-
-// Posted counts what PostLetters posted.
-type Posted struct{ CardLetters, PINLetters int }
-
-// PostLetters posts every printed card letter, and every printed PIN letter
-// whose delay after the card's post has passed: never both of a card in one run.
-// A letter that is cancelled meanwhile holds up no other.
-func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
-	var posted Posted
-	due, err := s.store.PINLettersDue(ctx, s.now(), printRunSize)
-	if err != nil {
-		return posted, fmt.Errorf("PIN letters due: %w", err)
-	}
-	for _, l := range due {
-		if err := s.postPINLetter(ctx, l.ID, &posted); err != nil {
-			return posted, fmt.Errorf("post PIN letter %s: %w", l.ID, err)
-		}
-	}
-	printed, err := s.store.CardLettersInState(ctx, lifecycle.LetterPrinted, printRunSize)
-	if err != nil {
-		return posted, fmt.Errorf("card letters to post: %w", err)
-	}
-	for _, l := range printed {
-		if err := s.postCardLetter(ctx, l, &posted); err != nil {
-			return posted, fmt.Errorf("post card letter %s: %w", l.ID, err)
-		}
-	}
-	return posted, nil
-}
-
-// postCardLetter posts a card with its letter, home or to the branch, and asks
-// for its PIN letter, to be posted later. It locks the card first, as a stop does.
-func (s *Service) postCardLetter(ctx context.Context, printed db.CardLetter, posted *Posted) error {
-	system, id := lifecycle.System("post"), printed.ID
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		card, err := tx.LockCard(ctx, printed.CardID)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", printed.CardID, err)
-		}
-		l, err := tx.LockCardLetter(ctx, id)
-		if err != nil || l.State != lifecycle.LetterPrinted { // cancelled since
-			return err
-		}
-		posted.CardLetters++
-		if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Post, system); err != nil {
-			return err
-		}
-		if err := tx.SetCardLetterPosted(ctx, ptr(s.now()), id); err != nil {
-			return err
-		}
-		event := lifecycle.Post
-		if card.Delivery == lifecycle.DeliverBranch {
-			event = lifecycle.ToBranch
-		}
-		// Before the move that enqueues its rendering, so that the worker finds it.
-		pin := db.InsertPINLetterParams{
-			ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
-			State: lifecycle.LetterRequested, PostAfter: afterBusinessDays(s.now(), s.policy.PINDelay), CreatedAt: s.now(),
-		}
-		if err := tx.InsertPINLetter(ctx, pin); err != nil {
-			return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
-		}
-		if err := s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), system, map[string]string{"card": string(card.ID)}); err != nil {
-			return err
-		}
-		return s.moveCard(ctx, tx, &card, event, system, "", nil)
-	})
-}
-
-func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID, posted *Posted) error {
-	system := lifecycle.System("post")
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		l, err := tx.LockPINLetter(ctx, id)
-		if err != nil || l.State != lifecycle.LetterPrinted {
-			return err
-		}
-		posted.PINLetters++
-		if l.PostAfter.After(s.now()) {
-			return fmt.Errorf("%w: it may not be posted before %s", lifecycle.Illegal, l.PostAfter.Format(time.DateOnly))
-		}
-		if err := s.movePINLetter(ctx, tx, &l, lifecycle.Post, system); err != nil {
-			return err
-		}
-		if err := tx.SetPINLetterPosted(ctx, ptr(s.now()), id); err != nil {
-			return err
-		}
-		card, err := tx.Card(ctx, l.CardID)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", l.CardID, err)
-		}
-		order, err := tx.LockOrder(ctx, card.OrderID)
-		if err != nil {
-			return fmt.Errorf("order %s: %w", card.OrderID, err)
-		}
-		if order.State != lifecycle.OrderInProgress {
-			return nil
-		}
-		return s.moveOrder(ctx, tx, &order, lifecycle.Complete, system, nil)
-	})
-}
-
-// afterBusinessDays adds days that are neither Saturday nor Sunday.
-func afterBusinessDays(t time.Time, days int) time.Time {
-	for days > 0 {
-		t = t.AddDate(0, 0, 1)
-		if d := t.Weekday(); d != time.Saturday && d != time.Sunday {
-			days--
-		}
-	}
-	return t
-}
-
-// cancelLettersTx stops the letters of a card that must not go out.
-func (s *Service) cancelLettersTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, card db.Card) error {
-	cl, err := tx.LockCardLetterOfCard(ctx, card.ID, card.PSN)
-	if err == nil && lifecycle.CardLetters.Can(cl.State, lifecycle.Cancel) {
-		err = s.moveCardLetter(ctx, tx, &cl, lifecycle.Cancel, by)
-	}
-	if err != nil && !isNotFound(err) {
-		return fmt.Errorf("card letter of %s: %w", card.ID, err)
-	}
-	pl, err := tx.LockPINLetterOfCard(ctx, card.ID, card.PINVersion)
-	if err == nil && lifecycle.PINLetters.Can(pl.State, lifecycle.Cancel) {
-		err = s.movePINLetter(ctx, tx, &pl, lifecycle.Cancel, by)
-		if err == nil {
-			err = tx.DeleteDocument(ctx, string(pl.ID))
-		}
-	}
-	if err != nil && !isNotFound(err) {
-		return fmt.Errorf("PIN letter of %s: %w", card.ID, err)
-	}
-	return nil
 }

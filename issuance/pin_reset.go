@@ -21,14 +21,22 @@ type PINResetPlan struct {
 	Scripts []int // script counters that the card may show
 }
 
-// scriptCounters is how many values the CVR's script counter has.
-const scriptCounters = 16
+const (
+	scriptCounters = 16 // values of the CVR's script counter
+	// scriptsPerOrder bounds what one approval gives away: each script is three
+	// more tries of the PIN, for whoever holds card and terminal. The terminal may
+	// lose one or two.
+	scriptsPerOrder = 3
+)
 
 // PlanPINReset reads what a branch terminal's request needs: an approved order
 // for a PIN-counter reset. It changes nothing.
 func (s *Service) PlanPINReset(ctx context.Context, id lifecycle.OrderID) (PINResetPlan, error) {
 	var plan PINResetPlan
-	err := s.withPINReset(ctx, id, func(_ store.Tx, o *db.Order, card *db.Card) error {
+	err := s.withPINReset(ctx, id, func(tx store.Tx, o *db.Order, card *db.Card) error {
+		if err := scriptLeftTx(ctx, tx, o, card); err != nil {
+			return err
+		}
 		pan, err := lifecycle.NewPAN(card.PAN)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", card.ID, err)
@@ -48,6 +56,9 @@ func (s *Service) PlanPINReset(ctx context.Context, id lifecycle.OrderID) (PINRe
 // may count one script more, or not, if the terminal loses it.
 func (s *Service) IssuePINReset(ctx context.Context, by lifecycle.Actor, plan PINResetPlan, atc int) error {
 	return s.withPINReset(ctx, plan.Order, func(tx store.Tx, o *db.Order, card *db.Card) error {
+		if err := scriptLeftTx(ctx, tx, o, card); err != nil {
+			return err
+		}
 		n, err := tx.BurnATC(ctx, db.BurnATCParams{
 			ATC: int32(atc), Scripts: withNextScript(card.Scripts), ID: card.ID, PSN: int32(plan.PSN), //nolint:gosec // the engine takes 16 bits
 			States: []string{string(card.State)},
@@ -67,6 +78,18 @@ func (s *Service) IssuePINReset(ctx context.Context, by lifecycle.Actor, plan PI
 		}
 		return s.moveOrder(ctx, tx, o, lifecycle.Start, lifecycle.System("pin-reset"), nil)
 	})
+}
+
+// scriptLeftTx is [lifecycle.Locked] once the order has given all its scripts.
+func scriptLeftTx(ctx context.Context, tx store.Tx, o *db.Order, card *db.Card) error {
+	given, err := tx.CountScripts(ctx, string(card.ID), string(o.ID))
+	if err != nil {
+		return fmt.Errorf("scripts of order %s: %w", o.ID, err)
+	}
+	if given >= scriptsPerOrder {
+		return fmt.Errorf("order %s: %w: it has given %d scripts, a second person must approve another", o.ID, lifecycle.Locked, given)
+	}
+	return nil
 }
 
 // FinishPINReset records the terminal's word that the card took the script.

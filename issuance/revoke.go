@@ -16,6 +16,24 @@ type Revocation struct {
 	InvalidityDate time.Time // since when the key was not to be trusted (RFC 5280 §5.3.2); zero if unknown
 }
 
+// check refuses what a list cannot hold: one such entry would stop every list of
+// its shard, and with it every other revocation.
+func (r Revocation) check(now time.Time) error {
+	if _, err := lifecycle.ParseRevocationReason(r.Reason.String()); err != nil {
+		return err
+	}
+	const earliest = 2000 // no key of ours is older
+	switch {
+	case r.InvalidityDate.IsZero():
+		return nil
+	case r.InvalidityDate.After(now):
+		return &lifecycle.FieldError{Field: "invalidity_date", Why: "lies in the future: give the moment since when the key is not to be trusted"}
+	case r.InvalidityDate.UTC().Year() < earliest:
+		return &lifecycle.FieldError{Field: "invalidity_date", Why: "lies before the year 2000: give the moment since when the key is not to be trusted"}
+	}
+	return nil
+}
+
 // CertificateBySerial finds a certificate by its serial number.
 func (s *Service) CertificateBySerial(ctx context.Context, serial lifecycle.Serial) (lifecycle.CertificateID, error) {
 	id, err := s.store.CertificateIDBySerial(ctx, serial[:])
@@ -30,8 +48,8 @@ func (s *Service) CertificateBySerial(ctx context.Context, serial lifecycle.Seri
 // so its order fails. Revoking again changes nothing.
 func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID, r Revocation) error {
 	now := s.now().Truncate(time.Second) // as the CRL has it
-	if r.InvalidityDate.After(now) {
-		return &lifecycle.FieldError{Field: "invalidity_date", Why: "lies in the future: give the moment since when the key is not to be trusted"}
+	if err := r.check(now); err != nil {
+		return err
 	}
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
 		if cert.State == lifecycle.CertRevoked {
@@ -84,10 +102,10 @@ func (s *Service) setRevokedTx(ctx context.Context, tx store.Tx, cert *db.Certif
 		return fmt.Errorf("certificate %s: raise CRL revision: %w", cert.ID, err)
 	}
 	p := db.SetCertificateRevokedParams{
-		RevokedAt: &at, Reason: ptr(int32(r.Reason)), CRLRevision: revision, ID: cert.ID, //nolint:gosec // 0 to 10
+		RevokedAt: &at, Reason: new(int32(r.Reason)), CRLRevision: revision, ID: cert.ID, //nolint:gosec // 0 to 10
 	}
 	if !r.InvalidityDate.IsZero() {
-		p.InvalidityDate = ptr(r.InvalidityDate.UTC().Truncate(time.Second))
+		p.InvalidityDate = new(r.InvalidityDate.UTC().Truncate(time.Second))
 	}
 	if err := tx.SetCertificateRevoked(ctx, p); err != nil {
 		return fmt.Errorf("certificate %s: %w", cert.ID, err)

@@ -115,9 +115,6 @@ func (s *Service) Complete(ctx context.Context, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error { return done.run(tx) })
 }
 
-// ptr is the address of a value, for nullable columns.
-func ptr[T any](v T) *T { return &v }
-
 // deref is the value of a nullable column, zero for null.
 func deref[T any](p *T) T {
 	if p == nil {

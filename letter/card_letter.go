@@ -13,7 +13,7 @@ func (s *sheet) cardBody(d CardLetterData, w cardWords) error {
 		intro = w.introBranch
 	}
 	y := s.opening(w.subject)
-	y = s.paragraph(body, leftEdge, y, rightEdge-leftEdge, leading, fill.Replace(intro))
+	y = s.paragraph(body, leftEdge, y, rightEdge-leftEdge, fill.Replace(intro))
 	y = s.facts(y+1, d, w)
 
 	s.cardPlace(y, d, w, fill)
@@ -60,7 +60,7 @@ func (s *sheet) facts(y float64, d CardLetterData, w cardWords) float64 {
 
 // cardPlace sets the place of the card, or says where it waits.
 func (s *sheet) cardPlace(y float64, d CardLetterData, w cardWords, fill *strings.Replacer) {
-	s.box(pale, leftEdge, y, cardWidth, cardHeight)
+	s.box(pale, y, cardWidth, cardHeight)
 	s.outline(line, 0.6, leftEdge, y, cardWidth, cardHeight)
 	if d.PickUpBranch == "" {
 		hint := style{size: 8, colour: grey}
@@ -69,5 +69,5 @@ func (s *sheet) cardPlace(y float64, d CardLetterData, w cardWords, fill *string
 	}
 	const pad = 6.0
 	next := s.section(leftEdge+pad, y+pad+4, cardWidth-2*pad, w.branchTitle, d.PickUpBranch)
-	s.paragraph(style{size: bodySize, colour: black}, leftEdge+pad, next+3, cardWidth-2*pad, leading, fill.Replace(w.branch))
+	s.paragraph(style{size: bodySize, colour: black}, leftEdge+pad, next+3, cardWidth-2*pad, fill.Replace(w.branch))
 }

@@ -98,9 +98,11 @@ func TestAddressShowsInTheWindowWithNothingElse(t *testing.T) {
 // widest are letters of the longest values that are accepted.
 func widest() []sample {
 	long := strings.Repeat("Maximilienne-", 4) + "Aurélienne W"
-	address := party.Address{Recipient: strings.Repeat("M", 18) + " " + strings.Repeat("w", 8), Organisation: strings.Repeat("Compagnie ", 3) + "ABCDEFGH",
+	address := party.Address{
+		Recipient: strings.Repeat("M", 18) + " " + strings.Repeat("w", 8), Organisation: strings.Repeat("Compagnie ", 3) + "ABCDEFGH",
 		Complement: "Résidence des Grandes Aubépines App 12", Street: "1234 avenue des Anciens Combattants Af",
-		Postcode: "35000", City: "Saint-Jacques-des-Aubépines", Country: "FR"}
+		Postcode: "35000", City: "Saint-Jacques-des-Aubépines", Country: "FR",
+	}
 	var out []sample
 	for i, l := range party.Languages() {
 		out = append(out, sample{l, []string{"FR", "BE", "NL", "DE"}[i], address, long + " " + long, ""})
@@ -265,42 +267,3 @@ func TestFontHasEveryLetterThatNamesMayHave(t *testing.T) {
 		t.Errorf("names may have %d characters only", letters)
 	}
 }
-
-func BenchmarkLetters(b *testing.B) {
-	card := samples()[0].card(b)
-	b.Run("card letter", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := CardLetter(card); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	pin := samples()[0].pin(b)
-	b.Run("PIN letter", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := PINLetter(pin); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("fpdf, the same fonts and amount of text", func(b *testing.B) {
-		text := french().card.intro + french().card.activate + french().advice + french().card.reader
-		for b.Loop() {
-			peer := fpdf.New("P", "mm", "A4", "")
-			peer.AddUTF8FontFromBytes("face", "", regularFile)
-			peer.AddUTF8FontFromBytes("face", "B", boldFile)
-			peer.AddPage()
-			for _, emphasis := range []string{"", "B"} {
-				peer.SetFont("face", emphasis, bodySize)
-				peer.MultiCell(165, leading, text, "", "L", false)
-			}
-			if err := peer.Output(discard{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

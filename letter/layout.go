@@ -56,7 +56,7 @@ func (s *sheet) frame(reference, sender string) error {
 
 func (s *sheet) letterhead(win window) {
 	bank := s.common.Bank
-	s.box(bank.Colour, leftEdge, 15, 9, 9)
+	s.box(bank.Colour, 15, 9, 9)
 	initial, _ := utf8.DecodeRuneInString(bank.Name)
 	mark := style{bold: true, size: 17, colour: white}
 	s.text(mark, leftEdge+(9-s.width(mark, string(initial)))/2, 21.7, string(initial))
@@ -128,21 +128,21 @@ func (s *sheet) advice(y float64, heading, text string) float64 {
 	body := style{size: bodySize, colour: black}
 	inner := rightEdge - leftEdge - 2*pad - 1
 	rows := 0
-	for _, part := range strings.Split(text, "\n") {
+	for part := range strings.SplitSeq(text, "\n") {
 		rows += len(s.wrap(body, inner, part))
 	}
 	height := 2*pad + leading*float64(rows+1) - 1
-	s.box(pale, leftEdge, y, rightEdge-leftEdge, height)
-	s.box(s.common.Bank.Colour, leftEdge, y, 1, height)
+	s.box(pale, y, rightEdge-leftEdge, height)
+	s.box(s.common.Bank.Colour, y, 1, height)
 	s.text(style{bold: true, size: bodySize, colour: black}, leftEdge+1+pad, y+pad+2.6, heading)
-	s.paragraph(body, leftEdge+1+pad, y+pad+2.6+leading, inner, leading, text)
+	s.paragraph(body, leftEdge+1+pad, y+pad+2.6+leading, inner, text)
 	return y + height
 }
 
 // section sets a heading and a text in a column and gives the next baseline.
 func (s *sheet) section(x, y, width float64, heading, text string) float64 {
 	s.text(style{bold: true, size: 10, colour: s.common.Bank.Colour}, x, y, heading)
-	return s.paragraph(style{size: bodySize, colour: black}, x, y+leading+0.3, width, leading, text)
+	return s.paragraph(style{size: bodySize, colour: black}, x, y+leading+0.3, width, text)
 }
 
 // opening sets subject and salutation and gives the body's first baseline.
@@ -150,7 +150,7 @@ func (s *sheet) opening(subject string) float64 {
 	s.text(style{bold: true, size: 13, colour: s.common.Bank.Colour}, leftEdge, 100, subject)
 	st := style{size: bodySize, colour: black}
 	greeting := s.words.salutation + " " + s.common.SalutationName + ","
-	return s.paragraph(st, leftEdge, bodyTop, rightEdge-leftEdge, leading, greeting) + 1.5
+	return s.paragraph(st, leftEdge, bodyTop, rightEdge-leftEdge, greeting) + 1.5
 }
 
 // closing ends the body, or tells that it does not fit on the page.

@@ -26,14 +26,22 @@ type sample struct {
 
 func samples() []sample {
 	return []sample{
-		{party.French, "FR", party.Address{Recipient: "Hélène Montclair", Organisation: "Ateliers Montclair & Fils",
-			Complement: "Bâtiment B", Street: "12 rue de l'Église", Postcode: "35000", City: "Rennes", Country: "FR"}, "Hélène Montclair", ""},
-		{party.Dutch, "NL", party.Address{Recipient: "Joost van der Zwaluw", Street: "Lindenlaan 45-2", Postcode: "3511 AB",
-			City: "Utrecht", Country: "NL"}, "Joost van der Zwaluw", ""},
-		{party.German, "BE", party.Address{Recipient: "Käthe Weißdorn", Street: "Aachener Straße 7", Complement: "Bus 3",
-			Postcode: "4700", City: "Eupen", Country: "BE"}, "Käthe Weißdorn", "Filiale Eupen, Klosterstraße 4, 4700 Eupen"},
-		{party.English, "BE", party.Address{Recipient: "Eleanor Hawthorne", Organisation: "Hawthorne Shipping", Street: "Rue du Port 8",
-			Complement: "bte 12", Postcode: "1000", City: "Bruxelles", Country: "BE"}, "Eleanor Hawthorne", ""},
+		{party.French, "FR", party.Address{
+			Recipient: "Hélène Montclair", Organisation: "Ateliers Montclair & Fils",
+			Complement: "Bâtiment B", Street: "12 rue de l'Église", Postcode: "35000", City: "Rennes", Country: "FR",
+		}, "Hélène Montclair", ""},
+		{party.Dutch, "NL", party.Address{
+			Recipient: "Joost van der Zwaluw", Street: "Lindenlaan 45-2", Postcode: "3511 AB",
+			City: "Utrecht", Country: "NL",
+		}, "Joost van der Zwaluw", ""},
+		{party.German, "BE", party.Address{
+			Recipient: "Käthe Weißdorn", Street: "Aachener Straße 7", Complement: "Bus 3",
+			Postcode: "4700", City: "Eupen", Country: "BE",
+		}, "Käthe Weißdorn", "Filiale Eupen, Klosterstraße 4, 4700 Eupen"},
+		{party.English, "BE", party.Address{
+			Recipient: "Eleanor Hawthorne", Organisation: "Hawthorne Shipping", Street: "Rue du Port 8",
+			Complement: "bte 12", Postcode: "1000", City: "Bruxelles", Country: "BE",
+		}, "Eleanor Hawthorne", ""},
 	}
 }
 
@@ -44,17 +52,22 @@ func (s sample) common(t testing.TB) Common {
 		t.Fatal(err)
 	}
 	return Common{
-		Bank: Bank{Name: "Banque Aubépine", LegalName: "Banque Aubépine SA, établissement de crédit",
+		Bank: Bank{
+			Name: "Banque Aubépine", LegalName: "Banque Aubépine SA, établissement de crédit",
 			ReturnAddress: "8 quai des Tilleuls, 35000 Rennes", Phone: "+33 2 00 00 00 00", Website: "www.aubepine.example",
-			Colour: Colour{0x7A, 0x1F, 0x3D}},
+			Colour: Colour{0x7A, 0x1F, 0x3D},
+		},
 		Language: s.language, AddressLines: lines, WindowCountry: s.country,
 		Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), SalutationName: s.name,
 	}
 }
 
 func (s sample) card(t testing.TB) CardLetterData {
-	return CardLetterData{Common: s.common(t), Letter: "L-06EX0ABCDE7K2M4N", ClientID: "40031872", UserNumber: "0007", Last4: "4821",
-		Expiry: time.Date(2029, 11, 30, 0, 0, 0, 0, time.UTC), Product: "Carte Aubépine Accès", PickUpBranch: s.branch}
+	t.Helper()
+	return CardLetterData{
+		Common: s.common(t), Letter: "L-06EX0ABCDE7K2M4N", ClientID: "40031872", UserNumber: "0007", Last4: "4821",
+		Expiry: time.Date(2029, 11, 30, 0, 0, 0, 0, time.UTC), Product: "Carte Aubépine Accès", PickUpBranch: s.branch,
+	}
 }
 
 const samplePIN = "73915"

@@ -2,6 +2,7 @@ package letter
 
 import (
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf16"
 )
@@ -24,7 +25,7 @@ func assemble(t *typeface, m metadata, contents ...[]byte) []byte {
 	out := append(make([]byte, 0, size), t.head...) // never grows: no copy is left behind
 	offsets := t.offsets
 	object := func(format string, args ...any) {
-		offsets = append(offsets[:len(offsets):len(offsets)], len(out))
+		offsets = append(slices.Clip(offsets), len(out))
 		out = fmt.Appendf(out, "%d 0 obj\n", len(offsets)-1)
 		out = fmt.Appendf(out, format, args...)
 		out = append(out, "\nendobj\n"...)

@@ -7,7 +7,7 @@ func (s *sheet) pinBody(d PINLetterData, w pinWords) error {
 	body := style{size: bodySize, colour: black}
 	width := rightEdge - leftEdge
 	y := s.opening(w.subject)
-	y = s.paragraph(body, leftEdge, y, width, leading, w.intro)
+	y = s.paragraph(body, leftEdge, y, width, w.intro)
 
 	const height = 34.0
 	s.outline(line, 0.6, leftEdge, y, width, height)

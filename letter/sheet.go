@@ -109,11 +109,11 @@ func (s *sheet) right(st style, x, y float64, text string) {
 
 // paragraph sets text in lines of at most width and gives the baseline after
 // the last one. Hard line breaks are kept.
-func (s *sheet) paragraph(st style, x, y, width, step float64, text string) float64 {
-	for _, part := range strings.Split(text, "\n") {
+func (s *sheet) paragraph(st style, x, y, width float64, text string) float64 {
+	for part := range strings.SplitSeq(text, "\n") {
 		for _, row := range s.wrap(st, width, part) {
 			s.text(st, x, y, row)
-			y += step
+			y += leading
 		}
 	}
 	return y
@@ -138,10 +138,10 @@ func (s *sheet) wrap(st style, width float64, text string) []string {
 	return append(rows, text[from:to])
 }
 
-// box fills a rectangle.
-func (s *sheet) box(c Colour, x, y, width, height float64) {
+// box fills a rectangle that begins at the left edge of the text.
+func (s *sheet) box(c Colour, y, width, height float64) {
 	s.fill(c)
-	s.rectangle(x, y, width, height)
+	s.rectangle(leftEdge, y, width, height)
 	s.raw("f\n")
 }
 

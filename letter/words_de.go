@@ -3,8 +3,10 @@ package letter
 func german() words {
 	return words{
 		dateLabel: "Datum", dateFormat: "%d. %s %d",
-		months: [12]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
-			"Oktober", "November", "Dezember"},
+		months: [12]string{
+			"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
+			"Oktober", "November", "Dezember",
+		},
 		salutation: "Guten Tag",
 		regards:    "Mit freundlichen Grüßen",
 		phone:      "Telefon", website: "Website",

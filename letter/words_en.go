@@ -3,8 +3,10 @@ package letter
 func english() words {
 	return words{
 		dateLabel: "Date", dateFormat: "%d %s %d",
-		months: [12]string{"January", "February", "March", "April", "May", "June", "July", "August", "September",
-			"October", "November", "December"},
+		months: [12]string{
+			"January", "February", "March", "April", "May", "June", "July", "August", "September",
+			"October", "November", "December",
+		},
 		salutation: "Dear",
 		regards:    "Yours sincerely,",
 		phone:      "Telephone", website: "Website",

@@ -3,8 +3,10 @@ package letter
 func french() words {
 	return words{
 		dateLabel: "Date", dateFormat: "%d %s %d",
-		months: [12]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
-			"octobre", "novembre", "décembre"},
+		months: [12]string{
+			"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
+			"octobre", "novembre", "décembre",
+		},
 		salutation: "Bonjour",
 		regards:    "Nous vous prions d’agréer nos salutations distinguées.",
 		phone:      "Téléphone", website: "Site internet",

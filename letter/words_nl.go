@@ -3,8 +3,10 @@ package letter
 func dutch() words {
 	return words{
 		dateLabel: "Datum", dateFormat: "%d %s %d",
-		months: [12]string{"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
-			"oktober", "november", "december"},
+		months: [12]string{
+			"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
+			"oktober", "november", "december",
+		},
 		salutation: "Beste",
 		regards:    "Met vriendelijke groeten",
 		phone:      "Telefoon", website: "Website",

@@ -54,9 +54,11 @@ var (
 // Cards is the life cycle of an authentication card.
 var Cards = Table[CardState]{
 	Thing: "card",
-	States: []CardState{CardOrdered, CardApproved, CardPersonalising, CardPersonalised, CardWithBureau, CardMade,
+	States: []CardState{
+		CardOrdered, CardApproved, CardPersonalising, CardPersonalised, CardWithBureau, CardMade,
 		CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked, CardOpposed,
-		CardExpired, CardCancelled, CardDestroyed},
+		CardExpired, CardCancelled, CardDestroyed,
+	},
 	Moves: slices.Concat(
 		[]Move[CardState]{
 			{From: CardOrdered, On: Approve, To: CardApproved, By: []Role{RoleApprover}, Not: NotRequester},
@@ -67,8 +69,10 @@ var Cards = Table[CardState]{
 			{From: CardPersonalised, On: Send, To: CardWithBureau},
 			{From: CardWithBureau, On: Make, To: CardMade, Then: []JobKind{JobCardLetter}},
 			{From: CardWithBureau, On: Spoil, To: CardApproved, Then: []JobKind{JobPINDestroy}},
-			{From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer},
-				Then: []JobKind{JobPINDestroy}},
+			{
+				From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer},
+				Then: []JobKind{JobPINDestroy},
+			},
 			{From: CardMade, On: Post, To: CardPosted, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
@@ -88,8 +92,10 @@ var Cards = Table[CardState]{
 		from([]CardState{CardOrdered, CardApproved}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
 		// While its worker is at Vault or its file is at the bureau, a card can
 		// still be stopped; what was made is destroyed unused.
-		from([]CardState{CardPersonalising, CardPersonalised, CardWithBureau, CardMade, CardPosted, CardAtBranch,
-			CardReceived, CardActive, CardSuspended, CardPINLocked},
+		from([]CardState{
+			CardPersonalising, CardPersonalised, CardWithBureau, CardMade, CardPosted, CardAtBranch,
+			CardReceived, CardActive, CardSuspended, CardPINLocked,
+		},
 			Move[CardState]{On: Oppose, To: CardOpposed, By: suspends, Then: []JobKind{JobPINDestroy}}),
 		from([]CardState{CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked},
 			Move[CardState]{On: Expire, To: CardExpired, Then: []JobKind{JobPINDestroy}}),

@@ -37,22 +37,28 @@ var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish}
 // always a new key, hence a new certificate: no move leads back from issued.
 var Certificates = Table[CertificateState]{
 	Thing: "certificate",
-	States: []CertificateState{CertOrdered, CertApproved, CertAwaitingKey, CertIssuing, CertIssued, CertActive,
-		CertHeld, CertRevoked, CertExpired, CertCancelled},
+	States: []CertificateState{
+		CertOrdered, CertApproved, CertAwaitingKey, CertIssuing, CertIssued, CertActive,
+		CertHeld, CertRevoked, CertExpired, CertCancelled,
+	},
 	Moves: slices.Concat(
 		[]Move[CertificateState]{
 			{From: CertOrdered, On: Approve, To: CertApproved, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CertOrdered, On: Refuse, To: CertCancelled, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CertApproved, On: Edit, To: CertOrdered, By: orderers},
 			{From: CertApproved, On: Invite, To: CertAwaitingKey},
-			{From: CertAwaitingKey, On: TakeKey, To: CertIssuing, By: []Role{RoleHolder, RoleAccountManager, RoleOperator},
-				Then: []JobKind{JobCertificateIssue}},
+			{
+				From: CertAwaitingKey, On: TakeKey, To: CertIssuing, By: []Role{RoleHolder, RoleAccountManager, RoleOperator},
+				Then: []JobKind{JobCertificateIssue},
+			},
 			{From: CertIssuing, On: RejectKey, To: CertAwaitingKey},
 			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
-			{From: CertHeld, On: Release, To: CertActive, By: []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer},
-				Then: revocationJobs},
+			{
+				From: CertHeld, On: Release, To: CertActive, By: []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer},
+				Then: revocationJobs,
+			},
 		},
 		// A certificate being signed can be revoked: its serial is reserved, so
 		// the CRL and OCSP know it although the signature may never be used.

@@ -59,8 +59,7 @@ func (e *FieldErrors) AddError(field string, err error) {
 	if err == nil {
 		return
 	}
-	var fe *FieldError
-	if errors.As(err, &fe) {
+	if fe, ok := errors.AsType[*FieldError](err); ok {
 		e.Add(field, fe.Why)
 		return
 	}
@@ -70,13 +69,11 @@ func (e *FieldErrors) AddError(field string, err error) {
 // Merge appends the fields of another error; an error that names no field goes
 // under its own text.
 func (e *FieldErrors) Merge(err error) {
-	var list FieldErrors
-	if errors.As(err, &list) {
+	if list, ok := errors.AsType[FieldErrors](err); ok {
 		*e = append(*e, list...)
 		return
 	}
-	var one *FieldError
-	if errors.As(err, &one) {
+	if one, ok := errors.AsType[*FieldError](err); ok {
 		*e = append(*e, one)
 		return
 	}

@@ -28,8 +28,10 @@ const (
 )
 
 var (
-	letterStates = []LetterState{LetterRequested, LetterRendered, LetterPrinted, LetterPosted, LetterDelivered,
-		LetterReturned, LetterSpoiled, LetterCancelled, LetterDestroyed}
+	letterStates = []LetterState{
+		LetterRequested, LetterRendered, LetterPrinted, LetterPosted, LetterDelivered,
+		LetterReturned, LetterSpoiled, LetterCancelled, LetterDestroyed,
+	}
 	postRoom = []Role{RoleOperator, RoleSystem}
 )
 

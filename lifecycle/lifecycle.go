@@ -1,7 +1,7 @@
 // Package lifecycle is the leaf of the house: what Sceau's things are called,
 // which states they can be in and which moves are legal. Life cycles are
-// tables of moves (order.go, card.go, letter.go, certificate.go, batch.go);
-// the one lookup is [Table.Next].
+// tables of moves (order.go, card.go, letter.go, certificate.go, batch.go),
+// drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
 // standard library. Data runs one way: every other room imports it, it imports
@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"slices"
 )
+
+//go:generate go run sceau/tools/lifetables -out zz_gen_tables.md
 
 // Role is what an actor may do. One person can hold several; each move names
 // the roles that may make it.

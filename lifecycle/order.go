@@ -60,8 +60,10 @@ var orderers = []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer}
 // and an edit after approval voids it.
 var Orders = Table[OrderState]{
 	Thing: "order",
-	States: []OrderState{OrderSubmitted, OrderApproved, OrderInProgress, OrderCompleted, OrderFailed,
-		OrderRefused, OrderCancelled},
+	States: []OrderState{
+		OrderSubmitted, OrderApproved, OrderInProgress, OrderCompleted, OrderFailed,
+		OrderRefused, OrderCancelled,
+	},
 	Moves: []Move[OrderState]{
 		{From: OrderSubmitted, On: Edit, To: OrderSubmitted, By: orderers},
 		{From: OrderSubmitted, On: Approve, To: OrderApproved, By: []Role{RoleApprover}, Not: NotRequester},

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,9 +9,24 @@ import (
 )
 
 // PIN is a holder's secret code in clear. It lives in Vault and in the memory
-// of the PIN-letter worker only (design.md §4). It hides itself from fmt, slog
-// and JSON; Reveal is the one way out, and archtest allows it in few places.
-type PIN struct{ digits string }
+// of the PIN-letter worker only (ARCHITECTURE.md). It hides itself from fmt,
+// slog and JSON; Reveal is the one way out, and archtest allows it in few places.
+type PIN struct{ digits hidden }
+
+// hidden is a secret text behind a pointer. fmt and slog call no method of a
+// value that they find in an unexported field: they print what they see there,
+// and this is an address. It has no ==, which would compare addresses.
+type hidden struct {
+	_    [0]func()
+	text *string
+}
+
+func (h hidden) reveal() string {
+	if h.text == nil {
+		return ""
+	}
+	return *h.text
+}
 
 // NewPIN takes 4 to 12 digits (ISO 9564-1 §4.2).
 func NewPIN(digits string) (PIN, error) {
@@ -22,14 +38,19 @@ func NewPIN(digits string) (PIN, error) {
 			return PIN{}, fmt.Errorf("%w: a PIN has digits only", Invalid)
 		}
 	}
-	return PIN{digits: digits}, nil
+	return PIN{digits: hidden{text: &digits}}, nil
 }
 
 // Reveal gives the digits.
-func (p PIN) Reveal() string { return p.digits }
+func (p PIN) Reveal() string { return p.digits.reveal() }
+
+// Equal compares without telling by its time how much agrees.
+func (p PIN) Equal(other PIN) bool {
+	return subtle.ConstantTimeCompare([]byte(p.digits.reveal()), []byte(other.digits.reveal())) == 1
+}
 
 // String, Format, LogValue and the marshallers keep the PIN out of every
-// output. Format covers every verb, %+v and %#v of a struct that holds one.
+// output. Format covers every verb, %+v and %#v of a struct that exports one.
 func (PIN) String() string                 { return "[PIN]" }
 func (PIN) GoString() string               { return "[PIN]" }
 func (PIN) Format(s fmt.State, _ rune)     { _, _ = s.Write([]byte("[PIN]")) }
@@ -47,7 +68,7 @@ var (
 
 // PAN is a card number (ISO/IEC 7812-1), 12 to 19 digits with a Luhn check
 // digit. Printed and logged it shows the last four digits only.
-type PAN struct{ digits string }
+type PAN struct{ digits hidden }
 
 // NewPAN checks length, digits and the Luhn check digit.
 func NewPAN(digits string) (PAN, error) {
@@ -62,18 +83,19 @@ func NewPAN(digits string) (PAN, error) {
 	if !Luhn(digits) {
 		return PAN{}, fmt.Errorf("%w: the card number's check digit is wrong", Invalid)
 	}
-	return PAN{digits: digits}, nil
+	return PAN{digits: hidden{text: &digits}}, nil
 }
 
 // Reveal gives the digits.
-func (p PAN) Reveal() string { return p.digits }
+func (p PAN) Reveal() string { return p.digits.reveal() }
 
 // Last4 are the digits that staff and holders see.
 func (p PAN) Last4() string {
-	if len(p.digits) < 4 {
+	digits := p.digits.reveal()
+	if len(digits) < 4 {
 		return ""
 	}
-	return p.digits[len(p.digits)-4:]
+	return digits[len(digits)-4:]
 }
 
 func (p PAN) String() string               { return "•••• " + p.Last4() }

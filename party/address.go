@@ -71,7 +71,7 @@ func (a Address) Check() error {
 		wrongs.AddError("organisation", CheckOrganisation("organisation", a.Organisation))
 	}
 	if a.Complement != "" {
-		wrongs.AddError("complement", checkWords("complement", a.Complement, maxName, "'’-.,/()°", true))
+		wrongs.AddError("complement", checkWords("complement", a.Complement, "'’-.,/()°", true))
 	}
 	c, known := rules(a.Country)
 	if !known {
@@ -85,7 +85,7 @@ func (a Address) Check() error {
 	case !c.postcode.MatchString(a.Postcode), a.Country == Netherlands && forbiddenNL(a.Postcode):
 		wrongs.Add("postcode", c.why)
 	}
-	wrongs.AddError("city", checkWords("city", a.City, maxName, "'’-./()", true))
+	wrongs.AddError("city", checkWords("city", a.City, "'’-./()", true))
 	if len(wrongs) == 0 {
 		wrongs = append(wrongs, overflows(a.domestic())...)
 	}
@@ -93,7 +93,7 @@ func (a Address) Check() error {
 }
 
 func checkStreet(c country, street string) error {
-	if err := checkWords("street", street, maxName, "'’-.,/°", true); err != nil {
+	if err := checkWords("street", street, "'’-.,/°", true); err != nil {
 		return err
 	}
 	switch {

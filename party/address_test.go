@@ -21,26 +21,54 @@ func TestLinesFollowTheCountrysPost(t *testing.T) {
 		sender  string
 		want    []string
 	}{
-		{"France: street and town in capitals without accents or punctuation",
-			Address{"Hélène Montclair", "Ateliers Montclair", "Bât. B", "12, rue de l'Église", "35000", "Saint-Rémy-lès-Chênes", "FR"}, "FR",
-			[]string{"Hélène Montclair", "Ateliers Montclair", "Bât. B", "12 RUE DE L EGLISE", "35000 SAINT REMY LES CHENES"}},
-		{"France: ligatures are spelled out",
-			Address{"A", "", "", "3 rue du Sacré-Cœur", "75018", "Paris", "FR"}, "FR", []string{"A", "3 RUE DU SACRE COEUR", "75018 PARIS"}},
-		{"Belgium: the box follows the number",
-			Address{"Luc Aubel", "", "bte 3", "Rue Courtejoie 17", "5590", "Ciney", "BE"}, "BE",
-			[]string{"Luc Aubel", "Rue Courtejoie 17 bte 3", "5590 Ciney"}},
-		{"Belgium from France: the country in capitals at the end",
-			Address{"Käthe Weißdorn", "", "Gebäude A", "Aachener Straße 7", "4700", "Eupen", "BE"}, "FR",
-			[]string{"Käthe Weißdorn", "Gebäude A", "Aachener Straße 7", "4700 Eupen", "BELGIQUE"}},
-		{"Netherlands: one space in the postcode, two before the town",
-			Address{"Joost Linde", "", "", "Lindenlaan 45-2", "3511AB", "'s-Gravenmoer", "NL"}, "NL",
-			[]string{"Joost Linde", "Lindenlaan 45-2", "3511 AB  'S-GRAVENMOER"}},
-		{"Netherlands from Germany", Address{"J", "", "", "1e Lindestraat 12a", "3511 AB", "Utrecht", "NL"}, "DE",
-			[]string{"J", "1e Lindestraat 12a", "3511 AB  UTRECHT", "NIEDERLANDE"}},
-		{"Germany", Address{"J", "", "", "Straße des 17. Juni 135", "10623", "Berlin", "DE"}, "DE",
-			[]string{"J", "Straße des 17. Juni 135", "10623 Berlin"}},
-		{"Luxembourg gets its L", Address{"J", "", "", "4, rue du Moulin", "1234", "Luxembourg", "LU"}, "NL",
-			[]string{"J", "4, rue du Moulin", "L-1234 Luxembourg", "LUXEMBURG"}},
+		{
+			"France: street and town in capitals without accents or punctuation",
+			Address{"Hélène Montclair", "Ateliers Montclair", "Bât. B", "12, rue de l'Église", "35000", "Saint-Rémy-lès-Chênes", "FR"},
+			"FR",
+			[]string{"Hélène Montclair", "Ateliers Montclair", "Bât. B", "12 RUE DE L EGLISE", "35000 SAINT REMY LES CHENES"},
+		},
+		{
+			"France: ligatures are spelled out",
+			Address{"A", "", "", "3 rue du Sacré-Cœur", "75018", "Paris", "FR"},
+			"FR",
+			[]string{"A", "3 RUE DU SACRE COEUR", "75018 PARIS"},
+		},
+		{
+			"Belgium: the box follows the number",
+			Address{"Luc Aubel", "", "bte 3", "Rue Courtejoie 17", "5590", "Ciney", "BE"},
+			"BE",
+			[]string{"Luc Aubel", "Rue Courtejoie 17 bte 3", "5590 Ciney"},
+		},
+		{
+			"Belgium from France: the country in capitals at the end",
+			Address{"Käthe Weißdorn", "", "Gebäude A", "Aachener Straße 7", "4700", "Eupen", "BE"},
+			"FR",
+			[]string{"Käthe Weißdorn", "Gebäude A", "Aachener Straße 7", "4700 Eupen", "BELGIQUE"},
+		},
+		{
+			"Netherlands: one space in the postcode, two before the town",
+			Address{"Joost Linde", "", "", "Lindenlaan 45-2", "3511AB", "'s-Gravenmoer", "NL"},
+			"NL",
+			[]string{"Joost Linde", "Lindenlaan 45-2", "3511 AB  'S-GRAVENMOER"},
+		},
+		{
+			"Netherlands from Germany",
+			Address{"J", "", "", "1e Lindestraat 12a", "3511 AB", "Utrecht", "NL"},
+			"DE",
+			[]string{"J", "1e Lindestraat 12a", "3511 AB  UTRECHT", "NIEDERLANDE"},
+		},
+		{
+			"Germany",
+			Address{"J", "", "", "Straße des 17. Juni 135", "10623", "Berlin", "DE"},
+			"DE",
+			[]string{"J", "Straße des 17. Juni 135", "10623 Berlin"},
+		},
+		{
+			"Luxembourg gets its L",
+			Address{"J", "", "", "4, rue du Moulin", "1234", "Luxembourg", "LU"},
+			"NL",
+			[]string{"J", "4, rue du Moulin", "L-1234 Luxembourg", "LUXEMBURG"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

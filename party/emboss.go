@@ -48,23 +48,41 @@ func undecomposed(r rune) (string, bool) {
 
 // EmbossName writes a holder's name as it stands on the card: given name, a
 // space, surname, in upper-case Latin without accents, at most [MaxEmboss]
-// characters of A-Z, space, hyphen, apostrophe and full stop. It never cuts:
-// a name that is too long or has other letters is a [lifecycle.FieldError],
-// and the person who orders chooses the short form.
+// characters of A-Z, space, hyphen, apostrophe and full stop. Given names that
+// do not fit are written as initials, or left out; a surname is never cut: one
+// that is too long or has other letters is a [lifecycle.FieldError], and the
+// person who orders chooses the short form.
 func EmbossName(given, surname string) (string, error) {
-	first, err := latin("given_name", given, " -'.")
+	const signs = " -'."
+	first, err := latin("given_name", given, signs)
 	if err != nil {
 		return "", err
 	}
-	last, err := latin("surname", surname, " -'.")
+	last, err := latin("surname", surname, signs)
 	if err != nil {
 		return "", err
 	}
-	name := strings.TrimSpace(first + " " + last)
 	if last == "" {
 		return "", &lifecycle.FieldError{Field: "surname", Why: "is empty"}
 	}
-	return name, checkLength("surname", name)
+	for _, g := range []string{first, initials(first)} {
+		if name := strings.TrimSpace(g + " " + last); len(name) <= MaxEmboss {
+			return name, checkLength("surname", name)
+		}
+	}
+	return last, checkLength("surname", last)
+}
+
+// initials are the first letters of given names, as in M.E.J.
+func initials(given string) string {
+	var out strings.Builder
+	for _, part := range strings.FieldsFunc(given, func(r rune) bool { return r == ' ' || r == '-' }) {
+		if first := strings.TrimLeft(part, "'."); first != "" {
+			out.WriteByte(first[0]) // A-Z by now
+			out.WriteByte('.')
+		}
+	}
+	return out.String()
 }
 
 // EmbossLine writes another line of the plastic, a company's name, by the rules
@@ -82,8 +100,10 @@ func checkLength(field, s string) error {
 	case n < 2:
 		return &lifecycle.FieldError{Field: field, Why: "has fewer than 2 characters"}
 	case n > MaxEmboss:
-		return &lifecycle.FieldError{Field: field,
-			Why: fmt.Sprintf("has %d characters, the card holds %d: give a shorter form", n, MaxEmboss)}
+		return &lifecycle.FieldError{
+			Field: field,
+			Why:   fmt.Sprintf("has %d characters, the card holds %d: give a shorter form", n, MaxEmboss),
+		}
 	}
 	return nil
 }
@@ -103,8 +123,10 @@ func latin(field, s, others string) (string, error) {
 		}
 		t, ok := transliterate(r, others)
 		if !ok {
-			return "", &lifecycle.FieldError{Field: field,
-				Why: fmt.Sprintf("%q cannot be written on the card: give the name in Latin letters", r)}
+			return "", &lifecycle.FieldError{
+				Field: field,
+				Why:   fmt.Sprintf("%q cannot be written on the card: give the name in Latin letters", r),
+			}
 		}
 		if space {
 			out.WriteByte(' ')

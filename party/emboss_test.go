@@ -34,11 +34,26 @@ func TestEmbossName(t *testing.T) {
 	}
 }
 
-func TestEmbossNameNeverCuts(t *testing.T) {
+func TestGivenNamesThatDoNotFitAreInitials(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ given, surname, want string }{
+		{"Maximiliano", "Featherstone-X", "MAXIMILIANO FEATHERSTONE-X"}, // 26
+		{"Maximilien", "Vandenberghe-Dubois", "M. VANDENBERGHE-DUBOIS"},
+		{"Marie-Élise Joséphine", "Vandenberghe", "M.E.J. VANDENBERGHE"},
+		{"'t Anne", "Vandenberghe-Dubois-Mart", "VANDENBERGHE-DUBOIS-MART"},
+		{"Anne", "Vandenberghe-Dubois-Martin", "VANDENBERGHE-DUBOIS-MARTIN"},
+	} {
+		if got, err := party.EmbossName(tt.given, tt.surname); err != nil || got != tt.want {
+			t.Errorf("EmbossName(%q, %q) = %q, %v; want %q", tt.given, tt.surname, got, err, tt.want)
+		}
+	}
+}
+
+func TestEmbossNameNeverCutsASurname(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, given, surname, field string }{
-		{"27 characters", "Maximiliano", "Featherstone-XY", "surname"},
-		{"26 letters that grow", strings.Repeat("ß", 13), "B", "surname"},
+		{"a surname of 27 characters", "Max", "Featherstone-Vandenberghe-X", "surname"},
+		{"26 letters that grow", "B", strings.Repeat("ß", 14), "surname"},
 		{"Greek letters", "Γιώργος", "Smith", "given_name"},
 		{"digits", "R2", "D2", "given_name"},
 		{"a line feed is a space, a bell is not", "A\nB", "C\a", "surname"},

@@ -60,8 +60,13 @@ func (a Address) domestic() []line {
 		town.text = a.Postcode + " " + a.City
 	}
 	lines := make([]line, 0, MaxLines)
-	for _, l := range []line{{"recipient", a.Recipient}, {"organisation", a.Organisation},
-		{"complement", complement}, {"street", street}, town} {
+	for _, l := range []line{
+		{"recipient", a.Recipient},
+		{"organisation", a.Organisation},
+		{"complement", complement},
+		{"street", street},
+		town,
+	} {
 		if l.text != "" {
 			lines = append(lines, l)
 		}

@@ -1,6 +1,7 @@
 package party
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,23 +41,23 @@ var europeanLatin = &unicode.RangeTable{
 // the beginning of a spreadsheet formula are therefore refused. The error is
 // a FieldError on field.
 func CheckName(field, s string) error {
-	return checkWords(field, s, maxName, "'’-.", false)
+	return checkWords(field, s, "'’-.", false)
 }
 
 // CheckOrganisation checks a company's name as [CheckName] does, with digits
 // and the punctuation that companies use.
 func CheckOrganisation(field, s string) error {
-	return checkWords(field, s, maxName, "'’-.,&/()+°", true)
+	return checkWords(field, s, "'’-.,&/()+°", true)
 }
 
 // checkWords checks a single line of words: letters, single spaces, the given
 // punctuation and, when allowed, digits.
-func checkWords(field, s string, most int, punctuation string, digitsToo bool) error {
+func checkWords(field, s, punctuation string, digitsToo bool) error {
 	switch {
 	case s == "":
 		return wrong(field, "is missing")
-	case len(s) > 4*most || utf8.RuneCountInString(s) > most:
-		return wrong(field, "is too long: "+itoa(most)+" characters at most")
+	case len(s) > 4*maxName || utf8.RuneCountInString(s) > maxName:
+		return wrong(field, "is too long: "+itoa(maxName)+" characters at most")
 	case !utf8.ValidString(s):
 		return wrong(field, "is not UTF-8 text")
 	case !norm.NFC.IsNormalString(s):
@@ -83,13 +84,7 @@ func checkWords(field, s string, most int, punctuation string, digitsToo bool) e
 
 // show names a character so that it can neither hide nor act.
 func show(r rune) string {
-	const hex = "0123456789ABCDEF"
-	code := "U+"
-	for shift := 20; shift >= 0; shift -= 4 {
-		if n := r >> shift; n != 0 || shift < 16 {
-			code += string(hex[n&15])
-		}
-	}
+	code := fmt.Sprintf("%U", r)
 	if unicode.IsLetter(r) || r > ' ' && r < 0x7F {
 		return string(r) + " (" + code + ")"
 	}

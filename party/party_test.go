@@ -146,8 +146,10 @@ func FuzzAcceptedNamesAreHarmless(f *testing.F) {
 
 func TestOrganisationsMayHaveDigitsAndPunctuation(t *testing.T) {
 	t.Parallel()
-	for value, ok := range map[string]bool{"3 Moulins & Fils (Rennes)": true, "Ateliers L'Érable, SAS": true, "=3 Moulins": false,
-		"&Co": false, "Moulins <script>": false, "123": true} {
+	for value, ok := range map[string]bool{
+		"3 Moulins & Fils (Rennes)": true, "Ateliers L'Érable, SAS": true, "=3 Moulins": false,
+		"&Co": false, "Moulins <script>": false, "123": true,
+	} {
 		if err := CheckOrganisation("company", value); (err == nil) != ok {
 			t.Errorf("CheckOrganisation(%q) = %v, want ok: %v", value, err, ok)
 		}

@@ -19,8 +19,7 @@ func kindOf(err error) error {
 	if err == nil {
 		return nil
 	}
-	var kind lifecycle.Kind
-	if errors.As(err, &kind) {
+	if _, ok := errors.AsType[lifecycle.Kind](err); ok {
 		return err
 	}
 	if errors.Is(err, context.Canceled) {
@@ -29,8 +28,7 @@ func kindOf(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%w: no such row", lifecycle.NotFound)
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if k, ok := kindOfSQLState(pg.Code); ok {
 			// The message names the constraint, never the row's values: those
 			// stand in Detail.

@@ -79,7 +79,7 @@ func TestAWrongPINCountsAlthoughTheCommandFails(t *testing.T) {
 	}
 }
 
-func TestWrongUseIsRefused(t *testing.T) {
+func TestWrongUseIsRefused(t *testing.T) { //nolint:tparallel // the cases share a card, which is in one reader at a time
 	t.Parallel()
 	path := cardFile(t)
 	broken := filepath.Join(t.TempDir(), "broken.json")

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -144,6 +145,26 @@ func terminalConstant(tag uint32) []byte {
 	return nil
 }
 
+// Signs tells whether the codes of the profile's cards depend on all the data of
+// the transaction. A card whose IAF or object list asks for no amount shows the
+// same code whatever was typed: to verify such a code is no proof of the amount.
+func (p CAPProfile) Signs(t Transaction) error {
+	dol, err := ParseDOL(p.CDOL1)
+	if err != nil {
+		return fmt.Errorf("cdol1: %w", err)
+	}
+	holds := func(tag uint32, digits string) bool {
+		return slices.ContainsFunc(dol, func(e DOLEntry) bool { return e.Tag == tag && 2*e.Length >= len(digits) })
+	}
+	if t.Amount != "" && (p.IAF[0]&iafAmount == 0 || !holds(0x9F02, t.Amount)) {
+		return fmt.Errorf("%w: cards of profile %s sign no such amount", ErrMalformed, p.Name)
+	}
+	if t.Currency != "" && (p.IAF[0]&(iafAmount|iafAmountOnly) != iafAmount || !holds(0x5F2A, t.Currency)) {
+		return fmt.Errorf("%w: cards of profile %s sign no currency", ErrMalformed, p.Name)
+	}
+	return nil
+}
+
 // MixTDS mixes data fields into a cryptogram (mode 2+tds): DES-CBC under the
 // cryptogram itself over the fields joined by nibble F; the last block replaces
 // the cryptogram.
@@ -159,7 +180,7 @@ func MixTDS(ac [8]byte, fields []string) ([8]byte, error) {
 	if err != nil {
 		return ac, err
 	}
-	block, err := des.NewCipher(ac[:]) //nolint:gosec // prescribed
+	block, err := des.NewCipher(ac[:])
 	if err != nil {
 		return ac, fmt.Errorf("schedule the cryptogram as a key: %w", err)
 	}

@@ -36,7 +36,7 @@ func (c CVR) WithScripts(n int) CVR {
 	if n <= 0 {
 		return c
 	}
-	c[2] = c[2]&0x0F | byte(min(n, MaxScripts)<<4) //nolint:gosec // at most 15 << 4
+	c[2] = c[2]&0x0F | byte(min(n, MaxScripts)<<4)
 	c[4] |= cvrScriptReceived
 	return c
 }
@@ -55,7 +55,7 @@ func (c CVR) WithPIN(outcome PINOutcome, triesLeft int) CVR {
 		c[0] |= cvrPINPerformed
 		c[3] |= cvrPINFailed
 	}
-	tries := byte(min(max(triesLeft, 0), 15)) //nolint:gosec // 0 to 15
+	tries := byte(min(max(triesLeft, 0), 15))
 	c[2] = c[2]&0xF0 | tries
 	if tries == 0 {
 		c[3] |= cvrTryLimitExceeded

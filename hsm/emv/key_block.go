@@ -57,7 +57,7 @@ func WrapKey(kbpk Key, h KeyBlockHeader, key Key, random io.Reader) (string, err
 	if _, err := io.ReadFull(random, plain); err != nil {
 		return "", fmt.Errorf("draw key block padding: %w", err)
 	}
-	plain[0], plain[1] = byte(len(key)*8>>8), byte(len(key)*8&0xFF)
+	plain[0], plain[1] = byte(len(key)*8>>8), byte(len(key)*8&0xFF) //nolint:gosec // a length of 16 bits in two parts
 	copy(plain[keyLengthField:], key)
 	head, err := h.encode(2*(len(plain)+s.macSize), s.size)
 	if err != nil {
@@ -159,7 +159,7 @@ func newDerivedSuite(kbpk cipher.Block, algorithm byte, length int, schedule fun
 	derive := func(usage byte) (cipher.Block, error) {
 		var key []byte
 		for counter := byte(1); len(key) < length; counter++ {
-			key = append(key, CMAC(kbpk, []byte{counter, 0, usage, 0, 0, algorithm, byte(length * 8 >> 8), byte(length * 8 & 0xFF)})...)
+			key = append(key, CMAC(kbpk, []byte{counter, 0, usage, 0, 0, algorithm, byte(length * 8 >> 8), byte(length * 8 & 0xFF)})...) //nolint:gosec // a length of 16 bits in two parts
 		}
 		return schedule(key[:length])
 	}

@@ -53,7 +53,7 @@ func cardMasterKey(imk *TDES, option Option, pan, psn string) ([16]byte, error) 
 // decimalisedHash is steps 1 to 3 of option B: the first 16 decimal digits of
 // SHA-1 over PAN and PSN, filled up with its letters A to F read as 0 to 5.
 func decimalisedHash(digits string) string {
-	sum := sha1.Sum(packBCD(digits, (len(digits)+1)/2)) //nolint:gosec // see the import
+	sum := sha1.Sum(packBCD(digits, (len(digits)+1)/2))
 	return Decimalise(Hex(sum[:]).String())
 }
 

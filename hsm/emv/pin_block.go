@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/subtle"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -82,7 +83,7 @@ func PANFieldISO4(pan string) ([16]byte, error) {
 		return [16]byte{}, fmt.Errorf("%w: a card number has 1 to 19 digits", ErrMalformed)
 	}
 	padded := strings.Repeat("0", max(0, 12-len(pan))) + pan
-	text := string(rune('0'+len(padded)-12)) + padded
+	text := strconv.Itoa(len(padded)-12) + padded
 	text += strings.Repeat("0", 32-len(text))
 	return [16]byte(packBCD(text, 16)), nil
 }

@@ -95,7 +95,7 @@ func OddParity(key []byte) Key {
 
 func setOddParity(key []byte) {
 	for i, b := range key {
-		key[i] = b&0xFE | byte(bits.OnesCount8(b&0xFE)&1^1)
+		key[i] = b&0xFE | byte(bits.OnesCount8(b&0xFE)&1^1) //nolint:gosec // 0 or 1
 	}
 }
 

@@ -77,6 +77,8 @@ func parseLength(data []byte) (int, []byte, error) {
 }
 
 // AppendTLV appends one data object to dst. The value has at most 65 535 bytes.
+//
+//nolint:gosec // tag and length are cut into bytes on purpose
 func AppendTLV(dst []byte, tag uint32, value []byte) []byte {
 	switch {
 	case tag > 0xFFFF:

@@ -123,19 +123,20 @@ func (s *search) run() (Match, bool, error) {
 	}
 	last := int(s.q.LastATC)
 	tried := false
-	for atc := last + 1; atc <= min(last+s.q.Window, 0xFFFF); atc++ {
+	for next := last + 1; next <= min(last+s.q.Window, 0xFFFF); next++ {
+		atc := uint16(next) //nolint:gosec // at most 0xFFFF
 		counter := s.v.counter[0][atc>>8] | s.v.counter[1][atc&0xFF]
 		for i, n := range scripts {
 			if (fixed[i]|counter^s.code)&^s.v.acBits != 0 {
 				continue
 			}
 			tried = true
-			same, err := s.try(uint16(atc), n)
+			same, err := s.try(atc, n)
 			if err != nil {
 				return Match{}, false, err
 			}
 			if same {
-				return Match{ATC: uint16(atc), Scripts: n}, true, nil
+				return Match{ATC: atc, Scripts: n}, true, nil
 			}
 		}
 	}

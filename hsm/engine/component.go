@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"fmt"
 	"strconv"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -21,10 +22,11 @@ const (
 
 // ceremony is a key of which some components are entered.
 type ceremony struct {
-	Usage     string            `json:"usage"`
-	Algorithm string            `json:"algorithm"`
-	Total     int               `json:"total"`
-	Parts     map[int]component `json:"parts"`
+	Usage       string            `json:"usage"`
+	Algorithm   string            `json:"algorithm"`
+	Environment string            `json:"environment"`
+	Total       int               `json:"total"`
+	Parts       map[int]component `json:"parts"`
 }
 
 // component is one custodian's part. Who entered it is told by what Vault knows
@@ -40,13 +42,14 @@ func (b *backend) pathComponents() *framework.Path {
 	return &framework.Path{
 		Pattern: "keys/" + framework.GenericNameRegex("name") + "/components",
 		Fields: map[string]*framework.FieldSchema{
-			"name":      nameField(),
-			"usage":     {Type: framework.TypeString, Required: true, Description: "As of keys/."},
-			"algorithm": {Type: framework.TypeString, Description: "As of keys/."},
-			"index":     {Type: framework.TypeString, Required: true, Description: "Number of this component, from 1."},
-			"total":     {Type: framework.TypeString, Required: true, Description: "How many there are: 2 to 5."},
-			"component": {Type: framework.TypeString, Required: true, Description: "The component, hexadecimal.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
-			"kcv":       {Type: framework.TypeString, Required: true, Description: "Its check value: 6 hexadecimal digits, 10 for AES."},
+			"name":        nameField(),
+			"usage":       {Type: framework.TypeString, Required: true, Description: "As of keys/."},
+			"algorithm":   {Type: framework.TypeString, Description: "As of keys/."},
+			"index":       {Type: framework.TypeString, Required: true, Description: "Number of this component, from 1."},
+			"total":       {Type: framework.TypeString, Required: true, Description: "How many there are: 2 to 5."},
+			"component":   {Type: framework.TypeString, Required: true, Description: "The component, hexadecimal.", DisplayAttrs: &framework.DisplayAttributes{Sensitive: true}},
+			"kcv":         {Type: framework.TypeString, Required: true, Description: "Its check value: 6 hexadecimal digits, 10 for AES."},
+			"environment": {Type: framework.TypeString, Default: "test", Description: "As of keys/."},
 		},
 		Operations:   write("Enter one component.", b.enterComponent),
 		HelpSynopsis: "Enter a key in components, each by another custodian: the key is their XOR.",
@@ -55,7 +58,7 @@ func (b *backend) pathComponents() *framework.Path {
 
 func (b *backend) enterComponent(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
 	name := text(data, "name")
-	k := storedKey{Usage: text(data, "usage"), Algorithm: text(data, "algorithm"), Version: 1, Environment: "test", Origin: "components"}
+	k := storedKey{Usage: text(data, "usage"), Algorithm: text(data, "algorithm"), Version: 1, Environment: text(data, "environment"), Origin: "components"}
 	if err := k.check(name); err != nil {
 		return nil, err
 	}
@@ -75,14 +78,18 @@ func (b *backend) enterComponent(ctx context.Context, r *logical.Request, data *
 		return nil, err
 	}
 	if there != nil {
+		// A crash may have come between the key and the end of its components.
+		if err := r.Storage.Delete(ctx, componentPrefix+name); err != nil {
+			return nil, fmt.Errorf("erase the components of key %s: %w", name, err)
+		}
 		return nil, refuse("conflict", "key %s is whole already: check value %s", name, there.KCV)
 	}
-	c := ceremony{Usage: k.Usage, Algorithm: k.Algorithm, Total: total, Parts: map[int]component{}}
+	c := ceremony{Usage: k.Usage, Algorithm: k.Algorithm, Environment: k.Environment, Total: total, Parts: map[int]component{}}
 	if _, err := get(ctx, r.Storage, componentPrefix+name, &c); err != nil {
 		return nil, err
 	}
-	if c.Usage != k.Usage || c.Algorithm != k.Algorithm || c.Total != total {
-		return nil, refuse("conflict", "the components of key %s were begun with another usage, algorithm or total", name)
+	if c.Usage != k.Usage || c.Algorithm != k.Algorithm || c.Environment != k.Environment || c.Total != total {
+		return nil, refuse("conflict", "the components of key %s were begun with another usage, algorithm, environment or total", name)
 	}
 	part := component{Value: value, Accessor: r.ClientTokenAccessor, Entity: r.EntityID, Name: r.DisplayName}
 	if err := c.add(index, part); err != nil {
@@ -164,7 +171,7 @@ func (b *backend) finishCeremony(ctx context.Context, s logical.Storage, name st
 		return nil, err
 	}
 	if err := s.Delete(ctx, componentPrefix+name); err != nil {
-		return nil, refuse("conflict", "key %s is whole, but its components could not be erased: erase them", name)
+		return nil, refuse("conflict", "key %s is whole, but its components could not be erased: enter this one again", name)
 	}
 	return &logical.Response{Data: map[string]any{"complete": true, "kcv": k.KCV}}, nil
 }

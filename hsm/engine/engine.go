@@ -82,6 +82,7 @@ func (b *backend) forget() {
 // profileKeys is a card profile with the master keys of its cards.
 type profileKeys struct {
 	profile      emv.CAPProfile
+	environment  string // of its keys: test or live, never both
 	ac, smi, smc *emv.TDES
 	verifier     *emv.Verifier
 }
@@ -104,7 +105,17 @@ func (b *backend) profileKeys(ctx context.Context, s logical.Storage, name strin
 		name  string
 		usage string
 	}{{&p.ac, profile.AC, usageIMKAC}, {&p.smi, profile.SMI, usageIMKSMI}, {&p.smc, profile.SMC, usageIMKSMC}} {
-		if *k.into, err = readTDES(ctx, s, k.name, k.usage); err != nil {
+		key, err := usableKey(ctx, s, k.name, k.usage)
+		if err != nil {
+			return nil, err
+		}
+		if p.environment == "" {
+			p.environment = key.Environment
+		}
+		if key.Environment != p.environment {
+			return nil, refuse("key_usage", "profile %s has test and live keys", shown(name))
+		}
+		if *k.into, err = emv.NewTDES(key.Value); err != nil {
 			return nil, err
 		}
 	}

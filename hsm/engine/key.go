@@ -94,14 +94,12 @@ func (b *backend) createKey(ctx context.Context, r *logical.Request, data *frame
 		return nil, err
 	}
 	if there != nil {
-		if there.Usage != k.Usage || there.Algorithm != k.Algorithm {
-			return nil, refuse("conflict", "key %s is there with usage %s and algorithm %s", name, there.Usage, there.Algorithm)
+		if there.Usage != k.Usage || there.Algorithm != k.Algorithm || there.Environment != k.Environment {
+			return nil, refuse("conflict", "key %s is there with usage %s and algorithm %s, for %s", name, there.Usage, there.Algorithm, there.Environment)
 		}
 		return there.describe(name), nil
 	}
-	if k.Value, err = randomKey(k.Algorithm); err != nil {
-		return nil, err
-	}
+	k.Value = randomKey(k.Algorithm)
 	if err := b.putKey(ctx, r.Storage, name, &k); err != nil {
 		return nil, err
 	}
@@ -133,7 +131,7 @@ func (k *storedKey) check(name string) error {
 	return nil
 }
 
-func randomKey(algorithm string) (emv.Hex, error) {
+func randomKey(algorithm string) emv.Hex {
 	const tdes2, aes256 = 16, 32
 	size := tdes2
 	if algorithm == algorithmAES256 {
@@ -143,11 +141,11 @@ func randomKey(algorithm string) (emv.Hex, error) {
 		key := make([]byte, size)
 		_, _ = rand.Read(key) // never fails since Go 1.24: it ends the process instead
 		if algorithm != algorithmTDES2 {
-			return key, nil
+			return key
 		}
 		odd := emv.OddParity(key)
 		if !emv.WeakTDES(odd) {
-			return emv.Hex(odd), nil
+			return emv.Hex(odd)
 		}
 	}
 }
@@ -211,14 +209,6 @@ func usableKey(ctx context.Context, s logical.Storage, name, usage string) (*sto
 		return nil, refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
 	}
 	return k, nil
-}
-
-func readTDES(ctx context.Context, s logical.Storage, name, usage string) (*emv.TDES, error) {
-	k, err := usableKey(ctx, s, name, usage)
-	if err != nil {
-		return nil, err
-	}
-	return emv.NewTDES(k.Value)
 }
 
 // shown is a name that may stand in an error.

@@ -46,6 +46,7 @@ func (b *backend) pathPersonalise() *framework.Path {
 type batch struct {
 	attempt   string
 	keys      *profileKeys
+	underKey  string // name and check value of the transport key
 	transport *emv.TDES
 	pins      *pinCipher
 	storage   logical.Storage
@@ -67,12 +68,15 @@ func (b *backend) personalise(ctx context.Context, r *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	c := batch{attempt: attempt, storage: r.Storage}
+	c := batch{attempt: attempt, underKey: text(data, "transport_key") + "/" + transport.KCV, storage: r.Storage}
 	if c.transport, err = emv.NewTDES(transport.Value); err != nil {
 		return nil, err
 	}
 	if c.keys, err = b.profileKeys(ctx, r.Storage, text(data, "profile")); err != nil {
 		return nil, err
+	}
+	if c.keys.environment != transport.Environment {
+		return nil, refuse("key_usage", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
 	}
 	if c.pins, err = b.pinCipher(ctx, r.Storage); err != nil {
 		return nil, err
@@ -115,7 +119,9 @@ func (b *backend) makeAll(ctx context.Context, c batch, cards []cardRequest) ([]
 }
 
 // makeCard makes one card, or makes it again: keys follow from the card number,
-// the PIN is the stored one, so the bytes are the same.
+// the PIN is the stored one, so the bytes are the same. Again is for a worker
+// that was killed, hence under the same transport key, and over once the PIN is
+// in its letter.
 func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (emv.Hex, error) {
 	path, err := pinPath(r.Card, r.PINVersion)
 	if err != nil {
@@ -132,7 +138,7 @@ func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (emv.Hex
 	if err != nil {
 		return nil, err
 	}
-	fingerprint := r.fingerprint(c.keys.profile.Name)
+	fingerprint := r.fingerprint(c.keys.profile.Name, c.underKey)
 	switch {
 	case !found:
 		pin, err := randomPIN(c.keys.profile.PINLength)
@@ -150,6 +156,8 @@ func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (emv.Hex
 		return nil, refuse("conflict", "card %s was made by another attempt, or with other data", r.Card)
 	case p.Destroyed:
 		return nil, refuse("pin_destroyed", "the PIN of card %s was destroyed", r.Card)
+	case p.Letter != "":
+		return nil, refuse("pin_released", "card %s is made: its PIN is in its letter", r.Card)
 	}
 	return c.dgis(r, p, path)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"sceau/hsm/emv"
@@ -48,7 +49,15 @@ func (b *backend) writeProfile(ctx context.Context, r *logical.Request, data *fr
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if there, err := readProfile(ctx, r.Storage, name); err == nil && there.Name != "" {
+	lock := locksutil.LockForKey(b.locks, profilePrefix+name)
+	lock.Lock()
+	defer lock.Unlock()
+	var there storedProfile
+	found, err := get(ctx, r.Storage, profilePrefix+name, &there)
+	if err != nil {
+		return nil, err
+	}
+	if found || name == emv.SecurAccess().Name {
 		return nil, refuse("conflict", "profile %s is there: cards were made under it; write another", name)
 	}
 	if err := put(ctx, r.Storage, profilePrefix+name, p.withKeys()); err != nil {

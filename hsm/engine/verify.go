@@ -109,6 +109,9 @@ func (b *backend) verifyOne(ctx context.Context, s logical.Storage, item checkRe
 	if q.Scripts, err = scriptNumbers(item.Scripts); err != nil {
 		return nil, err
 	}
+	if err := keys.profile.Signs(q.Transaction); err != nil {
+		return nil, err
+	}
 	match, valid, err := keys.verifier.Verify(q)
 	if err != nil {
 		return nil, err

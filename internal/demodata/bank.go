@@ -81,9 +81,11 @@ func setup() Setup {
 	one := func(r lifecycle.Role) []lifecycle.Role { return []lifecycle.Role{r} }
 	managers := accountManagers()
 	s := Setup{
-		Bank: Bank{Name: "Banque Aubépine", LegalName: "Banque Aubépine SA", ReturnAddress: "8 quai des Tilleuls, 35000 Rennes",
+		Bank: Bank{
+			Name: "Banque Aubépine", LegalName: "Banque Aubépine SA", ReturnAddress: "8 quai des Tilleuls, 35000 Rennes",
 			Country: "FR", Website: "www.aubepine.example", Colour: "#7A1F3D", IIN: "925000", CardProduct: "Carte Aubépine Accès",
-			Phones: map[string]string{"FR": "+33 2 61 91 00 00", "BE": "+32 2 000 00 00", "NL": "+31 20 000 0000"}},
+			Phones: map[string]string{"FR": "+33 2 61 91 00 00", "BE": "+32 2 000 00 00", "NL": "+31 20 000 0000"},
+		},
 		Branches: []Branch{
 			{"FR01", "Rennes Tilleuls", "8 quai des Tilleuls", "35000", "Rennes", "FR", "+33 2 61 91 00 10"},
 			{"FR02", "Lyon Marché", "3 place du Marché", "69003", "Lyon", "FR", "+33 4 65 71 00 20"},

@@ -25,9 +25,11 @@ const (
 
 // Header are the columns of the order file, in order.
 func Header() []string {
-	return []string{"reference", "product", "client_id", "company", "country", "registry_number", "branch", "user_number",
+	return []string{
+		"reference", "product", "client_id", "company", "country", "registry_number", "branch", "user_number",
 		"given_name", "surname", "language", "email", "complement", "street", "postcode", "city", "address_country",
-		"delivery", "requested_by"}
+		"delivery", "requested_by",
+	}
 }
 
 // Order is one line of the order file, a value for each column of [Header].
@@ -40,9 +42,11 @@ type Order struct {
 }
 
 func (o Order) columns() []string {
-	return []string{o.Reference, o.Product, o.ClientID, o.Company, o.Country, o.RegistryNumber, o.Branch, o.UserNumber,
+	return []string{
+		o.Reference, o.Product, o.ClientID, o.Company, o.Country, o.RegistryNumber, o.Branch, o.UserNumber,
 		o.GivenName, o.Surname, o.Language, o.Email, o.Complement, o.Street, o.Postcode, o.City, o.AddressCountry,
-		o.Delivery, o.RequestedBy}
+		o.Delivery, o.RequestedBy,
+	}
 }
 
 // OrderFile is orders.csv: UTF-8, separated by semicolons, with a header. The

@@ -110,8 +110,10 @@ func faults(row map[string]string, s Setup, references map[string]bool) []string
 	_, err = party.ParseLanguage(row["language"])
 	note("language", err != nil)
 	note("email", party.CheckEmail(row["email"]) != nil || !strings.HasSuffix(row["email"], ".example"))
-	address := party.Address{Recipient: row["given_name"] + " " + row["surname"], Complement: row["complement"], Street: row["street"],
-		Postcode: row["postcode"], City: row["city"], Country: row["address_country"]}
+	address := party.Address{
+		Recipient: row["given_name"] + " " + row["surname"], Complement: row["complement"], Street: row["street"],
+		Postcode: row["postcode"], City: row["city"], Country: row["address_country"],
+	}
 	if slices.Contains(wrong, "surname") {
 		address.Recipient = row["given_name"] // told once
 	}
@@ -186,8 +188,10 @@ func TestOrderFileHasItsCounts(t *testing.T) {
 	if len(languages) != 4 || len(countries) != 3 || own != 2 {
 		t.Errorf("languages %v, countries %v, %d own orders of the approver; want 4, 3, 2", languages, countries, own)
 	}
-	if want := []string{"registry_number", "product", "surname", "language", "postcode", "reference", "surname", "branch", "delivery",
-		"street", "email", ""}; !slices.Equal(wrongFields, want) {
+	if want := []string{
+		"registry_number", "product", "surname", "language", "postcode", "reference", "surname", "branch", "delivery",
+		"street", "email", "",
+	}; !slices.Equal(wrongFields, want) {
 		t.Errorf("wrong columns %q, want %q", wrongFields, want)
 	}
 	if len(wrong) != wrongCount || wrong[0] < len(rows)/4 || wrong[len(wrong)-1] > len(rows)*3/4 {
@@ -232,8 +236,10 @@ func TestBankHasItsStaffBranchesAndTariff(t *testing.T) {
 			t.Errorf("%s: %v", p.Login, err)
 		}
 	}
-	want := map[lifecycle.Role]int{lifecycle.RoleAccountManager: 4, lifecycle.RoleApprover: 2, lifecycle.RoleOperator: 2,
-		lifecycle.RoleSecurityOfficer: 2, lifecycle.RoleAuditor: 1}
+	want := map[lifecycle.Role]int{
+		lifecycle.RoleAccountManager: 4, lifecycle.RoleApprover: 2, lifecycle.RoleOperator: 2,
+		lifecycle.RoleSecurityOfficer: 2, lifecycle.RoleAuditor: 1,
+	}
 	for r, n := range want {
 		if roles[r] != n {
 			t.Errorf("%d of role %s, want %d", roles[r], r, n)

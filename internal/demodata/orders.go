@@ -20,22 +20,41 @@ type region struct {
 
 func regions() map[string]region {
 	return map[string]region{
-		"FR": {"FR", "fr", []string{"FR01", "FR02"},
+		"FR": {
+			"FR", "fr",
+			[]string{"FR01", "FR02"},
 			[]place{{"35000", "Rennes"}, {"44000", "Nantes"}, {"69003", "Lyon"}, {"59800", "Lille"}, {"20000", "Ajaccio"}, {"33000", "Bordeaux"}},
 			[]string{"rue de l'Église", "avenue des Tilleuls", "rue du Moulin", "impasse des Lilas", "place du Marché", "chemin des Prés"},
-			[]string{"Appartement 4", "", "Bâtiment B", "", "Étage 2", ""}},
-		"BE-fr": {"BE", "fr", []string{"BE01"},
+			[]string{"Appartement 4", "", "Bâtiment B", "", "Étage 2", ""},
+		},
+		"BE-fr": {
+			"BE", "fr",
+			[]string{"BE01"},
 			[]place{{"4000", "Liège"}, {"5000", "Namur"}, {"1000", "Bruxelles"}},
-			[]string{"Rue de l'Église", "Avenue des Tilleuls", "Rue du Moulin", "Rue des Écoles"}, []string{"bte 3", "", "bte 12", ""}},
-		"BE-nl": {"BE", "nl", []string{"BE03"},
+			[]string{"Rue de l'Église", "Avenue des Tilleuls", "Rue du Moulin", "Rue des Écoles"},
+			[]string{"bte 3", "", "bte 12", ""},
+		},
+		"BE-nl": {
+			"BE", "nl",
+			[]string{"BE03"},
 			[]place{{"9000", "Gent"}, {"3500", "Hasselt"}, {"2800", "Mechelen"}},
-			[]string{"Kerkstraat", "Lindenlaan", "Molenstraat", "Schoolstraat"}, []string{"bus 2", "", "", ""}},
-		"BE-de": {"BE", "de", []string{"BE02"},
+			[]string{"Kerkstraat", "Lindenlaan", "Molenstraat", "Schoolstraat"},
+			[]string{"bus 2", "", "", ""},
+		},
+		"BE-de": {
+			"BE", "de",
+			[]string{"BE02"},
 			[]place{{"4700", "Eupen"}, {"4780", "Sankt Vith"}, {"4721", "Kelmis"}},
-			[]string{"Kirchstraße", "Lindenweg", "Mühlenstraße", "Schulstraße"}, []string{"Bus 1", "", "", ""}},
-		"NL": {"NL", "nl", []string{"NL01"},
+			[]string{"Kirchstraße", "Lindenweg", "Mühlenstraße", "Schulstraße"},
+			[]string{"Bus 1", "", "", ""},
+		},
+		"NL": {
+			"NL", "nl",
+			[]string{"NL01"},
 			[]place{{"3511 AB", "Utrecht"}, {"1012 KL", "Amsterdam"}, {"6211 CJ", "Maastricht"}, {"9711LM", "Groningen"}},
-			[]string{"Kerkstraat", "Lindelaan", "Molenweg", "1e Schoolstraat"}, []string{"", "", "2e verdieping", ""}},
+			[]string{"Kerkstraat", "Lindelaan", "Molenweg", "1e Schoolstraat"},
+			[]string{"", "", "2e verdieping", ""},
+		},
 	}
 }
 
@@ -51,15 +70,19 @@ type company struct {
 // companyNames are 40: 20 French, 4 Belgian of each language, 8 Dutch.
 func companyNames() map[string][]string {
 	return map[string][]string{
-		"FR": {"Ateliers Montclair", "Maçonnerie Aubrac", "Charpentes Ponantelles", "Filature Licevert", "Verrerie Noirmont", "Conserverie de l'Aubépinier",
+		"FR": {
+			"Ateliers Montclair", "Maçonnerie Aubrac", "Charpentes Ponantelles", "Filature Licevert", "Verrerie Noirmont", "Conserverie de l'Aubépinier",
 			"Imprimerie Boisjoli", "Serres Hautefeuille", "Tannerie Guévallon", "Menuiserie Clairval", "Brasserie Ormevallon", "Papeterie Saulnière",
 			"Couverture & Zinc Verdoyer", "Fonderie Rocheclaire", "Transports Belétang", "Poterie Sureaubois", "Horlogerie Coudrelle",
-			"Pépinières Tilleraye", "Laiterie Grandchêne", "Chantiers Bruyère"},
+			"Pépinières Tilleraye", "Laiterie Grandchêne", "Chantiers Bruyère",
+		},
 		"BE-fr": {"Forges du Condroz Vert", "Sucrerie Aubépinoise", "Carrières Pierrefleur", "Cartonnerie Fagnebelle"},
 		"BE-nl": {"Drukkerij Klaverdaal", "Weverij Meidoorn", "Brouwerij Het Hazelhof", "Bouwbedrijf Iepenburg"},
 		"BE-de": {"Tuchfabrik Weißdorn", "Schreinerei Lindenhöfer", "Sägewerk Buchenröder", "Kabelwerk Holunder"},
-		"NL": {"Rederij Zandbloem", "Kwekerij Waterlelie", "Glashandel Rietgors", "Scheepswerf Duindoorn", "Bakkerij Roggeveldt", "Metaalwerken Esdoorn",
-			"Uitgeverij Veldleeuwerik", "Zuivel Kamperfoelie"},
+		"NL": {
+			"Rederij Zandbloem", "Kwekerij Waterlelie", "Glashandel Rietgors", "Scheepswerf Duindoorn", "Bakkerij Roggeveldt", "Metaalwerken Esdoorn",
+			"Uitgeverij Veldleeuwerik", "Zuivel Kamperfoelie",
+		},
 	}
 }
 

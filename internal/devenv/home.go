@@ -96,7 +96,7 @@ func (h *clusterHome) uid() uint32 {
 	if h.owner != nil {
 		return h.owner.Uid
 	}
-	return uint32(os.Getuid())
+	return uint32(os.Getuid()) //nolint:gosec // not negative on a Unix
 }
 
 func (h *clusterHome) own() error {

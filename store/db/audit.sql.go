@@ -77,6 +77,30 @@ func (q *Queries) CountAudit(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countScripts = `-- name: CountScripts :one
+SELECT count(*) FROM audit_entry
+WHERE thing_id = $1::text AND event = 'issue_script' AND detail ->> 'order' = $2::text
+`
+
+func (q *Queries) CountScripts(ctx context.Context, cardID string, orderID string) (int64, error) {
+	row := q.db.QueryRow(ctx, countScripts, cardID, orderID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const endAPIKey = `-- name: EndAPIKey :execrows
+UPDATE api_key SET expires_at = $1 WHERE id = $2 AND expires_at > $1
+`
+
+func (q *Queries) EndAPIKey(ctx context.Context, at time.Time, iD lifecycle.APIKeyID) (int64, error) {
+	result, err := q.db.Exec(ctx, endAPIKey, at, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertAPIKey = `-- name: InsertAPIKey :exec
 INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6)

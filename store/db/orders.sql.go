@@ -135,6 +135,20 @@ func (q *Queries) FinishImport(ctx context.Context, arg FinishImportParams) erro
 	return err
 }
 
+const hadAHand = `-- name: HadAHand :one
+SELECT (EXISTS (SELECT 1 FROM audit_entry a
+        WHERE a.thing_id = $1::text AND a.actor = $2 AND a.event IN ('submit', 'edit'))
+    OR EXISTS (SELECT 1 FROM orders o JOIN import i ON i.id = o.import_id
+        WHERE o.id = $1::text AND i.taken_by = $2))::boolean AS had_a_hand
+`
+
+func (q *Queries) HadAHand(ctx context.Context, orderID string, actor string) (bool, error) {
+	row := q.db.QueryRow(ctx, hadAHand, orderID, actor)
+	var had_a_hand bool
+	err := row.Scan(&had_a_hand)
+	return had_a_hand, err
+}
+
 const insertApproval = `-- name: InsertApproval :exec
 INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -18,3 +18,10 @@ SELECT id, name, sha256, scopes, created_at, expires_at FROM api_key WHERE sha25
 
 -- name: Now :one
 SELECT clock_timestamp()::timestamptz;
+
+-- name: CountScripts :one
+SELECT count(*) FROM audit_entry
+WHERE thing_id = @card_id::text AND event = 'issue_script' AND detail ->> 'order' = @order_id::text;
+
+-- name: EndAPIKey :execrows
+UPDATE api_key SET expires_at = @at WHERE id = @id AND expires_at > @at;

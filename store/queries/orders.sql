@@ -45,3 +45,9 @@ FROM approval WHERE order_id = @order_id ORDER BY revision;
 
 -- name: CountOrders :many
 SELECT kind, state, count(*) AS n FROM orders GROUP BY kind, state ORDER BY kind, state;
+
+-- name: HadAHand :one
+SELECT (EXISTS (SELECT 1 FROM audit_entry a
+        WHERE a.thing_id = @order_id::text AND a.actor = @actor AND a.event IN ('submit', 'edit'))
+    OR EXISTS (SELECT 1 FROM orders o JOIN import i ON i.id = o.import_id
+        WHERE o.id = @order_id::text AND i.taken_by = @actor))::boolean AS had_a_hand;

@@ -196,6 +196,8 @@ func (d *door) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // recovered answers a panic with a problem instead of a cut connection.
+//
+//nolint:contextcheck // the request has its context
 func (d *door) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

@@ -148,8 +148,7 @@ var problemsInsteadOfHumas = sync.OnceFunc(func() {
 			p.Instance = requestID(ctx.Context())
 		}
 		for _, err := range errs {
-			var one *huma.ErrorDetail
-			if errors.As(err, &one) {
+			if one, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 				p.Errors = append(p.Errors, fieldProblem{Field: one.Location, Why: one.Message})
 			}
 		}

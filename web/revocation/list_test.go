@@ -35,8 +35,10 @@ func TestListsAreServedWithTheirCacheHeaders(t *testing.T) {
 			if got.StatusCode != http.StatusOK || !bytes.Equal(got.body, der) {
 				t.Fatalf("HTTP %d, %d octets", got.StatusCode, len(got.body))
 			}
-			for header, want := range map[string]string{"Content-Type": "application/pkix-crl", "Cache-Control": tc.cache,
-				"Last-Modified": d.now.Add(tc.from).Format(http.TimeFormat), "X-Content-Type-Options": "nosniff"} {
+			for header, want := range map[string]string{
+				"Content-Type": "application/pkix-crl", "Cache-Control": tc.cache,
+				"Last-Modified": d.now.Add(tc.from).Format(http.TimeFormat), "X-Content-Type-Options": "nosniff",
+			} {
 				if got.Header.Get(header) != want {
 					t.Errorf("%s: %q, want %q", header, got.Header.Get(header), want)
 				}

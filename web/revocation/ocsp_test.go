@@ -172,8 +172,10 @@ func TestCacheHeadersFollowTheNonce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			der := d.request(t, tc.serial, crypto.SHA256, tc.nonce)
-			for _, got := range []reply{d.call(t, http.MethodPost, "/ocsp", der), d.call(t, http.MethodPost, "/ocsp/", der),
-				d.call(t, http.MethodGet, "/ocsp/"+base64.StdEncoding.EncodeToString(der), nil)} {
+			for _, got := range []reply{
+				d.call(t, http.MethodPost, "/ocsp", der), d.call(t, http.MethodPost, "/ocsp/", der),
+				d.call(t, http.MethodGet, "/ocsp/"+base64.StdEncoding.EncodeToString(der), nil),
+			} {
 				if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "application/ocsp-response" {
 					t.Fatalf("HTTP %d %s", got.StatusCode, got.Header)
 				}

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,10 +168,8 @@ func (e methodError) Error() string { return "method not allowed, use " + e.allo
 
 // allow takes a request with one of the methods.
 func allow(r *http.Request, methods ...string) error {
-	for _, m := range methods {
-		if r.Method == m {
-			return nil
-		}
+	if slices.Contains(methods, r.Method) {
+		return nil
 	}
 	return methodError{strings.Join(methods, ", ")}
 }

@@ -71,6 +71,7 @@ type door struct {
 }
 
 func must[T any](t testing.TB) func(T, error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -96,8 +97,10 @@ func (d *door) issue(t testing.TB, serial lifecycle.Serial) *x509.Certificate {
 	t.Helper()
 	csr := must[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, newKey(t)))
 	req := must[*ca.Request](t)(ca.ParseRequest(csr))
-	draft := must[*ca.Draft](t)(d.issuer.Prepare(ca.NominativeAuthentication(), req, ca.Subject{GivenName: "Amélie", Surname: "Dupont",
-		Organization: "Boulangerie du Pont", OrganizationID: "NTRFR-732829320", RegistryNumber: "732829320", Country: "FR", HolderNumber: "H-1"}, serial, 0, d.now))
+	draft := must[*ca.Draft](t)(d.issuer.Prepare(ca.NominativeAuthentication(), req, ca.Subject{
+		GivenName: "Amélie", Surname: "Dupont",
+		Organization: "Boulangerie du Pont", OrganizationID: "NTRFR-732829320", RegistryNumber: "732829320", Country: "FR", HolderNumber: "H-1",
+	}, serial, 0, d.now))
 	return must[*x509.Certificate](t)(d.issuer.Sign(draft, d.key))
 }
 
@@ -158,8 +161,10 @@ func (d *door) publish(t testing.TB, file string, from, to time.Time, count int)
 			}
 		}
 	}
-	der := must[[]byte](t)(ca.EncodeCRL(ca.CRL{Issuer: d.issuer.Certificate, Number: 1, ThisUpdate: from, NextUpdate: to,
-		DistributionPoint: d.issuer.URLs(0).CRL}, iter.Seq2[ca.Revoked, error](entries), d.key))
+	der := must[[]byte](t)(ca.EncodeCRL(ca.CRL{
+		Issuer: d.issuer.Certificate, Number: 1, ThisUpdate: from, NextUpdate: to,
+		DistributionPoint: d.issuer.URLs(0).CRL,
+	}, iter.Seq2[ca.Revoked, error](entries), d.key))
 	path := filepath.Join(d.lists, file)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)
@@ -182,8 +187,8 @@ func (d *door) call(t testing.TB, method, path string, body []byte, headers ...s
 	for n := 0; n < len(headers); n += 2 {
 		req.Header.Set(headers[n], headers[n+1])
 	}
-	resp := must[*http.Response](t)(d.Client().Transport.RoundTrip(req))
-	defer resp.Body.Close() //nolint:errcheck // read only
+	resp := must[*http.Response](t)(d.Client().Transport.RoundTrip(req)) //nolint:bodyclose // closed in the next line: must hides it
+	defer resp.Body.Close()                                              //nolint:errcheck // read only
 	return reply{resp, must[[]byte](t)(io.ReadAll(resp.Body))}
 }
 

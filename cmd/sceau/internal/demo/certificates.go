@@ -116,7 +116,7 @@ func (d *demonstration) tryBadRequests(ctx context.Context, c issuance.Certifica
 		return fmt.Errorf("key of a holder: %w", err)
 	}
 	const weakBits = 1024
-	weak, err := rsa.GenerateKey(rand.Reader, weakBits) //nolint:gosec // weak on purpose
+	weak, err := rsa.GenerateKey(rand.Reader, weakBits) // weak on purpose
 	if err != nil {
 		return fmt.Errorf("weak key: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sceau/cmd/sceau/internal/client"
@@ -132,8 +133,8 @@ func (d *demonstration) later(end func() error) { d.ends = append(d.ends, end) }
 
 func (d *demonstration) close() error {
 	var errs []error
-	for i := len(d.ends) - 1; i >= 0; i-- {
-		errs = append(errs, d.ends[i]())
+	for _, end := range slices.Backward(d.ends) {
+		errs = append(errs, end())
 	}
 	return errors.Join(errs...)
 }

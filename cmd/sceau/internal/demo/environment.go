@@ -87,9 +87,13 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 		role hsm.Role
 		name string
 	}{
-		{&v.worker, hsm.RoleWorker, "worker"}, {&v.pins, hsm.RolePINLetter, "pin worker"}, {&v.api, hsm.RoleAPI, "api"},
-		{&v.ocsp, hsm.RoleOCSP, "ocsp"}, {&v.root, hsm.RoleRootCeremony, "root ceremony"},
-		{&v.online, hsm.RoleCeremony, "ceremony"}, {&v.custodian1, hsm.RoleCeremony, "custodian 1"},
+		{&v.worker, hsm.RoleWorker, "worker"},
+		{&v.pins, hsm.RolePINLetter, "pin worker"},
+		{&v.api, hsm.RoleAPI, "api"},
+		{&v.ocsp, hsm.RoleOCSP, "ocsp"},
+		{&v.root, hsm.RoleRootCeremony, "root ceremony"},
+		{&v.online, hsm.RoleCeremony, "ceremony"},
+		{&v.custodian1, hsm.RoleCeremony, "custodian 1"},
 		{&v.custodian2, hsm.RoleCeremony, "custodian 2"},
 	} {
 		token, err := admin.NewToken(ctx, c.role, c.name)

@@ -98,7 +98,7 @@ func (b *Bank) Sender() letter.Bank {
 		Phone: b.Bank.Phones[b.Bank.Country], Website: b.Bank.Website, Colour: letter.Colour{R: 0x20, G: 0x30, B: 0x50},
 	}
 	if rgb, err := strconv.ParseUint(b.Bank.Colour[min(1, len(b.Bank.Colour)):], 16, 24); err == nil {
-		sender.Colour = letter.Colour{R: uint8(rgb >> 16), G: uint8(rgb >> 8 & 0xFF), B: uint8(rgb & 0xFF)} //nolint:gosec // three octets
+		sender.Colour = letter.Colour{R: uint8(rgb >> 16), G: uint8(rgb >> 8 & 0xFF), B: uint8(rgb & 0xFF)}
 	}
 	return sender
 }

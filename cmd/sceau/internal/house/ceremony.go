@@ -17,8 +17,10 @@ import (
 
 // Names of the CAs and of their keys in Vault.
 const (
-	RootID, RootKey       = "root-1", "root-1"
-	IssuingID, IssuingKey = "issuing-1", "issuing-1"
+	RootID                = "root-1"
+	RootKey               = "root-1"
+	IssuingID             = "issuing-1"
+	IssuingKey            = "issuing-1"
 	responderKey          = "ocsp-1"
 	imkAC, imkSMI, imkSMC = "imk-ac", "imk-smi", "imk-smc"
 	DefaultTransportKey   = "transport-bureau-1"

@@ -1,0 +1,95 @@
+package authn_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"sceau/authn"
+	"sceau/lifecycle"
+)
+
+// Before, a caller that hung up between the engine's judgement and its record
+// left no trace of a wrong code, and lost a right one.
+func TestAJudgementIsRecordedThoughTheCallerHasLeft(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		right bool
+		want  string
+	}{
+		{"a wrong code", false, "refuse_code purpose=sign_in"},
+		{"a right one", true, "accept_code atc=3 mode=2 purpose=sign_in"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := setup(t)
+			card := h.card(t, h.user(t, userNumber), lifecycle.CardActive)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			h.engine.then = cancel
+			code := wrong
+			if test.right {
+				code = codeOf(card, 3)
+			}
+			got, err := h.VerifyCode(ctx, signIn(code))
+			if test.right && (err != nil || got.Card != card.ID) {
+				t.Errorf("answered %+v, %v", got, err)
+			}
+			if !test.right {
+				wantRefused(t, got, err)
+			}
+			if events := h.events(t, card); !slices.Equal(events, []string{test.want}) {
+				t.Errorf("the trail is %q, want %q", events, test.want)
+			}
+		})
+	}
+}
+
+// Before, the guess on the other card was given back after the code was spent:
+// a failure there answered an error for a code that was gone.
+func TestACodeIsSpentWithAllThatFollowsOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	holder := h.user(t, userNumber)
+	right, other := h.card(t, holder, lifecycle.CardActive), h.card(t, holder, lifecycle.CardActive)
+	pool := h.store.Pool()
+	_, err := pool.Exec(t.Context(), `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$`)
+	check(t, err)
+	_, err = pool.Exec(t.Context(), `CREATE TRIGGER full_disk BEFORE UPDATE ON card FOR EACH ROW
+		WHEN (NEW.cap_failures < OLD.cap_failures AND OLD.id = '`+string(other.ID)+`') EXECUTE FUNCTION full_disk()`)
+	check(t, err)
+	_, err = h.VerifyCode(t.Context(), signIn(codeOf(right, 2)))
+	wantKind(t, err, lifecycle.Unavailable)
+	if h.read(t, right.ID).LastATC != 0 || len(h.events(t, right)) != 0 {
+		t.Error("the code was spent, and its holder told that it was not")
+	}
+	_, err = pool.Exec(t.Context(), "DROP TRIGGER full_disk ON card")
+	check(t, err)
+	if got, err := h.VerifyCode(t.Context(), signIn(codeOf(right, 2))); err != nil || got.Card != right.ID {
+		t.Errorf("the same code, once there is space: %+v, %v", got, err)
+	}
+}
+
+func TestRequestsOnTwoCardsAtTheSameMomentDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
+	h := setupWith(t, authn.Policy{MaxFailures: 1000, Window: 256})
+	holder := h.user(t, userNumber)
+	one, two := h.card(t, holder, lifecycle.CardActive), h.card(t, holder, lifecycle.CardActive)
+	const rounds = 20
+	errs := make(chan error, 2*rounds)
+	for atc := range rounds {
+		for _, card := range []string{codeOf(one, atc+1), codeOf(two, atc+1)} {
+			go func() {
+				_, err := h.VerifyCode(t.Context(), signIn(card))
+				errs <- err
+			}()
+		}
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Errorf("round %d: %v", atc, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sceau/authn"
+	"sceau/internal/testenv"
+	"sceau/issuance"
+	"sceau/jobs"
+	"sceau/lifecycle"
+	"sceau/migrations"
+	"sceau/party"
+	"sceau/store"
+	"sceau/web/api"
+)
+
+func TestMain(m *testing.M) {
+	testenv.Main(m, testenv.WithMigrations(func(ctx context.Context, url string) error {
+		if err := migrations.Up(ctx, url); err != nil {
+			return err
+		}
+		pool, err := pgxpool.New(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		return jobs.Migrate(ctx, pool)
+	}))
+}
+
+// engine stands where the card engine does: a code is right when it is the
+// counter that it names.
+type engine struct {
+	mu   sync.Mutex
+	away bool // guarded by mu
+}
+
+func (e *engine) leave(away bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.away = away
+}
+
+func (e *engine) gone() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.away {
+		return fmt.Errorf("%w: the engine is sealed, at a secret address", lifecycle.Unavailable)
+	}
+	return nil
+}
+
+func (e *engine) VerifyCAP(_ context.Context, checks []authn.Check) ([]authn.Answer, error) {
+	if err := e.gone(); err != nil {
+		return nil, err
+	}
+	answers := make([]authn.Answer, len(checks))
+	for i, c := range checks {
+		var atc int
+		_, err := fmt.Sscanf(c.Code, "1000%04d", &atc)
+		answers[i] = authn.Answer{Valid: err == nil && atc > c.LastATC && atc <= c.LastATC+c.Window, ATC: atc}
+	}
+	return answers, nil
+}
+
+func code(atc int) string { return fmt.Sprintf("1000%04d", atc) }
+
+var goodARQC = []byte{1, 2, 3, 4, 5, 6, 7, 8}
+
+func (e *engine) ResetScript(_ context.Context, _ issuance.PINResetPlan, _ int, arqc []byte) ([]byte, error) {
+	if err := e.gone(); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(arqc, goodARQC) {
+		return nil, fmt.Errorf("%w: the card did not make this cryptogram", lifecycle.Invalid)
+	}
+	return []byte{0x84, 0x24, 0, 0, 8}, nil
+}
+
+var (
+	manager  = lifecycle.Actor{ID: "manager", Role: lifecycle.RoleAccountManager}
+	approver = lifecycle.Actor{ID: "approver", Role: lifecycle.RoleApprover}
+	operator = lifecycle.Actor{ID: "operator", Role: lifecycle.RoleOperator}
+	officer  = lifecycle.Actor{ID: "officer", Role: lifecycle.RoleSecurityOfficer}
+)
+
+// door is the API over use cases on a database of the test's own.
+type door struct {
+	t       *testing.T
+	url     string
+	service *issuance.Service
+	authn   *authn.Service
+	engine  *engine
+	server  *httptest.Server
+	log     *bytes.Buffer // read it when the server is closed
+}
+
+func open(t *testing.T) *door {
+	t.Helper()
+	pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), testenv.Database(t)))
+	t.Cleanup(pool.Close)
+	st := store.New(pool)
+	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
+	d := &door{t: t, engine: &engine{}, log: &bytes.Buffer{}}
+	d.service = must[*issuance.Service](t)(issuance.New(st, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
+	d.authn = must[*authn.Service](t)(authn.New(st, d.engine, authn.DefaultPolicy(), time.Now))
+	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"}}}
+	for _, a := range []lifecycle.Actor{manager, approver, operator, officer} {
+		bank.Staff = append(bank.Staff, issuance.Staff{
+			Login: a.ID, Name: a.ID, Roles: []lifecycle.Role{a.Role}, BranchCode: "FR01", Language: party.French,
+		})
+	}
+	if err := d.service.SetUpBank(t.Context(), lifecycle.System("test"), bank); err != nil {
+		t.Fatal(err)
+	}
+	handler := must[http.Handler](t)(api.New(api.Config{
+		Service: d.service, Authn: d.authn, PINs: d.engine, Ready: func(context.Context) error { return d.engine.gone() },
+		Now: time.Now, Logger: slog.New(slog.NewTextHandler(&syncWriter{w: d.log}, nil)), Version: "test",
+	}))
+	d.server = httptest.NewServer(handler)
+	t.Cleanup(d.server.Close)
+	d.url = d.server.URL
+	return d
+}
+
+type syncWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *syncWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
+
+func must[T any](t *testing.T) func(T, error) T {
+	t.Helper()
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// key makes an API key with scopes, all when none is named.
+func (d *door) key(scopes ...authn.Scope) string {
+	d.t.Helper()
+	if len(scopes) == 0 {
+		scopes = authn.Scopes()
+	}
+	_, secret, err := d.authn.NewAPIKey(d.t.Context(), officer, "test", scopes, time.Hour)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return secret.Reveal()
+}
+
+// answer is what the door said.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+	body   map[string]any
+}
+
+// call sends a request as it is.
+func (d *door) call(method, path, key, body string) answer {
+	d.t.Helper()
+	request := must[*http.Request](d.t)(http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body)))
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response := must[*http.Response](d.t)(http.DefaultClient.Do(request)) //nolint:bodyclose // closed in the next line: must hides it
+	defer func() { _ = response.Body.Close() }()
+	text := must[[]byte](d.t)(io.ReadAll(response.Body))
+	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
+	_ = json.Unmarshal(text, &a.body) // pages in plain text have none
+	return a
+}
+
+// want checks status and some members.
+func (a answer) want(t *testing.T, status int, members map[string]any) {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("status %d, want %d: %s", a.status, status, a.text)
+	}
+	for name, value := range members {
+		if a.body[name] != value {
+			t.Errorf("%s = %v, want %v: %s", name, a.body[name], value, a.text)
+		}
+	}
+	if status >= http.StatusBadRequest && (a.header.Get("Content-Type") != "application/problem+json" || a.body["status"] != float64(status)) {
+		t.Errorf("no problem document with status %d: %s %s", status, a.header.Get("Content-Type"), a.text)
+	}
+}
+
+// order brings one order in and approves it.
+func (d *door) order(product string, n int) lifecycle.OrderID {
+	d.t.Helper()
+	delivery := "home"
+	if product == "certificate" {
+		delivery = "-"
+	}
+	line := strings.Join([]string{
+		fmt.Sprintf("REF-%d", n), product, fmt.Sprintf("4001%04d", n), "Ateliers Montclair", "FR", siren(n), "FR01", "0001", "Hélène", "Montclair", "fr",
+		"helene@montclair.example", "", "1 rue de l'Église", "35000", "Rennes", "FR", delivery, "manager",
+	}, ";")
+	header := "reference;product;client_id;company;country;registry_number;branch;user_number;given_name;surname;language;email;complement;street;postcode;city;address_country;delivery;requested_by"
+	report, err := d.service.ImportOrders(d.t.Context(), operator, strings.NewReader(header+"\n"+line+"\n"), nil)
+	if err != nil || report.Kept != 1 {
+		d.t.Fatalf("import: %+v, %v", report, err)
+	}
+	id := must[lifecycle.OrderID](d.t)(d.service.OrderByReference(d.t.Context(), fmt.Sprintf("REF-%d", n)))
+	d.approve(id)
+	return id
+}
+
+func siren(n int) string {
+	body := fmt.Sprintf("29901%03d", n)
+	return body + string(lifecycle.LuhnDigit(body))
+}
+
+func (d *door) approve(id lifecycle.OrderID) {
+	d.t.Helper()
+	content := must[issuance.OrderContent](d.t)(d.service.ShowOrder(d.t.Context(), id))
+	if err := d.service.Approve(d.t.Context(), approver, id, content.Hash()); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// postedCard takes a card through everything up to its post, without engine or
+// bureau: what they answer is recorded.
+func (d *door) postedCard(n int) (lifecycle.OrderID, lifecycle.CardID) {
+	d.t.Helper()
+	ctx, s := d.t.Context(), d.service
+	order := d.order("card", n)
+	batch, _, err := s.SealBatch(ctx, operator)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	plan := must[issuance.BatchPlan](d.t)(s.BeginPersonalise(ctx, batch))
+	card := plan.Cards[0].Card
+	made := []issuance.PersonalisedCard{{Card: card, DGIs: []byte("groupings"), TransportKCV: "ABCDEF"}}
+	file := issuance.BatchPlan{}
+	var letter issuance.CardLetterPlan
+	for _, step := range []func() error{
+		func() error { return s.FinishPersonalise(ctx, plan, made, nil) },
+		func() (err error) { file, err = s.BeginBureauFile(ctx, batch); return err },
+		func() error { return s.FinishBureauFile(ctx, file, []byte("sealed"), nil) },
+		func() error {
+			id, err := s.TakeReturnFile(ctx, operator, batch, []byte("return of "+string(batch)))
+			if err != nil {
+				return err
+			}
+			return s.ApplyReturn(ctx, id, []issuance.BureauAnswer{{Card: card, Result: lifecycle.BureauMade, PlasticSerial: "PL" + string(card)}}, nil)
+		},
+		func() (err error) { letter, err = s.BeginCardLetter(ctx, card); return err },
+		func() error { return s.FinishCardLetter(ctx, letter, []byte("%PDF"), nil) },
+		func() error { _, err := s.PrintCardLetters(ctx, operator); return err },
+		func() error { _, err := s.PostLetters(ctx); return err },
+	} {
+		if err := step(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	return order, card
+}
+
+// certificate takes a certificate to its issue, with a serial that is reserved.
+func (d *door) certificate(n int) string {
+	d.t.Helper()
+	ctx, s := d.t.Context(), d.service
+	err := s.RecordAuthority(ctx, officer, issuance.Authority{
+		ID: "issuing-1", Certificate: []byte("a certificate"), Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	order := d.order("certificate", n)
+	view := must[issuance.OrderView](d.t)(s.Order(ctx, order))
+	holder := lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}
+	if err := s.TakeKey(ctx, holder, view.Certificate.ID, csr(d.t)); err != nil {
+		d.t.Fatal(err)
+	}
+	plan := must[issuance.CertificatePlan](d.t)(s.BeginIssue(ctx, view.Certificate.ID))
+	err = errors.Join(
+		s.RecordTBS(ctx, plan, []byte("draft"), time.Now(), time.Now().AddDate(3, 0, 0)),
+		s.FinishIssue(ctx, plan, []byte("signed"), nil), s.Accept(ctx, holder, view.Certificate.ID),
+	)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return plan.Serial.String()
+}
