@@ -31,14 +31,14 @@ type ocspServer struct {
 func (s ocspServer) cpu() time.Duration { return bench.ProcessorTime(s.pid) }
 
 // startServer starts this binary again as one of the servers of serveOCSP.
-func startServer(b *testing.B, kind string) ocspServer {
+func startServer(b *testing.B, kind string, environment ...string) ocspServer {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
 	cmd := exec.Command(self) //nolint:gosec // this binary
-	cmd.Env = append(os.Environ(), serverVariable+"="+kind)
+	cmd.Env = append(append(os.Environ(), serverVariable+"="+kind), environment...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
