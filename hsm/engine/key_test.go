@@ -260,7 +260,7 @@ func TestComponentsAreShownByCheckValueAbortedAndMakeTheNextVersion(t *testing.T
 		}
 	}
 	before := h.describe(t, "t")
-	const three = "89ABCDEF0123456776543210FEDCBA98"
+
 	if _, refused := enter("bob", "1", three, false); !strings.HasPrefix(refused, "conflict: ") {
 		t.Errorf("a component for a key that is whole: %q", refused)
 	}
