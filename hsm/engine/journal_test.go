@@ -158,3 +158,13 @@ func TestEveryPathFieldAndOperationIsExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEngineComputesThePublishedVectors(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	answer, refused := h.request(t, "officer", logical.ReadOperation, "selftest", nil)
+	passed, _ := answer["passed"].(string)
+	if refused != "" || answer["failed"] != "0" || len(passed) < 3 {
+		t.Errorf("%v %s", answer, refused)
+	}
+}
