@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"sceau/hsm"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
+	"sceau/hsm/pinblock"
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 )
@@ -22,7 +25,7 @@ type cardHouse struct {
 	vault                 testenv.VaultServer
 	worker, letter, api   *hsm.Client
 	transportKey, profile string
-	transport             *emv.TDES
+	transport             *crypt.TDES
 }
 
 func newCardHouse(t *testing.T) cardHouse {
@@ -59,7 +62,7 @@ func custodian(t *testing.T, vault testenv.VaultServer, admin *hsm.Client, name 
 
 // enterTransportKey has each custodian enter one component, and checks that the
 // first may not enter both.
-func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv.TDES {
+func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *crypt.TDES {
 	t.Helper()
 	components := []string{"1C587FD3EA6B923E45B0C7921A6DF854", "2A5E43B6C89D107F6EA4D9327C15FB80"}
 	key := make([]byte, 16)
@@ -68,7 +71,7 @@ func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv
 		if err != nil {
 			t.Fatal(err)
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +93,11 @@ func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv
 		if complete != (i == 1) {
 			t.Errorf("after component %d: complete = %v", i+1, complete)
 		}
-		if want, err := emv.CheckValueTDES(key); complete && (err != nil || got != want) {
+		if want, err := keyblock.CheckValueTDES(key); complete && (err != nil || got != want) {
 			t.Errorf("the key's check value is %s, want %s", got, want)
 		}
 	}
-	transport, err := emv.NewTDES(key)
+	transport, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,9 +147,9 @@ func cryptogram(t *testing.T, image emv.CardImage, atc uint16, cvr emv.CVR) [8]b
 	return emv.SecurAccess().CardCryptogram(tdes(t, image.AC), data, atc, cvr)
 }
 
-func tdes(t *testing.T, key emv.Key) *emv.TDES {
+func tdes(t *testing.T, key crypt.Key) *crypt.TDES {
 	t.Helper()
-	block, err := emv.NewTDES(key)
+	block, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +243,7 @@ func TestAPINGoesToOneLetterAndStaysOutOfTheAuditFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onCard, err := emv.OpenPINBlockISO2(images[0].PINBlock)
+	onCard, err := pinblock.DecodeISO2(images[0].PINBlock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,17 +4,18 @@ import (
 	"strings"
 	"testing"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 )
 
 // part is a component of the key "t" with its check value.
 func part(t *testing.T, index, component string) map[string]any {
 	t.Helper()
-	raw, err := emv.ParseHex(component)
+	raw, err := crypt.ParseHex(component)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kcv, err := emv.CheckValueTDES(raw)
+	kcv, err := keyblock.CheckValueTDES(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

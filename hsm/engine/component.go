@@ -11,7 +11,8 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 )
 
 // Components of one key.
@@ -32,10 +33,10 @@ type ceremony struct {
 // component is one custodian's part. Who entered it is told by what Vault knows
 // of the token: two parts never come from one.
 type component struct {
-	Value    emv.Hex `json:"value"`
-	Accessor string  `json:"accessor"`
-	Entity   string  `json:"entity"`
-	Name     string  `json:"name"`
+	Value    crypt.Hex `json:"value"`
+	Accessor string    `json:"accessor"`
+	Entity   string    `json:"entity"`
+	Name     string    `json:"name"`
 }
 
 func (b *backend) pathComponents() *framework.Path {
@@ -113,8 +114,8 @@ func position(data *framework.FieldData) (index, total int, err error) {
 	return index, total, nil
 }
 
-func checkedComponent(algorithm, component, kcv string) (emv.Hex, error) {
-	value, err := emv.ParseHex(component)
+func checkedComponent(algorithm, component, kcv string) (crypt.Hex, error) {
+	value, err := crypt.ParseHex(component)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,7 @@ func (b *backend) finishCeremony(ctx context.Context, s logical.Storage, name st
 		subtle.XORBytes(k.Value, k.Value, part.Value)
 		k.Custodians = append(k.Custodians, part.Name)
 	}
-	if k.Algorithm == algorithmTDES2 && emv.WeakTDES(emv.OddParity(k.Value)) {
+	if k.Algorithm == algorithmTDES2 && crypt.WeakTDES(crypt.OddParity(k.Value)) {
 		return nil, refuse("invalid", "the components give a weak key: begin again with others")
 	}
 	if err := b.putKey(ctx, s, name, &k); err != nil {
@@ -201,9 +202,9 @@ func (b *backend) export(ctx context.Context, r *logical.Request, data *framewor
 	if kbpk.Algorithm == algorithmTDES2 {
 		version = 'B'
 	}
-	block, err := emv.WrapKey(emv.Key(kbpk.Value), emv.KeyBlockHeader{
+	block, err := keyblock.Wrap(crypt.Key(kbpk.Value), keyblock.Header{
 		Version: version, Usage: "K0", Algorithm: 'T', Mode: 'B', KeyVersion: "00", Exportability: 'N',
-	}, emv.Key(key.Value), rand.Reader)
+	}, crypt.Key(key.Value), rand.Reader)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 )
 
@@ -83,7 +84,7 @@ func (b *backend) forget() {
 type profileKeys struct {
 	profile      emv.CAPProfile
 	environment  string // of its keys: test or live, never both
-	ac, smi, smc *emv.TDES
+	ac, smi, smc *crypt.TDES
 	verifier     *emv.Verifier
 }
 
@@ -101,7 +102,7 @@ func (b *backend) profileKeys(ctx context.Context, s logical.Storage, name strin
 	}
 	p := &profileKeys{profile: profile.CAPProfile}
 	for _, k := range []struct {
-		into  **emv.TDES
+		into  **crypt.TDES
 		name  string
 		usage string
 	}{{&p.ac, profile.AC, usageIMKAC}, {&p.smi, profile.SMI, usageIMKSMI}, {&p.smc, profile.SMC, usageIMKSMC}} {
@@ -115,7 +116,7 @@ func (b *backend) profileKeys(ctx context.Context, s logical.Storage, name strin
 		if key.Environment != p.environment {
 			return nil, refuse("key_usage", "profile %s has test and live keys", shown(name))
 		}
-		if *k.into, err = emv.NewTDES(key.Value); err != nil {
+		if *k.into, err = crypt.NewTDES(key.Value); err != nil {
 			return nil, err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 )
 
 // Usages of keys. The engine uses a key for its usage and nothing else.
@@ -30,14 +31,14 @@ const (
 
 // storedKey is a key in storage.
 type storedKey struct {
-	Usage       string   `json:"usage"`
-	Algorithm   string   `json:"algorithm"`
-	Version     int      `json:"version"`
-	KCV         string   `json:"kcv"`
-	Environment string   `json:"environment"`
-	Origin      string   `json:"origin"` // random, or components
-	Custodians  []string `json:"custodians,omitempty"`
-	Value       emv.Hex  `json:"value"`
+	Usage       string    `json:"usage"`
+	Algorithm   string    `json:"algorithm"`
+	Version     int       `json:"version"`
+	KCV         string    `json:"kcv"`
+	Environment string    `json:"environment"`
+	Origin      string    `json:"origin"` // random, or components
+	Custodians  []string  `json:"custodians,omitempty"`
+	Value       crypt.Hex `json:"value"`
 }
 
 var keyName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
@@ -131,7 +132,7 @@ func (k *storedKey) check(name string) error {
 	return nil
 }
 
-func randomKey(algorithm string) emv.Hex {
+func randomKey(algorithm string) crypt.Hex {
 	const tdes2, aes256 = 16, 32
 	size := tdes2
 	if algorithm == algorithmAES256 {
@@ -143,9 +144,9 @@ func randomKey(algorithm string) emv.Hex {
 		if algorithm != algorithmTDES2 {
 			return key
 		}
-		odd := emv.OddParity(key)
-		if !emv.WeakTDES(odd) {
-			return emv.Hex(odd)
+		odd := crypt.OddParity(key)
+		if !crypt.WeakTDES(odd) {
+			return crypt.Hex(odd)
 		}
 	}
 }
@@ -165,9 +166,9 @@ func (b *backend) putKey(ctx context.Context, s logical.Storage, name string, k 
 
 func checkValue(algorithm string, value []byte) (string, error) {
 	if algorithm == algorithmAES256 {
-		return emv.CheckValueAES(value)
+		return keyblock.CheckValueAES(value)
 	}
-	return emv.CheckValueTDES(value)
+	return keyblock.CheckValueTDES(value)
 }
 
 func (b *backend) readKey(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {

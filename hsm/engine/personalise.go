@@ -9,7 +9,9 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
 	"sceau/lifecycle"
 )
 
@@ -47,7 +49,7 @@ type batch struct {
 	attempt   string
 	keys      *profileKeys
 	underKey  string // name and check value of the transport key
-	transport *emv.TDES
+	transport *crypt.TDES
 	pins      *pinCipher
 	storage   logical.Storage
 }
@@ -69,7 +71,7 @@ func (b *backend) personalise(ctx context.Context, r *logical.Request, data *fra
 		return nil, err
 	}
 	c := batch{attempt: attempt, underKey: text(data, "transport_key") + "/" + transport.KCV, storage: r.Storage}
-	if c.transport, err = emv.NewTDES(transport.Value); err != nil {
+	if c.transport, err = crypt.NewTDES(transport.Value); err != nil {
 		return nil, err
 	}
 	if c.keys, err = b.profileKeys(ctx, r.Storage, text(data, "profile")); err != nil {
@@ -98,7 +100,7 @@ func (b *backend) makeAll(ctx context.Context, c batch, cards []cardRequest) ([]
 	for range min(writers, len(cards)) {
 		group.Go(func() {
 			for i := range next {
-				var dgis emv.Hex
+				var dgis crypt.Hex
 				if dgis, errs[i] = b.makeCard(ctx, c, cards[i]); errs[i] == nil {
 					made[i] = map[string]any{"card": cards[i].Card, "dgis": dgis.String()}
 				}
@@ -122,7 +124,7 @@ func (b *backend) makeAll(ctx context.Context, c batch, cards []cardRequest) ([]
 // the PIN is the stored one, so the bytes are the same. Again is for a worker
 // that was killed, hence under the same transport key, and over once the PIN is
 // in its letter.
-func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (emv.Hex, error) {
+func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (crypt.Hex, error) {
 	path, err := pinPath(r.Card, r.PINVersion)
 	if err != nil {
 		return nil, err
@@ -162,19 +164,19 @@ func (b *backend) makeCard(ctx context.Context, c batch, r cardRequest) (emv.Hex
 	return c.dgis(r, p, path)
 }
 
-func (c batch) dgis(r cardRequest, p storedPIN, path string) (emv.Hex, error) {
+func (c batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error) {
 	pin, err := c.pins.open(p.Block, path)
 	if err != nil {
 		return nil, err
 	}
-	block, err := emv.PINBlockISO2(pin)
+	block, err := pinblock.EncodeISO2(pin)
 	if err != nil {
 		return nil, err
 	}
 	data := emv.CardData{PAN: r.PAN, PSN: r.PSN, Expiry: r.Expiry, PINBlock: block[:]}
 	for _, k := range []struct {
-		into *emv.Key
-		imk  *emv.TDES
+		into *crypt.Key
+		imk  *crypt.TDES
 	}{{&data.AC, c.keys.ac}, {&data.SMI, c.keys.smi}, {&data.SMC, c.keys.smc}} {
 		if *k.into, err = emv.CardMasterKey(k.imk, c.keys.profile.Option, r.PAN, r.PSN); err != nil {
 			return nil, err

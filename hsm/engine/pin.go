@@ -15,7 +15,8 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/pinblock"
 	"sceau/lifecycle"
 )
 
@@ -25,13 +26,13 @@ const maxReleases = 5
 
 // storedPIN is a card's PIN and who may have it.
 type storedPIN struct {
-	Attempt   string  `json:"attempt"`
-	Card      string  `json:"card"`            // fingerprint of what the card was made with
-	Block     emv.Hex `json:"block,omitempty"` // ISO 9564-1 format 2, enciphered with AES-256-GCM
-	Letter    string  `json:"letter,omitempty"`
-	Releases  int     `json:"releases,omitempty"`
-	Closed    bool    `json:"closed,omitempty"`
-	Destroyed bool    `json:"destroyed,omitempty"`
+	Attempt   string    `json:"attempt"`
+	Card      string    `json:"card"`            // fingerprint of what the card was made with
+	Block     crypt.Hex `json:"block,omitempty"` // ISO 9564-1 format 2, enciphered with AES-256-GCM
+	Letter    string    `json:"letter,omitempty"`
+	Releases  int       `json:"releases,omitempty"`
+	Closed    bool      `json:"closed,omitempty"`
+	Destroyed bool      `json:"destroyed,omitempty"`
 }
 
 // fingerprint tells cards that were made with other data apart, without
@@ -76,7 +77,7 @@ func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher,
 	lock := locksutil.LockForKey(b.locks, pinKeyPath)
 	lock.Lock()
 	defer lock.Unlock()
-	var key emv.Hex
+	var key crypt.Hex
 	found, err := get(ctx, s, pinKeyPath, &key)
 	if err != nil {
 		return nil, err
@@ -98,8 +99,8 @@ func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher,
 	return &pinCipher{aead: aead}, nil
 }
 
-func (c *pinCipher) seal(pin, place string) (emv.Hex, error) {
-	block, err := emv.PINBlockISO2(pin)
+func (c *pinCipher) seal(pin, place string) (crypt.Hex, error) {
+	block, err := pinblock.EncodeISO2(pin)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (c *pinCipher) seal(pin, place string) (emv.Hex, error) {
 	return c.aead.Seal(nonce, nonce, block[:], []byte(place)), nil
 }
 
-func (c *pinCipher) open(sealed emv.Hex, place string) (string, error) {
+func (c *pinCipher) open(sealed crypt.Hex, place string) (string, error) {
 	n := c.aead.NonceSize()
 	if len(sealed) < n {
 		return "", fmt.Errorf("the PIN at %s is cut", place)
@@ -117,7 +118,7 @@ func (c *pinCipher) open(sealed emv.Hex, place string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the PIN at %s does not open", place)
 	}
-	return emv.OpenPINBlockISO2(block)
+	return pinblock.DecodeISO2(block)
 }
 
 func pinFields(letter bool) map[string]*framework.FieldSchema {

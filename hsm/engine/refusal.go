@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
 )
 
 // refusal is an error of the caller's: a code word and words without any value
@@ -32,7 +32,7 @@ func answered(call framework.OperationFunc) framework.OperationFunc {
 		switch {
 		case errors.As(err, &r):
 			return logical.ErrorResponse(r.Error()), nil
-		case errors.Is(err, emv.ErrMalformed), errors.Is(err, emv.ErrMismatch):
+		case errors.Is(err, crypt.ErrMalformed), errors.Is(err, crypt.ErrMismatch):
 			return logical.ErrorResponse("invalid: " + err.Error()), nil
 		}
 		return response, err

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 )
 
@@ -81,7 +82,7 @@ func itemError(err error) (map[string]any, error) {
 	switch {
 	case errors.As(err, &refused):
 		return map[string]any{"valid": false, "error": refused.Error()}, nil
-	case errors.Is(err, emv.ErrMalformed):
+	case errors.Is(err, crypt.ErrMalformed):
 		return map[string]any{"valid": false, "error": "invalid: " + err.Error()}, nil
 	}
 	return nil, err
@@ -190,10 +191,10 @@ func (b *backend) unblock(ctx context.Context, r *logical.Request, data *framewo
 	if err != nil {
 		return nil, err
 	}
-	smi, err := emv.NewTDES(mk)
+	smi, err := crypt.NewTDES(mk)
 	if err != nil {
 		return nil, err
 	}
 	apdu := emv.PINUnblock(smi, atc, arqc)
-	return &logical.Response{Data: map[string]any{"apdu": emv.Hex(apdu[:]).String()}}, nil
+	return &logical.Response{Data: map[string]any{"apdu": crypt.Hex(apdu[:]).String()}}, nil
 }
