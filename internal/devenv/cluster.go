@@ -78,7 +78,9 @@ func (c *VaultCluster) awaitVoters(ctx context.Context) error {
 	defer cancel()
 	for {
 		var raft struct {
-			Data struct{ Config struct{ Servers []struct{ Voter bool } } }
+			Data struct {
+				Config struct{ Servers []struct{ Voter bool } }
+			}
 		}
 		err := c.Members[0].http.do(ctx, http.MethodGet, "sys/storage/raft/configuration", nil, &raft)
 		voters := 0
