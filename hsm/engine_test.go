@@ -3,6 +3,7 @@ package hsm_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -330,7 +331,13 @@ func TestCeremonyKeysAreDescribedAndOnlyTransportKeysLeave(t *testing.T) {
 	wantKind(t, err, lifecycle.Conflict)
 	_, err = admin.KeyInfo(t.Context(), "absent")
 	wantKind(t, err, lifecycle.NotFound)
-	block, kcv, err := admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
+	second := custodian(t, h.vault, admin, "custodian 3")
+	if _, _, err := admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk"); !errors.Is(err, hsm.ErrProposed) {
+		t.Errorf("exported by one alone: %v", err)
+	}
+	_, _, err = admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
+	wantKind(t, err, lifecycle.Forbidden)
+	block, kcv, err := second.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
 	if err != nil || block == "" || kcv == "" {
 		t.Errorf("export: %q, %q, %v", block, kcv, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -163,6 +164,10 @@ func (c ceremonyExportCmd) Run(w *world) error {
 	}
 	defer vault.Close()
 	block, kcv, err := vault.ExportKey(w.ctx, c.Key, c.KBPK)
+	if errors.Is(err, hsm.ErrProposed) {
+		_, err = fmt.Fprintln(w.out, err.Error()+": the other officer gives this command too")
+		return err
+	}
 	if err != nil {
 		return err
 	}

@@ -101,5 +101,22 @@ func PackBCD(digits string, size int) []byte {
 	return out
 }
 
+// Decimalise takes hexadecimal digits and answers the first count decimal ones
+// among them; if there are fewer, letters follow in order with A read as 0 up
+// to F read as 5 (EMV Book 2 A1.4.2 step 3; the Visa PVV has the same rule).
+func Decimalise(hexDigits string, count int) string {
+	var digits, letters strings.Builder
+	for _, c := range hexDigits {
+		switch {
+		case c >= '0' && c <= '9':
+			digits.WriteRune(c)
+		case c >= 'A' && c <= 'F':
+			letters.WriteRune('0' + c - 'A')
+		}
+	}
+	all := digits.String() + letters.String()
+	return all[:min(count, len(all))]
+}
+
 // Equal compares secrets in constant time.
 func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

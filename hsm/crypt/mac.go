@@ -37,7 +37,12 @@ func (p Padding) Apply(data []byte, size int) []byte {
 // enciphered under the first again. The EMV application cryptogram and the
 // script MAC are both this.
 func RetailMAC(key *TDES, data []byte, pad Padding) [8]byte {
-	var mac [8]byte
+	return RetailMACFrom(key, [8]byte{}, data, pad)
+}
+
+// RetailMACFrom is [RetailMAC] chained to what came before: mac is the value that
+// the first block is XORed with.
+func RetailMACFrom(key *TDES, mac [8]byte, data []byte, pad Padding) [8]byte {
 	for n := len(data); n >= 8; n = len(data) {
 		subtle.XORBytes(mac[:], mac[:], data[:8])
 		key.first.Encrypt(mac[:], mac[:])

@@ -1,8 +1,6 @@
 package emv
 
 import (
-	"crypto/subtle"
-
 	"sceau/hsm/crypt"
 )
 
@@ -33,40 +31,4 @@ func ARPC2(sk *crypt.TDES, arqc [8]byte, csu [4]byte, proprietary []byte) [4]byt
 	input = append(input, proprietary...)
 	mac := crypt.RetailMAC(sk, input, crypt.PadOne)
 	return [4]byte(mac[:4])
-}
-
-// ScriptMAC is the MAC of an issuer script command (Book 2 §9.2.1.2, 8 bytes)
-// over the parts one after the other, padded with one bit and zeros. M/Chip
-// and Visa authenticate header, counter, cryptogram and data; others header
-// and data only.
-func ScriptMAC(skSMI *crypt.TDES, parts ...[]byte) [8]byte {
-	var input []byte
-	for _, p := range parts {
-		input = append(input, p...)
-	}
-	return crypt.RetailMAC(skSMI, input, crypt.PadOne)
-}
-
-// unblockHeader is CLA INS P1 P2 Lc of PIN CHANGE/UNBLOCK that resets the try
-// counter and carries nothing but a MAC (EMV Book 3 §6.5.10, P2 = 00).
-var unblockHeader = [5]byte{0x84, 0x24, 0x00, 0x00, 0x08}
-
-// PINUnblock is the whole APDU that resets the PIN try counter. smi is the
-// card's master key for integrity; the session key's R is the cryptogram of
-// this transaction, and the MAC covers header, counter and cryptogram (M/Chip).
-func PINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte) [13]byte {
-	sk := sessionKey(smi, arqc)
-	counter := ATCDiversifier(atc)
-	mac := ScriptMAC(crypt.DoubleKey(&sk), unblockHeader[:], counter[:2], arqc[:])
-	var apdu [13]byte
-	copy(apdu[:5], unblockHeader[:])
-	copy(apdu[5:], mac[:])
-	return apdu
-}
-
-// CheckPINUnblock is the card's side: it tells whether the APDU is the one
-// that the issuer made for this cryptogram, in constant time.
-func CheckPINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte, apdu []byte) bool {
-	want := PINUnblock(smi, atc, arqc)
-	return subtle.ConstantTimeCompare(want[:], apdu) == 1
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/sha1" //nolint:gosec // EMV Book 2 A1.4.2 prescribes it as a mixer, not for collision resistance
 	"fmt"
-	"strings"
 
 	"sceau/hsm/crypt"
 )
@@ -56,24 +55,7 @@ func cardMasterKey(imk *crypt.TDES, option Option, pan, psn string) ([16]byte, e
 // SHA-1 over PAN and PSN, filled up with its letters A to F read as 0 to 5.
 func decimalisedHash(digits string) string {
 	sum := sha1.Sum(crypt.PackBCD(digits, (len(digits)+1)/2))
-	return Decimalise(crypt.Hex(sum[:]).String())
-}
-
-// Decimalise takes hexadecimal digits and answers the first 16 decimal ones
-// among them; if there are fewer, letters follow in order with A read as 0 up
-// to F read as 5 (EMV Book 2 A1.4.2 step 3).
-func Decimalise(hexDigits string) string {
-	var digits, letters strings.Builder
-	for _, c := range hexDigits {
-		switch {
-		case c >= '0' && c <= '9':
-			digits.WriteRune(c)
-		case c >= 'A' && c <= 'F':
-			letters.WriteRune('0' + c - 'A')
-		}
-	}
-	all := digits.String() + letters.String()
-	return all[:min(16, len(all))]
+	return crypt.Decimalise(crypt.Hex(sum[:]).String(), 16)
 }
 
 // CardMasterKeyAES derives a card's AES master key, as long as the issuer's

@@ -44,16 +44,25 @@ func sessionKey(mk *crypt.TDES, r [8]byte) [16]byte {
 	return sk
 }
 
-// SessionKeyAES derives an AES-128 common session key: the enciphered R, with
-// no F0/0F byte.
+// SessionKeyAES derives an AES common session key as long as the master key
+// (EMV Book 2 A1.3.1): for 16 bytes the enciphered R; for 24 and 32 bytes R with
+// byte 2 as F0, then as 0F, enciphered and cut.
 func SessionKeyAES(mk crypt.Key, r [16]byte) (crypt.Key, error) {
 	block, err := aes.NewCipher(mk)
-	if err != nil || len(mk) != 16 {
-		return nil, fmt.Errorf("%w: an AES-128 key has 16 bytes, not %d", crypt.ErrMalformed, len(mk))
+	if err != nil {
+		return nil, fmt.Errorf("%w: an AES key has 16, 24 or 32 bytes, not %d", crypt.ErrMalformed, len(mk))
 	}
-	sk := make([]byte, 16)
-	block.Encrypt(sk, r[:])
-	return sk, nil
+	sk := make([]byte, 32)
+	if len(mk) == 16 {
+		block.Encrypt(sk, r[:])
+		return sk[:16], nil
+	}
+	copy(sk, r[:])
+	copy(sk[16:], r[:])
+	sk[2], sk[18] = 0xF0, 0x0F
+	block.Encrypt(sk[:16], sk[:16])
+	block.Encrypt(sk[16:], sk[16:])
+	return sk[:len(mk)], nil
 }
 
 // SessionKeyVisa derives the secure-messaging session key of VIS: the counter

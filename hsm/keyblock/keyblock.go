@@ -10,71 +10,58 @@ import (
 	"crypto/cipher"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"sceau/hsm/crypt"
 )
 
-// Header is the clear, authenticated head of a TR-31 key block (ANSI
-// X9.143 §6): what the key is for and who may have it.
-type Header struct {
-	Version       byte   // B (TDES) or D (AES) to wrap; A and C are opened only
-	Usage         string // two characters: K0 key encryption, E0 issuer master key for cryptograms
-	Algorithm     byte   // T (TDES) or A (AES)
-	Mode          byte   // B both ways, E encipher only, X derive only
-	KeyVersion    string // two characters, 00 when unused
-	Exportability byte   // E, S or N
-	Optional      []OptionalBlock
-}
-
-// OptionalBlock is one optional block of the header.
-type OptionalBlock struct {
-	ID   string // two characters
-	Data string // printable ASCII
-}
-
 const (
-	headerLength   = 16
-	maxKeyBlock    = 2048
-	maxOptionals   = 16
 	paddedTDESKey  = 24 // shorter keys are padded to these lengths, so that
 	paddedAESKey   = 32 // the block does not tell how long the key is
 	keyLengthField = 2
 )
 
-// Wrap writes a key as a TR-31 key block under the key block protection
-// key: version B under a TDES key, D under an AES key. random fills the padding.
+// Wrap writes a key as a TR-31 key block under the key block protection key: an
+// AES key for version D, a TDES key for the others. random fills the padding.
+// A protection key that is weaker than the key is refused (X9.143 §5).
 func Wrap(kbpk crypt.Key, h Header, key crypt.Key, random io.Reader) (string, error) {
 	s, err := newBlockSuite(h.Version, kbpk)
 	if err != nil {
 		return "", err
 	}
-	if h.Version != 'B' && h.Version != 'D' {
-		return "", fmt.Errorf("%w: a key block of version %c is opened, never made", crypt.ErrMalformed, h.Version)
-	}
-	if len(key) == 0 || len(key) > paddedAESKey {
-		return "", fmt.Errorf("%w: a wrapped key has 1 to %d bytes", crypt.ErrMalformed, paddedAESKey)
+	if err := checkStrength(kbpk, h, key); err != nil {
+		return "", err
 	}
 	padded := paddedTDESKey
-	if h.Algorithm == 'A' || len(key) > paddedTDESKey {
+	if len(key) > paddedTDESKey || h.Algorithm == 'A' {
 		padded = paddedAESKey
 	}
 	plain := make([]byte, (keyLengthField+padded+s.size-1)/s.size*s.size)
 	if _, err := io.ReadFull(random, plain); err != nil {
 		return "", fmt.Errorf("draw key block padding: %w", err)
 	}
+	defer clear(plain)
 	plain[0], plain[1] = byte(len(key)*8>>8), byte(len(key)*8&0xFF) //nolint:gosec // a length of 16 bits in two parts
 	copy(plain[keyLengthField:], key)
 	head, err := h.encode(2*(len(plain)+s.macSize), s.size)
 	if err != nil {
 		return "", err
 	}
-	mac := crypt.CMAC(s.auth, append([]byte(head), plain...))
-	body := make([]byte, len(plain))
-	cipher.NewCBCEncrypter(s.enc, mac[:s.size]).CryptBlocks(body, plain) // #nosec G407 -- the IV is the MAC, X9.143 §7.3
-	clear(plain)
+	body, mac := s.seal(head, plain)
 	return head + crypt.Hex(body).String() + crypt.Hex(mac).String(), nil
+}
+
+// checkStrength refuses what X9.143 §5 forbids: a TDES key longer than the TDES
+// key that protects it, and an AES key under TDES or under a shorter AES key.
+func checkStrength(kbpk crypt.Key, h Header, key crypt.Key) error {
+	switch {
+	case len(key) == 0 || len(key) > paddedAESKey:
+		return fmt.Errorf("%w: a wrapped key has 1 to %d bytes", crypt.ErrMalformed, paddedAESKey)
+	case h.Version != 'D' && h.Algorithm == 'A':
+		return fmt.Errorf("%w: an AES key travels in a version D key block", crypt.ErrMalformed)
+	case h.Version != 'D' && len(key) > len(kbpk), h.Algorithm == 'A' && len(key) > len(kbpk):
+		return fmt.Errorf("%w: the key is longer than the key that protects it", crypt.ErrMalformed)
+	}
+	return nil
 }
 
 // Unwrap opens a TR-31 key block of version A, B, C or D. Nothing of a block
@@ -181,6 +168,20 @@ func newDerivedSuite(kbpk cipher.Block, algorithm byte, length int, schedule fun
 	return blockSuite{enc: enc, auth: auth, size: kbpk.BlockSize(), macSize: kbpk.BlockSize()}, nil
 }
 
+// seal enciphers and authenticates: versions A and C first encipher, with the
+// header as IV, then authenticate what came out; B and D authenticate the key in
+// clear and encipher it with the MAC as IV (X9.143 §7.3).
+func (s blockSuite) seal(head string, plain []byte) (body, mac []byte) {
+	body = make([]byte, len(plain))
+	if s.variant {
+		cipher.NewCBCEncrypter(s.enc, []byte(head[:s.size])).CryptBlocks(body, plain) // #nosec G407 -- the IV is the header, TR-31 §5.3.1
+		return body, crypt.CBCMAC(s.auth, append([]byte(head), body...))[:s.macSize]
+	}
+	mac = s.authenticate(head, plain)
+	cipher.NewCBCEncrypter(s.enc, mac).CryptBlocks(body, plain) // #nosec G407 -- the IV is the MAC, X9.143 §7.3
+	return body, mac
+}
+
 func (s blockSuite) open(head string, body, mac []byte) ([]byte, bool) {
 	plain := make([]byte, len(body))
 	if s.variant {
@@ -192,105 +193,17 @@ func (s blockSuite) open(head string, body, mac []byte) ([]byte, bool) {
 		return plain, true
 	}
 	cipher.NewCBCDecrypter(s.enc, mac).CryptBlocks(plain, body)
-	if !crypt.Equal(crypt.CMAC(s.auth, append([]byte(head), plain...)), mac) {
+	if !crypt.Equal(s.authenticate(head, plain), mac) {
 		clear(plain)
 		return nil, false
 	}
 	return plain, true
 }
 
-// encode writes the header for a body of so many characters; optional blocks
-// are padded to whole cipher blocks by a PB block.
-func (h Header) encode(bodyLength, size int) (string, error) {
-	if len(h.Usage) != 2 || len(h.KeyVersion) != 2 || len(h.Optional) >= maxOptionals {
-		return "", fmt.Errorf("%w: key usage and key version have two characters", crypt.ErrMalformed)
-	}
-	var opt strings.Builder
-	count := len(h.Optional)
-	for _, o := range h.Optional {
-		if len(o.ID) != 2 || len(o.Data) > 251 || !printable(o.Data) {
-			return "", fmt.Errorf("%w: an optional block has two characters of identifier and up to 251 of data", crypt.ErrMalformed)
-		}
-		fmt.Fprintf(&opt, "%s%02X%s", o.ID, len(o.Data)+4, o.Data)
-	}
-	if rest := opt.Len() % size; rest != 0 {
-		pad := size - rest
-		if pad < 4 {
-			pad += size
-		}
-		fmt.Fprintf(&opt, "PB%02X%s", pad, strings.Repeat("0", pad-4))
-		count++
-	}
-	total := headerLength + opt.Len() + bodyLength
-	if total > maxKeyBlock {
-		return "", fmt.Errorf("%w: a key block has at most %d characters", crypt.ErrMalformed, maxKeyBlock)
-	}
-	head := fmt.Sprintf("%c%04d%s%c%c%s%c%02d00", h.Version, total, h.Usage, h.Algorithm, h.Mode, h.KeyVersion, h.Exportability, count)
-	if len(head) != headerLength || !printable(head) {
-		return "", fmt.Errorf("%w: the key block header has characters other than printable ASCII", crypt.ErrMalformed)
-	}
-	return head + opt.String(), nil
-}
-
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7E {
-			return false
-		}
-	}
-	return true
-}
-
-// parseHeader reads header and optional blocks; body is the rest.
-func parseHeader(block string) (h Header, body string, err error) {
-	if len(block) < headerLength || len(block) > maxKeyBlock || !printable(block) {
-		return h, "", fmt.Errorf("%w: a key block has %d to %d characters of printable ASCII", crypt.ErrMalformed, headerLength, maxKeyBlock)
-	}
-	if !crypt.IsDigits(block[1:5], 4, 4) || block[1:5] != fmt.Sprintf("%04d", len(block)) {
-		return h, "", fmt.Errorf("%w: the key block's length field is not its length", crypt.ErrMalformed)
-	}
-	if !crypt.IsDigits(block[12:14], 2, 2) {
-		return h, "", fmt.Errorf("%w: the key block's count of optional blocks", crypt.ErrMalformed)
-	}
-	h = Header{
-		Version: block[0], Usage: block[5:7], Algorithm: block[7], Mode: block[8],
-		KeyVersion: block[9:11], Exportability: block[11],
-	}
-	count, err := strconv.Atoi(block[12:14])
-	if err != nil || count > maxOptionals {
-		return h, "", fmt.Errorf("%w: more than %d optional blocks", crypt.ErrMalformed, maxOptionals)
-	}
-	body = block[headerLength:]
-	for range count {
-		var o OptionalBlock
-		if o, body, err = parseOptional(body); err != nil {
-			return h, "", err
-		}
-		if o.ID != "PB" {
-			h.Optional = append(h.Optional, o)
-		}
-	}
-	return h, body, nil
-}
-
-// parseOptional reads one optional block: identifier, length in two
-// hexadecimal digits, or 00, the size of an extended length, and that length.
-func parseOptional(s string) (OptionalBlock, string, error) {
-	bad := fmt.Errorf("%w: an optional block of the key block is cut", crypt.ErrMalformed)
-	if len(s) < 4 {
-		return OptionalBlock{}, "", bad
-	}
-	n, err := strconv.ParseUint(s[2:4], 16, 8)
-	start := 4
-	if err == nil && n == 0 {
-		if len(s) < 10 || s[4:6] != "02" {
-			return OptionalBlock{}, "", bad
-		}
-		n, err = strconv.ParseUint(s[6:10], 16, 16)
-		start = 10
-	}
-	if err != nil || n < uint64(start) || n > uint64(len(s)) {
-		return OptionalBlock{}, "", bad
-	}
-	return OptionalBlock{ID: s[:2], Data: s[start:n]}, s[n:], nil
+// authenticate is the MAC of versions B and D over the header and the key in
+// clear, of which it leaves no copy behind.
+func (s blockSuite) authenticate(head string, plain []byte) []byte {
+	input := append([]byte(head), plain...)
+	defer clear(input)
+	return crypt.CMAC(s.auth, input)
 }

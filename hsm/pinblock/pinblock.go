@@ -7,10 +7,9 @@
 package pinblock
 
 import (
-	"crypto/aes"
 	"crypto/subtle"
 	"fmt"
-	"strconv"
+	"io"
 	"strings"
 
 	"sceau/hsm/crypt"
@@ -45,6 +44,45 @@ func DecodeISO0(block []byte, pan string) (string, error) { return openXORed(blo
 // whose fill is random.
 func DecodeISO3(block []byte, pan string) (string, error) { return openXORed(block, pan, 3) }
 
+// EncodeISO3 is format 3 of ISO 9564-1 §9.3.5: format 0 with a random fill of
+// digits A to F, drawn from random, so that equal PINs give unequal blocks.
+func EncodeISO3(pin, pan string, random io.Reader) ([8]byte, error) {
+	block, err := pinField(pin, 3)
+	if err != nil {
+		return block, err
+	}
+	part, err := panField(pan)
+	if err != nil {
+		return block, err
+	}
+	for i := len(pin); i < 14; i++ {
+		nibble, err := fillDigit(random)
+		if err != nil {
+			return [8]byte{}, err
+		}
+		if i%2 == 0 {
+			block[1+i/2] = nibble<<4 | block[1+i/2]&0x0F
+		} else {
+			block[1+i/2] = block[1+i/2]&0xF0 | nibble
+		}
+	}
+	subtle.XORBytes(block[:], block[:], part[:])
+	return block, nil
+}
+
+// fillDigit draws one of A to F, each as likely as the others.
+func fillDigit(random io.Reader) (byte, error) {
+	var b [1]byte
+	for {
+		if _, err := io.ReadFull(random, b[:]); err != nil {
+			return 0, fmt.Errorf("draw the fill of a PIN block: %w", err)
+		}
+		if b[0] < 252 { // the largest multiple of 6
+			return 10 + b[0]%6, nil
+		}
+	}
+}
+
 func openXORed(block []byte, pan string, format byte) (string, error) {
 	part, err := panField(pan)
 	if err != nil {
@@ -58,49 +96,14 @@ func openXORed(block []byte, pan string, format byte) (string, error) {
 	return readPINField(plain[:], format, format == 3)
 }
 
-// DecodeISO4 deciphers and reads a format 4 block (ISO 9564-1 §9.4.2)
-// under an AES key.
-func DecodeISO4(key crypt.Key, block []byte, pan string) (string, error) {
-	part, err := PANFieldISO4(pan)
-	if err != nil {
-		return "", err
-	}
-	c, err := aes.NewCipher(key)
-	if err != nil {
-		return "", fmt.Errorf("%w: an AES key has 16, 24 or 32 bytes, not %d", crypt.ErrMalformed, len(key))
-	}
-	if len(block) != 16 {
-		return "", errPINBlock
-	}
-	var plain [16]byte
-	c.Decrypt(plain[:], block)
-	subtle.XORBytes(plain[:], plain[:], part[:])
-	c.Decrypt(plain[:], plain[:])
-	n := int(plain[0] & 0x0F)
-	digits := crypt.Hex(plain[1:8]).String()
-	if plain[0]>>4 != 4 || n < 4 || n > 12 || !crypt.IsDigits(digits[:n], 4, 12) || strings.Trim(digits[n:14], "A") != "" {
-		return "", errPINBlock
-	}
-	return digits[:n], nil
-}
-
-// PANFieldISO4 is the card number field of format 4: a digit that tells by how
-// much the number is longer than twelve, the number, zeros.
-func PANFieldISO4(pan string) ([16]byte, error) {
-	if !crypt.IsDigits(pan, 1, 19) {
-		return [16]byte{}, fmt.Errorf("%w: a card number has 1 to 19 digits", crypt.ErrMalformed)
-	}
-	padded := strings.Repeat("0", max(0, 12-len(pan))) + pan
-	text := strconv.Itoa(len(padded)-12) + padded
-	text += strings.Repeat("0", 32-len(text))
-	return [16]byte(crypt.PackBCD(text, 16)), nil
-}
-
-var errPINBlock = fmt.Errorf("%w: the PIN block", crypt.ErrMismatch)
+var (
+	errPINBlock  = fmt.Errorf("%w: the PIN block", crypt.ErrMismatch)
+	errPINDigits = fmt.Errorf("%w: a PIN has 4 to 12 digits", crypt.ErrMalformed)
+)
 
 func pinField(pin string, format byte) ([8]byte, error) {
 	if !crypt.IsDigits(pin, 4, 12) {
-		return [8]byte{}, fmt.Errorf("%w: a PIN has 4 to 12 digits", crypt.ErrMalformed)
+		return [8]byte{}, errPINDigits
 	}
 	block := [8]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
 	block[0] = format<<4 | byte(len(pin)&0x0F)

@@ -87,7 +87,11 @@ func (d *demonstration) shareTransportKey(ctx context.Context) error {
 			return err
 		}
 	}
-	block, kcv, err := d.vaults.online.ExportKey(ctx, house.DefaultTransportKey, name)
+	_, _, err := d.vaults.custodian1.ExportKey(ctx, house.DefaultTransportKey, name)
+	if !errors.Is(err, hsm.ErrProposed) {
+		return fmt.Errorf("one custodian alone exported the transport key: %w", err)
+	}
+	block, kcv, err := d.vaults.custodian2.ExportKey(ctx, house.DefaultTransportKey, name)
 	if err != nil {
 		return err
 	}
