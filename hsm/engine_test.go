@@ -31,7 +31,11 @@ type cardHouse struct {
 
 func newCardHouse(t *testing.T) cardHouse {
 	t.Helper()
-	vault := testenv.OwnVault(t)
+	return cardHouseIn(t, testenv.OwnVault(t))
+}
+
+func cardHouseIn(t *testing.T, vault testenv.VaultServer) cardHouse {
+	t.Helper()
 	admin := open(t, vault)
 	if err := admin.ApplyPolicies(t.Context()); err != nil {
 		t.Fatal(err)
