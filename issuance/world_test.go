@@ -9,6 +9,7 @@ import (
 
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/store/db"
 )
 
 // dice decide what happens: a property's generator, or chance.
@@ -51,7 +52,11 @@ func newWorld(t tb, h *house) *world {
 	t.Helper()
 	w := &world{house: h}
 	for range 2 {
-		w.holders = append(w.holders, h.holder(t))
+		card, certificate := h.submitCard(t), h.submitCertificate(t)
+		w.orders = append(w.orders, card, certificate)
+		w.cards = append(w.cards, h.order(t, card).Card.ID)
+		w.certs = append(w.certs, h.order(t, certificate).Certificate.ID)
+		w.holders = append(w.holders, must[db.Order](t)(h.store.Order(t.Context(), card)).HolderID)
 		w.keys = append(w.keys, newKey(t), newKey(t), newKey(t), newKey(t))
 	}
 	return w

@@ -13,7 +13,7 @@ import (
 const (
 	ocspConnections = 32
 	fastRequests    = 20_000 // of a run, to servers that sign nothing
-	slowRequests    = 5000
+	slowRequests    = 3000
 )
 
 // BenchmarkOCSP asks about one known serial over 32 loopback connections.

@@ -37,7 +37,7 @@ func startServer(b *testing.B, kind string, environment ...string) ocspServer {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(self) //nolint:gosec // this binary
+	cmd := exec.Command(self)
 	cmd.Env = append(append(os.Environ(), serverVariable+"="+kind), environment...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -109,7 +109,7 @@ func startOpenSSL(b *testing.B) ocspServer {
 // freePort is one that nobody listens on at the moment.
 func freePort(b *testing.B) int {
 	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
