@@ -40,15 +40,13 @@ func sign(t *testing.T, key *hsm.SigningKey, message string) ([]byte, error) {
 
 func TestTransitKeepsTheContractOfAKeyStore(t *testing.T) {
 	t.Parallel()
-	vault := testenv.Vault(t)
-	hsmtest.Run(t, hsmtest.Store{
-		Keystore: open(t, vault),
-		Fragile: func(t *testing.T) (store hsm.Keystore, away, back func()) {
-			t.Helper()
-			own := testenv.OwnVault(t)
-			return open(t, own), own.Seal, own.Unseal
-		},
-	})
+	hsmtest.Run(t, open(t, testenv.Vault(t)))
+}
+
+func TestASealedTransitIsAwayUntilItIsUnsealed(t *testing.T) {
+	t.Parallel()
+	own := testenv.OwnVault(t)
+	hsmtest.RunAway(t, open(t, own), own.Seal, own.Unseal)
 }
 
 func TestOpenSSLVerifiesACertificateThatVaultSigned(t *testing.T) {

@@ -18,7 +18,7 @@ func same(a, b *hsm.SigningKey) bool {
 	return ok && own.Equal(b.Public())
 }
 
-func keysAreKept(t *testing.T, s Store) {
+func keysAreKept(t *testing.T, s suite) {
 	first, again := s.key(t, "kept", hsm.P256), s.key(t, "kept", hsm.P256)
 	if !same(first, again) {
 		t.Error("the second call made another key")
@@ -27,8 +27,8 @@ func keysAreKept(t *testing.T, s Store) {
 		t.Errorf("versions %d and %d, want 1", first.Version(), again.Version())
 	}
 	ctx := t.Context()
-	wantKind(t, "another algorithm", s.CreateSigningKey(ctx, "issuing-contract-kept", hsm.P384), lifecycle.Conflict)
-	wantKind(t, "an unknown algorithm", s.CreateSigningKey(ctx, "issuing-contract-odd", "ed25519"), lifecycle.Invalid)
+	wantKind(t, "another algorithm", s.CreateSigningKey(ctx, s.prefix+"kept", hsm.P384), lifecycle.Conflict)
+	wantKind(t, "an unknown algorithm", s.CreateSigningKey(ctx, s.prefix+"odd", "ed25519"), lifecycle.Invalid)
 	for _, name := range []string{"", "Upper", "a/b", "../x", "a b", string(make([]byte, 65))} {
 		wantKind(t, "create "+name, s.CreateSigningKey(ctx, name, hsm.P256), lifecycle.Invalid)
 		_, err := s.SigningKey(ctx, name, 0)
@@ -37,31 +37,31 @@ func keysAreKept(t *testing.T, s Store) {
 	}
 }
 
-func unknownIsNotFound(t *testing.T, s Store) {
+func unknownIsNotFound(t *testing.T, s suite) {
 	key := s.key(t, "known", hsm.P256)
 	for _, test := range []struct {
 		name    string
 		key     string
 		version int
 	}{
-		{"a key", "issuing-contract-absent", 0},
-		{"a version of an absent key", "issuing-contract-absent", 1},
-		{"a later version", "issuing-contract-known", 2},
-		{"a negative version", "issuing-contract-known", -1},
+		{"a key", s.prefix + "absent", 0},
+		{"a version of an absent key", s.prefix + "absent", 1},
+		{"a later version", s.prefix + "known", 2},
+		{"a negative version", s.prefix + "known", -1},
 	} {
 		_, err := s.SigningKey(t.Context(), test.key, test.version)
 		wantKind(t, test.name, err, lifecycle.NotFound)
 	}
-	wantKind(t, "rotate", s.RotateSigningKey(t.Context(), "issuing-contract-absent"), lifecycle.NotFound)
+	wantKind(t, "rotate", s.RotateSigningKey(t.Context(), s.prefix+"absent"), lifecycle.NotFound)
 	ring := hsm.NewKeyring(s.Keystore)
-	_, err := ring.Signer(t.Context(), "issuing-contract-absent", key.Public())
+	_, err := ring.Signer(t.Context(), s.prefix+"absent", key.Public())
 	wantKind(t, "a key on the ring", err, lifecycle.NotFound)
-	_, err = ring.Signer(t.Context(), "issuing-contract-known", s.key(t, "other", hsm.P256).Public())
+	_, err = ring.Signer(t.Context(), s.prefix+"known", s.key(t, "other", hsm.P256).Public())
 	wantKind(t, "a public half on the ring", err, lifecycle.NotFound)
 }
 
-func versionsStay(t *testing.T, s Store) {
-	const name = "issuing-contract-rotated"
+func versionsStay(t *testing.T, s suite) {
+	name := s.prefix + "rotated"
 	ctx := t.Context()
 	ring := hsm.NewKeyring(s.Keystore)
 	versions := []*hsm.SigningKey{s.key(t, "rotated", hsm.P384)}
@@ -106,7 +106,7 @@ func versionsStay(t *testing.T, s Store) {
 	}
 }
 
-func cancelledIsCancelled(t *testing.T, s Store) {
+func cancelledIsCancelled(t *testing.T, s suite) {
 	ecdsaKey, rsaKey := s.key(t, "cancelled", hsm.P256), s.key(t, "cancelled-rsa", hsm.RSA3072)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -115,9 +115,9 @@ func cancelledIsCancelled(t *testing.T, s Store) {
 		"sign":       func() error { _, err := ecdsaKey.Signer(ctx).Sign(rand.Reader, d, crypto.SHA256); return err },
 		"sign RSA":   func() error { _, err := rsaKey.Signer(ctx).Sign(rand.Reader, d, crypto.SHA256); return err },
 		"sign many":  func() error { _, err := ecdsaKey.SignBatch(ctx, [][]byte{d, d}, crypto.SHA256); return err },
-		"read a key": func() error { _, err := s.SigningKey(ctx, "issuing-contract-cancelled", 0); return err },
-		"make a key": func() error { return s.CreateSigningKey(ctx, "issuing-contract-never", hsm.P256) },
-		"rotate":     func() error { return s.RotateSigningKey(ctx, "issuing-contract-cancelled") },
+		"read a key": func() error { _, err := s.SigningKey(ctx, s.prefix+"cancelled", 0); return err },
+		"make a key": func() error { return s.CreateSigningKey(ctx, s.prefix+"never", hsm.P256) },
+		"rotate":     func() error { return s.RotateSigningKey(ctx, s.prefix+"cancelled") },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) || errors.Is(err, lifecycle.Unavailable) {
 			t.Errorf("%s: error = %v, want a cancellation without a kind", what, err)
@@ -125,10 +125,13 @@ func cancelledIsCancelled(t *testing.T, s Store) {
 	}
 }
 
-func awayIsUnavailable(t *testing.T, s Store) {
-	store, away, back := s.Fragile(t)
+// RunAway takes a store away from its users and brings it back, as an operator
+// would: meanwhile everything is [lifecycle.Unavailable], and a key that was read
+// before serves again afterwards.
+func RunAway(t *testing.T, store hsm.Keystore, away, back func()) {
+	t.Helper()
 	ctx := t.Context()
-	key := makeKey(t, store, "issuing-contract-fragile", hsm.P256)
+	key := makeKey(t, store, "issuing-fragile", hsm.P256)
 	d := digest(crypto.SHA256, "x")
 	sign := func() error {
 		signature, err := key.Signer(ctx).Sign(rand.Reader, d, crypto.SHA256)
@@ -144,9 +147,9 @@ func awayIsUnavailable(t *testing.T, s Store) {
 	wantKind(t, "sign", sign(), lifecycle.Unavailable)
 	_, err := key.SignBatch(ctx, [][]byte{d, d}, crypto.SHA256)
 	wantKind(t, "sign many", err, lifecycle.Unavailable)
-	_, err = store.SigningKey(ctx, "issuing-contract-fragile", 0)
+	_, err = store.SigningKey(ctx, "issuing-fragile", 0)
 	wantKind(t, "read a key", err, lifecycle.Unavailable)
-	wantKind(t, "make a key", store.CreateSigningKey(ctx, "issuing-contract-new", hsm.P256), lifecycle.Unavailable)
+	wantKind(t, "make a key", store.CreateSigningKey(ctx, "issuing-new", hsm.P256), lifecycle.Unavailable)
 	back()
 	if err := sign(); err != nil {
 		t.Errorf("the store is back, and %v", err)

@@ -21,7 +21,7 @@ func pss(hash crypto.Hash, salt int) *rsa.PSSOptions {
 	return &rsa.PSSOptions{Hash: hash, SaltLength: salt}
 }
 
-func signaturesVerify(t *testing.T, s Store) {
+func signaturesVerify(t *testing.T, s suite) {
 	p256, p384, rsaKey := s.key(t, "p256", hsm.P256), s.key(t, "p384", hsm.P384), s.key(t, "rsa", hsm.RSA3072)
 	for _, test := range []struct {
 		name string
@@ -52,7 +52,7 @@ func signaturesVerify(t *testing.T, s Store) {
 	}
 }
 
-func batchesVerify(t *testing.T, s Store) {
+func batchesVerify(t *testing.T, s suite) {
 	ecdsaKey, rsaKey := s.key(t, "batch", hsm.P256), s.key(t, "batch-rsa", hsm.RSA3072)
 	for _, test := range []struct {
 		name string
@@ -89,7 +89,7 @@ func batchesVerify(t *testing.T, s Store) {
 	}
 }
 
-func wrongInputIsRefused(t *testing.T, s Store) {
+func wrongInputIsRefused(t *testing.T, s suite) {
 	ecdsaKey, rsaKey := s.key(t, "wrong", hsm.P256), s.key(t, "wrong-rsa", hsm.RSA3072)
 	good := digest(crypto.SHA256, "x")
 	for _, test := range []struct {
@@ -126,7 +126,7 @@ func wrongInputIsRefused(t *testing.T, s Store) {
 // module has.
 const callers = 64
 
-func callersAtOnce(t *testing.T, s Store) {
+func callersAtOnce(t *testing.T, s suite) {
 	for _, algorithm := range []hsm.Algorithm{hsm.P256, hsm.P384, hsm.RSA3072} {
 		key := s.key(t, "together-"+string(algorithm), algorithm)
 		hash := crypto.SHA256
@@ -150,7 +150,7 @@ func callersAtOnce(t *testing.T, s Store) {
 	}
 }
 
-func certificatesVerify(t *testing.T, s Store) {
+func certificatesVerify(t *testing.T, s suite) {
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, algorithm := range []hsm.Algorithm{hsm.P256, hsm.P384, hsm.RSA3072} {
 		signer := s.key(t, "ca-"+string(algorithm), algorithm).Signer(t.Context())
