@@ -87,7 +87,7 @@ func refusal(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, context.Canceled)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %w: Vault did not answer in time", doing, lifecycle.Unavailable)
+		return fmt.Errorf("%s: %w: no answer in time", doing, lifecycle.Unavailable)
 	}
 	return fmt.Errorf("%s: %w: Vault cannot be reached: %s", doing, lifecycle.Unavailable, harmless(err.Error()))
 }

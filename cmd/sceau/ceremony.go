@@ -56,7 +56,7 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 	}
 	defer root.Close()
 	return h.Hold(w.ctx, house.Ceremony{
-		By: by, Root: root, Online: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		By: by, Root: root.RootKeystore(), Online: online, Cards: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
 }

@@ -38,7 +38,7 @@ func (d *demonstration) holdCeremony(ctx context.Context) error {
 		return err
 	}
 	err = d.house.Hold(ctx, house.Ceremony{
-		By: officer, Root: d.vaults.root, Online: d.vaults.online, Bank: d.bank, PublicBase: d.doors.public, Shards: 1,
+		By: officer, Root: d.vaults.root.RootKeystore(), Online: d.vaults.online, Cards: d.vaults.online, Bank: d.bank, PublicBase: d.doors.public, Shards: 1,
 		Say: func(format string, args ...any) { d.screen.note(format, args...) },
 	})
 	if err != nil {
