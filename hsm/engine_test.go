@@ -360,11 +360,11 @@ func BenchmarkPersonaliseAndVerify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	checks := make([]hsm.CAPCheck, 200)
+	checks := make([]hsm.CAPCheck, 100)
 	for i := range checks {
 		checks[i] = hsm.CAPCheck{PAN: number, PSN: 1, Profile: "securaccess", Mode: hsm.Mode2, Code: "12345678", Window: 64}
 	}
-	b.Run("verify 200 codes a call", func(b *testing.B) {
+	b.Run("verify 100 codes a call", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := client.VerifyCAP(b.Context(), checks); err != nil {
 				b.Fatal(err)
