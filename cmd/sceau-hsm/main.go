@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/sdk/plugin"
@@ -42,13 +43,12 @@ const (
 // check runs the vectors and answers the exit code.
 func check(args []string, out, errs io.Writer) int {
 	folder, err := vectors(args)
-	if err != nil {
-		fmt.Fprintln(errs, "sceau-hsm selftest:", err)
-		return exitUnreadable
+	var report selftest.Report
+	if err == nil {
+		report, err = selftest.Run(folder)
 	}
-	report, err := selftest.Run(folder)
 	if err != nil {
-		fmt.Fprintln(errs, "sceau-hsm selftest:", err)
+		fmt.Fprintln(errs, strings.Join(append([]string{"sceau-hsm selftest"}, args...), " ")+":", err)
 		return exitUnreadable
 	}
 	for _, f := range report.Failures {
