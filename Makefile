@@ -15,6 +15,7 @@ SQLC = github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 BENCH ?= .
+ROUNDS ?= 5
 
 .PHONY: help deps vault build demo dev test race bench generate lint fuzz clean
 
@@ -78,8 +79,11 @@ test: deps vault build ## every test, with a real PostgreSQL and a real Vault
 race: deps vault build ## every test under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -count=1 -timeout 40m ./...
 
-bench: deps vault build ## the benchmarks (BENCH=pattern)
-	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+bench: deps vault build ## the benchmarks beside limits and peers, as ratios (BENCH=pattern, ROUNDS=5)
+	@started=$$SECONDS
+	measured=$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u)
+	go test -p 1 -run '^$$' -bench '$(BENCH)' -benchtime $(ROUNDS)x -timeout 30m $$measured | tee bin/bench.out | go run ./tools/benchtable
+	echo "measured in $$((SECONDS - started)) s on $$(nproc) processors; load average at the end $$(cut -d ' ' -f 1 /proc/loadavg)"
 
 generate: ## write store/db from the queries, and the life cycles' drawing
 	cd store && go run $(SQLC) generate

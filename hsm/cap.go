@@ -82,7 +82,7 @@ type capResult struct {
 func (c *Client) VerifyCAP(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
 	answers := make([]CAPAnswer, 0, len(checks))
 	for chunk := range slices.Chunk(checks, maxChecksPerCall) {
-		part, err := c.verifyChunk(ctx, chunk)
+		part, err := c.checks.ask(ctx, chunk...)
 		if err != nil {
 			return nil, err
 		}
@@ -91,8 +91,10 @@ func (c *Client) VerifyCAP(ctx context.Context, checks []CAPCheck) ([]CAPAnswer,
 	return answers, nil
 }
 
-func (c *Client) verifyChunk(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
-	const doing = "verify CAP codes"
+const verifying = "verify CAP codes"
+
+// verifyTogether makes one call, for one caller or several.
+func (c *Client) verifyTogether(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
 	request := struct {
 		Items []capItem `json:"items"`
 	}{make([]capItem, len(checks))}
@@ -102,7 +104,7 @@ func (c *Client) verifyChunk(ctx context.Context, checks []CAPCheck) ([]CAPAnswe
 	var answer struct {
 		Items []capResult `json:"items"`
 	}
-	if err := c.post(ctx, doing, c.config.CardMount+"/cap/verify", request, &answer); err != nil {
+	if err := c.post(ctx, verifying, c.config.CardMount+"/cap/verify", request, &answer); err != nil {
 		return nil, err
 	}
 	answers := make([]CAPAnswer, len(checks))
@@ -110,13 +112,13 @@ func (c *Client) verifyChunk(ctx context.Context, checks []CAPCheck) ([]CAPAnswe
 	for _, item := range answer.Items {
 		i, err := strconv.Atoi(item.ID)
 		if err != nil || i < 0 || i >= len(checks) || seen[i] {
-			return nil, fmt.Errorf("%s: the engine answered a check that was not asked", doing)
+			return nil, fmt.Errorf("%s: the engine answered a check that was not asked", verifying)
 		}
 		seen[i] = true
 		answers[i] = item.answer()
 	}
 	if slices.Contains(seen, false) {
-		return nil, fmt.Errorf("%s: the engine left a check without an answer", doing)
+		return nil, fmt.Errorf("%s: the engine left a check without an answer", verifying)
 	}
 	return answers, nil
 }

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"sceau/lifecycle"
 )
@@ -45,6 +44,10 @@ type SigningKey struct {
 	name    string
 	version int
 	public  crypto.PublicKey
+
+	// together signs what callers bring at the same time in one call. It is
+	// nil for RSA, whose signature costs more than the call.
+	together *collector[string, transitResult]
 }
 
 // CreateSigningKey makes an online signing key that cannot be exported. The
@@ -144,7 +147,11 @@ func (c *Client) signingKey(ctx context.Context, mount, name string, version int
 	if algorithmOf(public) == "" {
 		return nil, fmt.Errorf("%s: %w: neither P-256, P-384 nor RSA of 3072 bits", doing, lifecycle.Invalid)
 	}
-	return &SigningKey{client: c, mount: mount, name: name, version: version, public: public}, nil
+	key := &SigningKey{client: c, mount: mount, name: name, version: version, public: public}
+	if hash := key.ownHash(); hash != 0 {
+		key.together = &collector[string, transitResult]{doing: key.doing(), most: maxSignaturesPerCall, call: key.signTogether}
+	}
+	return key, nil
 }
 
 func algorithmOf(public crypto.PublicKey) Algorithm {
@@ -187,35 +194,33 @@ func (s *boundSigner) Public() crypto.PublicKey { return s.key.public }
 // PKCS #1 v1.5, or PSS when opts is [rsa.PSSOptions] (RFC 8017). Vault has its
 // own randomness; the reader is not used.
 func (s *boundSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	doing := "sign with " + s.key.name
 	if opts == nil {
-		return nil, fmt.Errorf("%s: %w: no hash is named", doing, lifecycle.Invalid)
+		return nil, fmt.Errorf("%s: %w: no hash is named", s.key.doing(), lifecycle.Invalid)
 	}
-	request, err := s.request(digest, opts)
+	request, err := s.key.request(opts)
+	if err == nil && len(digest) != opts.HashFunc().Size() {
+		err = fmt.Errorf("%w: a digest of %d bytes is none of %s", lifecycle.Invalid, len(digest), opts.HashFunc())
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", s.key.doing(), err)
 	}
-	var answer struct {
-		Signature string `json:"signature"`
+	input := base64.StdEncoding.EncodeToString(digest)
+	var results []transitResult
+	if s.key.together != nil && opts.HashFunc() == s.key.ownHash() {
+		results, err = s.key.together.ask(s.ctx, input)
+	} else {
+		results, err = s.key.sign(s.ctx, request, input)
 	}
-	if err := s.key.client.post(s.ctx, doing, s.key.mount+"/sign/"+s.key.name, request, &answer); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	encoded, ok := strings.CutPrefix(answer.Signature, "vault:v"+strconv.Itoa(s.key.version)+":")
-	if !ok {
-		return nil, fmt.Errorf("%s: Vault signed with another version than %d", doing, s.key.version)
-	}
-	signature, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("%s: read Vault's signature: %w", doing, err)
-	}
-	return signature, nil
+	return s.key.signature(results[0])
 }
 
-func (s *boundSigner) request(digest []byte, opts crypto.SignerOpts) (map[string]any, error) {
-	hash := opts.HashFunc()
+// request is what every input of a call has in common.
+func (k *SigningKey) request(opts crypto.SignerOpts) (map[string]any, error) {
 	var name string
-	switch hash {
+	switch opts.HashFunc() {
 	case crypto.SHA256:
 		name = "sha2-256"
 	case crypto.SHA384:
@@ -225,16 +230,12 @@ func (s *boundSigner) request(digest []byte, opts crypto.SignerOpts) (map[string
 	default:
 		return nil, fmt.Errorf("%w: the hash must be SHA-256, SHA-384 or SHA-512", lifecycle.Invalid)
 	}
-	if len(digest) != hash.Size() {
-		return nil, fmt.Errorf("%w: a digest of %d bytes is none of %s", lifecycle.Invalid, len(digest), hash)
-	}
 	request := map[string]any{
-		"input":          base64.StdEncoding.EncodeToString(digest),
 		"prehashed":      true,
 		"hash_algorithm": name,
-		"key_version":    s.key.version,
+		"key_version":    k.version,
 	}
-	if _, ok := s.key.public.(*rsa.PublicKey); !ok {
+	if _, ok := k.public.(*rsa.PublicKey); !ok {
 		request["marshaling_algorithm"] = "asn1"
 		return request, nil
 	}

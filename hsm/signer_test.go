@@ -220,28 +220,3 @@ func TestADigestThatDoesNotFitItsHashIsRefusedBeforeVault(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkSignP256(b *testing.B) {
-	vault := testenv.Vault(b)
-	client, err := hsm.Open(b.Context(), hsm.Config{Address: vault.Addr, Token: vault.RootToken})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.CreateSigningKey(b.Context(), "ocsp-bench", hsm.P256); err != nil {
-		b.Fatal(err)
-	}
-	key, err := client.SigningKey(b.Context(), "ocsp-bench", 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	digest := sha256.Sum256([]byte("an OCSP answer"))
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, err := key.Signer(b.Context()).Sign(nil, digest[:], crypto.SHA256); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-}

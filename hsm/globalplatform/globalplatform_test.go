@@ -136,11 +136,19 @@ func TestTheSameCommandIsNeverWrappedTwiceAlike(t *testing.T) {
 	if err != nil || err2 != nil || crypt.Equal(first, second) {
 		t.Error("two wrapped commands are equal", err, err2)
 	}
+}
+
+func TestARefusedCommandLeavesTheChannelAsItWas(t *testing.T) {
+	t.Parallel()
+	channel := open(t)
 	if _, err := channel.Wrap(append([]byte{0x80, 0xE2, 0, 0, 250}, make([]byte, 250)...)); !errors.Is(err, crypt.ErrMalformed) {
 		t.Error("250 bytes beside a MAC:", err)
 	}
 	if _, err := channel.Wrap([]byte{0x80, 0xE2, 0, 0, 9, 1}); !errors.Is(err, crypt.ErrMalformed) {
 		t.Error("a length that lies:", err)
+	}
+	if _, err := channel.Unwrap(unhex(t, eidAnswer), [2]byte{0x90, 0}); err != nil {
+		t.Error("the answer to the command before:", err)
 	}
 }
 
@@ -152,6 +160,9 @@ func FuzzWrap(f *testing.F) {
 		wrapped, err := channel.Wrap(apdu)
 		if err == nil && (len(wrapped) < 13 || len(wrapped) > 261 || wrapped[0]&0x04 == 0) {
 			t.Errorf("a command of %d bytes", len(wrapped))
+		}
+		if err != nil {
+			return // a refused command leaves the channel as it was
 		}
 		if plain, err := channel.Unwrap(answer, [2]byte{0x90, 0}); err == nil {
 			t.Errorf("an answer of %d bytes was believed", len(plain))
