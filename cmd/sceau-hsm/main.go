@@ -48,14 +48,13 @@ func check(args []string, out, errs io.Writer) int {
 		report, err = selftest.Run(folder)
 	}
 	if err != nil {
-		fmt.Fprintln(errs, strings.Join(append([]string{"sceau-hsm selftest"}, args...), " ")+":", err)
+		_, _ = fmt.Fprintln(errs, strings.Join(append([]string{"sceau-hsm selftest"}, args...), " ")+":", err)
 		return exitUnreadable
 	}
 	for _, f := range report.Failures {
-		fmt.Fprintln(out, f)
+		_, _ = fmt.Fprintln(out, f)
 	}
-	fmt.Fprintln(out, report)
-	if len(report.Failures) > 0 {
+	if _, err := fmt.Fprintln(out, report); err != nil || len(report.Failures) > 0 {
 		return exitFailed
 	}
 	return exitPassed

@@ -1,6 +1,7 @@
 package globalplatform
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
@@ -154,13 +155,9 @@ func (s *SCP03) Unwrap(answer []byte, status [2]byte) ([]byte, error) {
 	}
 	plain := make([]byte, len(data))
 	cipher.NewCBCDecrypter(s.enc, s.iv(0x80)).CryptBlocks(plain, data)
-	for n := len(plain) - 1; n >= 0; n-- {
-		if plain[n] == 0x80 {
-			return plain[:n], nil
-		}
-		if plain[n] != 0 {
-			break
-		}
+	unpadded := bytes.TrimRight(plain, "\x00")
+	if n := len(unpadded) - 1; n >= 0 && unpadded[n] == 0x80 {
+		return unpadded[:n], nil
 	}
 	return nil, fmt.Errorf("%w: the padding of an enciphered answer", crypt.ErrMismatch)
 }

@@ -122,7 +122,7 @@ func (t *trace) verified() [2]byte {
 	case t.row.PIN == t.card.PIN:
 		return [2]byte{0x90, 0x00}
 	}
-	return [2]byte{0x63, byte(0xC0 | (t.tries-1)&0x0F)}
+	return [2]byte{0x63, 0xC0 | byte((t.tries-1)&0x0F)}
 }
 
 var numbers = regexp.MustCompile(`\d+`)
