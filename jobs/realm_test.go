@@ -17,7 +17,8 @@ import (
 
 	"sceau/ca"
 	"sceau/hsm"
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -40,7 +41,7 @@ type realm struct {
 	Bureau, PrintRoom     []byte // DER
 
 	auditFile         string
-	transport         *emv.TDES
+	transport         *crypt.TDES
 	transportKey      []byte
 	bureau, printRoom reader
 }
@@ -133,7 +134,7 @@ func (r *realm) cardKeys(ctx context.Context, admin *hsm.Client) error {
 		if err != nil {
 			return err
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (r *realm) cardKeys(ctx context.Context, admin *hsm.Client) error {
 		}
 	}
 	var err error
-	r.transport, err = emv.NewTDES(r.transportKey)
+	r.transport, err = crypt.NewTDES(r.transportKey)
 	return err
 }
 
@@ -176,7 +177,7 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 	}
 	rootSigner := rootKey.Signer(ctx)
 	before := monday.AddDate(0, 0, -1)
-	root, err := ca.SelfSignRoot(rootSigner, name("Aubépine Root"), before)
+	root, err := ca.SelfSignRoot(rootKey.Signer(ctx), name("Aubépine Root"), before)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 		signers[key] = latest.Signer(ctx)
 	}
 	rootIssuer := &ca.Issuer{ID: "root-1", Certificate: root, PublicBase: publicBase}
-	issuing, err := ca.SignIssuing(rootIssuer, rootSigner, signers["issuing-1"].Public(), name("Aubépine Issuing 1"), serial(), before)
+	issuing, err := ca.SignIssuing(rootIssuer, rootKey.Signer(ctx), signers["issuing-1"].Public(), name("Aubépine Issuing 1"), serial(), before)
 	if err != nil {
 		return err
 	}
