@@ -23,11 +23,12 @@ type ceremonyHoldCmd struct {
 	databaseFlags
 	vaultFlags
 	bankFlags
+	keystoreFlags
+	rootKeystoreFlags
 
-	RootTokenFile string `help:"File with a token of the root ceremony's policy, given for the day." env:"SCEAU_ROOT_TOKEN_FILE" required:"" placeholder:"FILE"`
-	Officer       string `help:"Login of the security officer who holds the ceremony." required:""`
-	PublicBase    string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
-	Shards        int    `help:"CRLs that certificates are spread over." default:"1"`
+	Officer    string `help:"Login of the security officer who holds the ceremony." required:""`
+	PublicBase string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
+	Shards     int    `help:"CRLs that certificates are spread over." default:"1"`
 }
 
 // Run holds the ceremony.
@@ -50,13 +51,18 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 		return err
 	}
 	defer online.Close()
-	root, err := hsm.Open(w.ctx, hsm.Config{Address: c.VaultAddr, TokenFile: c.RootTokenFile})
+	store, closeStore, err := c.store(w.ctx, online)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer closeStore()
+	root, closeRoot, err := c.root(w.ctx, c.keystoreFlags, c.VaultAddr)
+	if err != nil {
+		return err
+	}
+	defer closeRoot()
 	return h.Hold(w.ctx, house.Ceremony{
-		By: by, Root: root.RootKeystore(), Online: online, Cards: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		By: by, Root: root, Online: store, Cards: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
 }
