@@ -22,7 +22,7 @@ const listsEvery = 2 * time.Second
 // Public opens the revocation door: lists, OCSP, CA certificates. Its Vault
 // client signs with responders' keys only.
 func (h *House) Public(ctx context.Context, vault *hsm.Client, lists string) (*revocation.Handler, error) {
-	known, err := h.authorities(ctx)
+	known, err := authorities(ctx, h.Service)
 	if err != nil {
 		return nil, err
 	}
