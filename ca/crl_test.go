@@ -3,10 +3,7 @@ package ca
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
@@ -284,53 +281,6 @@ func benchEntries(n int) iter.Seq2[Revoked, error] {
 		rows[i] = entry(i, lifecycle.RevocationReason(1+i%5))
 	}
 	return stream(rows...)
-}
-
-func BenchmarkCRLOf100000(b *testing.B) {
-	h := setup(b)
-	const n = 100_000
-	c := h.list(1)
-	c.Entries = n
-	var der []byte
-	rows := benchEntries(n)
-	b.Run("EncodeCRL", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			der = must[[]byte](b)(EncodeCRL(c, rows, h.key))
-		}
-	})
-	b.Run("SHA-256 of the same bytes and one signature", func(b *testing.B) {
-		for b.Loop() {
-			sum := sha256.Sum256(der)
-			must[[]byte](b)(h.key.Sign(rand.Reader, sum[:], crypto.SHA256))
-		}
-	})
-	b.Run("x509.CreateRevocationList", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			entries := make([]x509.RevocationListEntry, 0, n)
-			for r := range rows { //nolint:errcheck // the sample's stream has no error
-				entries = append(entries, x509.RevocationListEntry{SerialNumber: new(big.Int).SetBytes(r.Serial[:]), RevocationTime: r.At, ReasonCode: int(r.Reason)})
-			}
-			must[[]byte](b)(x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-				Number: big.NewInt(1), ThisUpdate: c.ThisUpdate,
-				NextUpdate: c.NextUpdate, RevokedCertificateEntries: entries,
-			}, h.issuer.Certificate, h.key))
-		}
-	})
-	b.Run("CheckSuccessor", func(b *testing.B) {
-		c2 := c
-		c2.Number = 2
-		next := must[[]byte](b)(EncodeCRL(c2, rows, h.key))
-		for b.Loop() {
-			if err := CheckSuccessor(der, next, h.issuer.Certificate, testNow, nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	if key, ok := h.key.(*ecdsa.PrivateKey); !ok || key.Curve != elliptic.P256() || len(der) == 0 {
-		b.Fatal("the benchmark did not run on P-256")
-	}
 }
 
 func TestListsAreReadableByOpenSSLAsDER(t *testing.T) {

@@ -310,14 +310,3 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkSeal(b *testing.B) {
-	room, _ := parties(b)
-	letter := make([]byte, 64<<10)
-	b.SetBytes(int64(len(letter)))
-	for b.Loop() {
-		if _, err := cms.Seal(letter, room.cert); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

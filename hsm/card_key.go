@@ -37,12 +37,12 @@ type KeyInfo struct {
 	KCV           string // its key check value, upper-case hexadecimal
 	State         string // active, disabled or deleted
 	Environment   string // test or live
-	Versions      []KeyVersion
+	Versions      []CardKeyVersion
 }
 
-// KeyVersion is one version of a key: the latest makes new cards, earlier ones
+// CardKeyVersion is one version of a key: the latest makes new cards, earlier ones
 // check cards made under them.
-type KeyVersion struct {
+type CardKeyVersion struct {
 	Version    int
 	KCV        string
 	State      string   // current, previous or retired
@@ -77,7 +77,7 @@ func (a keyAnswer) info() KeyInfo {
 		Version: int(a.Version), KCV: a.KCV, State: a.State, Environment: a.Environment,
 	}
 	for _, v := range a.Versions {
-		info.Versions = append(info.Versions, KeyVersion{
+		info.Versions = append(info.Versions, CardKeyVersion{
 			Version: int(v.Version), KCV: v.KCV, State: v.State, Origin: v.Origin, Custodians: v.Custodians,
 		})
 	}

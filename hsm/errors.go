@@ -63,6 +63,9 @@ func kindOfStatus(status int) (lifecycle.Kind, bool) {
 // nobody knows whether the thing is there.
 const unmounted = "no handler for route"
 
+// unstarted are Vault's words of a mount whose plugin it did not start.
+const unstarted = "backend is nil"
+
 // passing are the words of a 500 that heals by itself: Vault sealed in the
 // middle of a call, or its plugin being restarted.
 var passing = []string{
@@ -84,7 +87,7 @@ func refusal(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, context.Canceled)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %w: Vault did not answer in time", doing, lifecycle.Unavailable)
+		return fmt.Errorf("%s: %w: no answer in time", doing, lifecycle.Unavailable)
 	}
 	return fmt.Errorf("%s: %w: Vault cannot be reached: %s", doing, lifecycle.Unavailable, harmless(err.Error()))
 }
@@ -96,6 +99,9 @@ func sorted(doing string, status int, words string) error {
 	kind, ok := kindOfStatus(status)
 	if status == http.StatusNotFound && strings.Contains(words, unmounted) {
 		kind = lifecycle.Unavailable
+		if strings.Contains(words, unstarted) {
+			words = "the engine did not start: is its program the one whose SHA-256 is registered? Vault's log tells"
+		}
 	}
 	if status == http.StatusInternalServerError {
 		lower := strings.ToLower(words)

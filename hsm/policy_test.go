@@ -84,5 +84,5 @@ func TestACeremonyMakesNoKeyThatCanBeExported(t *testing.T) {
 			t.Errorf("%s: status %d, want 403", body, status)
 		}
 	}
-	wantKind(t, custodian.CreateRootSigningKey(t.Context(), "root-x", hsm.P256), lifecycle.Forbidden)
+	wantKind(t, custodian.RootKeystore().CreateSigningKey(t.Context(), "root-x", hsm.P256), lifecycle.Forbidden)
 }

@@ -25,6 +25,9 @@ type Authority struct {
 // nothing.
 func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Authority) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.Issuer(ctx, a.ID); !isNotFound(err) {
+			return err // recorded already, or the database is away
+		}
 		p := db.InsertIssuerParams{
 			ID: a.ID, Certificate: a.Certificate, Mount: a.Mount, KeyName: a.Key, Shards: int32(a.Shards), //nolint:gosec // the schema holds 1 to 1024
 			Online: a.Online, CreatedAt: s.now(),

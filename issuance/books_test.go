@@ -113,12 +113,11 @@ func (l ledger) check(entries []entry, state string) string {
 		if err := l.legal(e); err != nil {
 			return fmt.Sprintf("%+v: %v", e, err)
 		}
-		switch lifecycle.Event(e.On) {
-		case lifecycle.Approve, lifecycle.Refuse:
-			if e.Actor == asked {
-				return asked + " decided what they had asked for"
-			}
-		case lifecycle.Edit:
+		decided := lifecycle.Event(e.On) == lifecycle.Approve || lifecycle.Event(e.On) == lifecycle.Refuse
+		if e.Thing == "order" && decided && e.Actor == asked { // what is ordered follows its order
+			return asked + " decided what they had asked for"
+		}
+		if lifecycle.Event(e.On) == lifecycle.Edit {
 			asked = e.Actor
 		}
 		at = e.To

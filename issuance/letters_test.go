@@ -318,17 +318,22 @@ func TestALetterCancelledWhileOthersArePostedHoldsUpNone(t *testing.T) {
 // waitForALock returns once a session of this database waits for a lock.
 func (h *house) waitForALock(t tb) {
 	t.Helper()
+	h.waitForLocks(t, 1)
+}
+
+func (h *house) waitForLocks(t tb, n int) {
+	t.Helper()
 	for range 3000 {
-		var waiting bool
-		err := h.pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity "+
-			"WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waiting)
+		var waiting int
+		err := h.pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity "+
+			"WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if waiting {
+		if waiting >= n {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("nobody waits for a lock")
+	t.Fatalf("%d sessions never wait for a lock", n)
 }

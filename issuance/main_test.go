@@ -2,6 +2,7 @@ package issuance_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,7 +12,15 @@ import (
 	"sceau/migrations"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(migrate)) }
+func TestMain(m *testing.M) {
+	// A life of a card is some twenty steps: fewer walks, but longer ones.
+	for name, value := range map[string]string{"rapid.checks": "30", "rapid.steps": "120"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	testenv.Main(m, testenv.WithMigrations(migrate))
+}
 
 func migrate(ctx context.Context, url string) error {
 	if err := migrations.Up(ctx, url); err != nil {

@@ -44,7 +44,8 @@ func (s *Service) CertificateBySerial(ctx context.Context, serial lifecycle.Seri
 }
 
 // Revoke ends a certificate. One that is on hold keeps the date of its hold: it
-// was never good in between. Revoking again changes nothing.
+// was never good in between. One that is being signed reaches nobody any more,
+// so its order fails. Revoking again changes nothing.
 func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID, r Revocation) error {
 	now := s.now().Truncate(time.Second) // as the CRL has it
 	if err := r.check(now); err != nil {
@@ -58,11 +59,16 @@ func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 		if cert.RevokedAt != nil {
 			at = *cert.RevokedAt
 		}
+		was := cert.State
 		detail := map[string]string{"reason": r.Reason.String()}
 		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Revoke, by, "", detail); err != nil {
 			return err
 		}
-		return s.setRevokedTx(ctx, tx, cert, at, r)
+		if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil || was != lifecycle.CertIssuing {
+			return err
+		}
+		failure := "its certificate was revoked before it was issued: " + r.Reason.String()
+		return s.failOrderTx(ctx, tx, cert.OrderID, lifecycle.System("revocation"), failure)
 	})
 }
 

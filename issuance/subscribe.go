@@ -78,6 +78,9 @@ func (s *Service) addStaffTx(ctx context.Context, tx store.Tx, by lifecycle.Acto
 		}
 		roles[i] = string(r)
 	}
+	if _, err := tx.StaffByLogin(ctx, p.Login); !isNotFound(err) {
+		return err // known already, or the database is away
+	}
 	branch, err := tx.BranchByCode(ctx, p.BranchCode)
 	if err != nil {
 		return fmt.Errorf("staff %s: branch %s: %w", p.Login, p.BranchCode, err)

@@ -20,7 +20,7 @@ type Settings struct {
 	Queues      []Queue       // worked here; at least one
 	Parallel    int           // jobs at the same time in each queue; 0: 8
 	Wait        time.Duration // before a job that found Vault or the database away tries again; 0: 30 s
-	RescueAfter time.Duration // 0: 15 minutes; tests take less
+	RescueAfter time.Duration // 0: 15 minutes; River takes no less than its own minute for a job
 	Periodic    bool          // whether this process may lead, and insert the periodic jobs
 }
 

@@ -71,7 +71,7 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 	}
 	defer admin.Close()
 	acts, err := h.Hold(w.ctx, house.Ceremony{
-		ID: c.ID, By: by, Admin: admin, Online: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		ID: c.ID, By: by, Admin: admin, Online: online, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
 		Rehearsal: c.Rehearse, Now: w.now,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})

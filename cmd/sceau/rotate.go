@@ -38,7 +38,7 @@ func (f rotationFlags) with(w *world, act func(h *house.House, c house.Ceremony)
 	}
 	defer online.Close()
 	return act(h, house.Ceremony{
-		ID: f.ID, By: by, Online: online, Now: w.now, Bank: bank,
+		ID: f.ID, By: by, Online: online, Cards: online, Now: w.now, Bank: bank,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
 }

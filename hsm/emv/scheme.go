@@ -22,7 +22,7 @@ type Scheme struct {
 	MessagingATC bool // session keys from the counter (VIS), else from the cryptogram
 	Unbound      bool // the MAC leaves out counter and cryptogram
 	Encipherment Encipherment
-	VISBlock     bool // PIN block of VIS, else ISO 9564-1 format 2
+	PINForm      PINForm
 }
 
 // SessionMethod is how the key of the application cryptogram is derived.
@@ -46,13 +46,23 @@ const (
 	DataIAD                             // the whole issuer application data
 )
 
+// PINForm is the PIN block of PIN CHANGE.
+type PINForm int
+
+// The forms.
+const (
+	PINFormISO2       PINForm = iota // ISO 9564-1 format 2; never with the current PIN
+	PINFormVIS                       // the block of VIS, with and without the current PIN
+	PINFormVISWithOld                // the block of VIS with the current PIN, format 2 without
+)
+
 // The schemes that are computed, by the names of their vectors. Numbers of M/Chip
 // are decimal: 16, 17, 20 and 21 are hexadecimal 10, 11, 14 and 15.
 var schemes = map[string]Scheme{
-	"VisaCVN10":       {Option: OptionA, Padding: crypt.PadZeros, ARPCMethod: 1, MessagingATC: true, Encipherment: EncipherVisa, VISBlock: true},
-	"VisaCVN14":       {Option: OptionA, Session: SessionTree, Padding: crypt.PadOne, MessagingATC: true, Encipherment: EncipherVisa, VISBlock: true},
-	"VisaCVN18":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, MessagingATC: true, Encipherment: EncipherVisa, VISBlock: true},
-	"VisaCVN22":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, Encipherment: EncipherVisa, VISBlock: true},
+	"VisaCVN10":       {Option: OptionA, Padding: crypt.PadZeros, ARPCMethod: 1, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN14":       {Option: OptionA, Session: SessionTree, Padding: crypt.PadOne, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN18":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN22":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, Encipherment: EncipherVisa, PINForm: PINFormVISWithOld},
 	"MasterCardCVN16": {Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
 	"MasterCardCVN17": {Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, CardData: DataCVRCounters, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
 	"MasterCardCVN20": {Option: OptionA, Session: SessionCSK, Padding: crypt.PadOne, ARPCMethod: 1, Encipherment: EncipherMChip},
@@ -235,7 +245,7 @@ func (c SchemeCard) PINChange(session ScriptSession, newPIN, currentPIN string) 
 	var block [8]byte
 	var err error
 	switch {
-	case c.scheme.VISBlock:
+	case c.scheme.PINForm == PINFormVIS, c.scheme.PINForm == PINFormVISWithOld && currentPIN != "":
 		block, err = VISPINBlock(c.AC, newPIN, currentPIN)
 	case currentPIN != "":
 		err = fmt.Errorf("%w: only a VIS card takes the current PIN", crypt.ErrMalformed)

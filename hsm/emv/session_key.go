@@ -66,7 +66,7 @@ func SessionKeyAES(mk crypt.Key, r [16]byte) (crypt.Key, error) {
 }
 
 // SessionKeyVisa derives the secure-messaging session key of VIS: the counter
-// XORed into the last bytes of the left half, its complement into the right.
+// XORed into the last bytes of the left half, its complement into the right; odd parity.
 func SessionKeyVisa(mk crypt.Key, atc uint16) (crypt.Key, error) {
 	if len(mk) != 16 {
 		return nil, fmt.Errorf("%w: a card master key has 16 bytes, not %d", crypt.ErrMalformed, len(mk))
@@ -76,6 +76,7 @@ func SessionKeyVisa(mk crypt.Key, atc uint16) (crypt.Key, error) {
 	hi, lo := byte(atc>>8), byte(atc&0xFF)
 	sk[6], sk[7] = sk[6]^hi, sk[7]^lo
 	sk[14], sk[15] = sk[14]^^hi, sk[15]^^lo
+	crypt.SetOddParity(sk)
 	return sk, nil
 }
 

@@ -63,7 +63,7 @@ func Factory(now func() time.Time) logical.Factory {
 			Help:        strings.TrimSpace(help),
 			Paths: framework.PathAppend(
 				b.keyPaths(), b.cardPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
-				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathAudit()},
+				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathSelftest(), b.pathAudit()},
 			),
 			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, pinKeyPath}},
 			Invalidate:   b.invalidate,

@@ -31,9 +31,9 @@ func newHouse(t testing.TB) house {
 // restarted is another engine on the same storage, as after a crash of the first.
 func (h house) restarted(t testing.TB) house {
 	t.Helper()
-	backend, err := engine.Factory(h.clock.now)(context.Background(), &logical.BackendConfig{
-		StorageView: h.storage, System: logical.TestSystemView(),
-	})
+	system := logical.TestSystemView()
+	system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "test"}
+	backend, err := engine.Factory(h.clock.now)(context.Background(), &logical.BackendConfig{StorageView: h.storage, System: system})
 	if err != nil {
 		t.Fatal(err)
 	}

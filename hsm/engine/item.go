@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	maxChecks   = 200 // in one call
+	maxChecks   = 200       // in one call
+	maxBatch    = 256 << 10 // bytes of them as one text
 	maxScripts  = 16
 	maxWindow   = 256
 	maxResync   = 4096 // counters that two codes in a row are looked for in

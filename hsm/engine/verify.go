@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -13,6 +16,7 @@ import (
 func (b *backend) verifyPaths() []*framework.Path {
 	verify, resync := checkFields(), checkFields()
 	verify["items"] = &framework.FieldSchema{Type: framework.TypeSlice, Description: "1 to 200 codes, each an object of these fields and an id, in the place of one at the top."}
+	verify["batch"] = &framework.FieldSchema{Type: framework.TypeString, Description: "The list of items as one JSON text, answered as one: Vault's audit log then hashes one text a call."}
 	resync["next_code"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "The code that the reader showed right after it, in the same mode with the same data."}
 	resync["window"] = &framework.FieldSchema{Type: framework.TypeString, Default: "1024", Description: "How many counters after last_atc are tried: 1 to 4096."}
 	return []*framework.Path{
@@ -35,6 +39,9 @@ func (b *backend) verifyPaths() []*framework.Path {
 }
 
 func (b *backend) verify(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if batch := text(data, "batch"); batch != "" {
+		return b.verifyBatch(ctx, r.Storage, batch)
+	}
 	items, given := data.GetOk("items")
 	if !given {
 		one := checkOf(data)
@@ -44,6 +51,36 @@ func (b *backend) verify(ctx context.Context, r *logical.Request, data *framewor
 		}
 		return &logical.Response{Data: result}, nil
 	}
+	results, err := b.verifyAll(ctx, r.Storage, items)
+	if err != nil {
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{"items": results}}, nil
+}
+
+// verifyBatch is verifyAll for items that come and go as one text.
+func (b *backend) verifyBatch(ctx context.Context, s logical.Storage, batch string) (*logical.Response, error) {
+	if len(batch) > maxBatch {
+		return nil, refuse("batch_too_large", "batch is a text of at most %d bytes", maxBatch)
+	}
+	var items []any
+	decoder := json.NewDecoder(strings.NewReader(batch))
+	decoder.UseNumber()
+	if decoder.Decode(&items) != nil {
+		return nil, refuse("invalid", "batch is the JSON text of a list of items")
+	}
+	results, err := b.verifyAll(ctx, s, items)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := json.Marshal(results)
+	if err != nil {
+		return nil, fmt.Errorf("write the answers as JSON: %w", err)
+	}
+	return &logical.Response{Data: map[string]any{"batch": string(answer)}}, nil
+}
+
+func (b *backend) verifyAll(ctx context.Context, s logical.Storage, items any) ([]map[string]any, error) {
 	checks, err := checksOf(items)
 	if err != nil {
 		return nil, err
@@ -53,7 +90,7 @@ func (b *backend) verify(ctx context.Context, r *logical.Request, data *framewor
 		if len(checks[i].ID) > maxItemText {
 			return nil, refuse("invalid", "an item's id has at most %d characters", maxItemText)
 		}
-		result, err := b.verifyOne(ctx, r.Storage, &checks[i])
+		result, err := b.verifyOne(ctx, s, &checks[i])
 		if err != nil {
 			// A malformed check is answered in its place, and the others stand; a
 			// failure of the storage is everybody's.
@@ -66,7 +103,7 @@ func (b *backend) verify(ctx context.Context, r *logical.Request, data *framewor
 		result["id"] = checks[i].ID
 		results[i] = result
 	}
-	return &logical.Response{Data: map[string]any{"items": results}}, nil
+	return results, nil
 }
 
 func (b *backend) verifyOne(ctx context.Context, s logical.Storage, check *checkRequest) (map[string]any, error) {

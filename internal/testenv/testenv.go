@@ -41,6 +41,7 @@ type environment struct {
 	main              bool // Main is in charge of the end
 	migrate           func(ctx context.Context, url string) error
 	withoutCardEngine bool
+	durable           bool
 
 	folder   onceValue[string]
 	postgres onceValue[*devenv.Postgres]
@@ -73,6 +74,12 @@ func WithMigrations(migrate func(ctx context.Context, url string) error) Option 
 // Transit only.
 func WithoutCardEngine() Option {
 	return func(e *environment) { e.withoutCardEngine = true }
+}
+
+// Durable has PostgreSQL flush each commit to the disk, as in production: for
+// benchmarks. Tests do without.
+func Durable() Option {
+	return func(e *environment) { e.durable = true }
 }
 
 // Main runs the tests, ends what they started, and ends the process.
@@ -131,7 +138,7 @@ func (e *environment) options(sub string) (devenv.Options, error) {
 		return devenv.Options{}, err
 	}
 	return devenv.Options{
-		Dir: filepath.Join(folder, sub), Root: root, Fast: true, WithoutCardEngine: e.withoutCardEngine,
+		Dir: filepath.Join(folder, sub), Root: root, Fast: !e.durable, WithoutCardEngine: e.withoutCardEngine,
 	}, nil
 }
 

@@ -87,34 +87,6 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-func BenchmarkOCSP(b *testing.B) {
-	d := setup(b)
-	d.source.ahead[d.good] = d.ahead(b, d.good, ca.Status{State: ca.StateGood}, d.now)
-	plain, nonce := d.request(b, d.good, crypto.SHA1, nil), d.request(b, d.good, crypto.SHA1, []byte("0123456789abcdef"))
-	serve := func(b *testing.B, h http.Handler, method, path string, body []byte) {
-		b.Helper()
-		b.ReportAllocs()
-		for b.Loop() {
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), method, path, bytes.NewReader(body)))
-			if w.Code != http.StatusOK {
-				b.Fatal(w.Code)
-			}
-		}
-	}
-	b.Run("fixed answer", func(b *testing.B) {
-		serve(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header()["Content-Type"] = ocspType
-			_, _ = w.Write(d.source.ahead[d.good].DER)
-		}), http.MethodPost, "/ocsp", plain)
-	})
-	b.Run("POST, signed ahead", func(b *testing.B) { serve(b, d.handler, http.MethodPost, "/ocsp", plain) })
-	b.Run("GET, signed ahead", func(b *testing.B) {
-		serve(b, d.handler, http.MethodGet, "/ocsp/"+base64.StdEncoding.EncodeToString(plain), nil)
-	})
-	b.Run("POST, signed live", func(b *testing.B) { serve(b, d.handler, http.MethodPost, "/ocsp", nonce) })
-}
-
 func TestOnlySoManyAnswersAreSignedAtOnce(t *testing.T) {
 	t.Parallel()
 	enter, leave := make(chan struct{}), make(chan struct{})

@@ -84,7 +84,7 @@ func (d *demonstration) approveOrders(ctx context.Context) error {
 		return err
 	}
 	err = d.house.Service.Approve(ctx, approver, waiting[0].ID, waiting[0].Hash())
-	d.screen.check("an order is approved once", refused(err, lifecycle.Illegal))
+	d.screen.check("an order is approved once", refused(err, lifecycle.Conflict))
 	return nil
 }
 

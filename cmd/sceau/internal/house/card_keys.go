@@ -103,9 +103,9 @@ func (c *Ceremony) cardKey(ctx context.Context, k PlanKey) (whole bool, err erro
 	}
 	var info hsm.KeyInfo
 	if len(k.Custodians) == 0 || c.Rehearsal {
-		info, err = c.Online.CreateKeyIn(ctx, name, k.Usage, k.Algorithm, environment)
+		info, err = c.Cards.CreateKeyIn(ctx, name, k.Usage, k.Algorithm, environment)
 	} else {
-		info, err = c.Online.KeyInfo(ctx, name)
+		info, err = c.Cards.KeyInfo(ctx, name)
 	}
 	if errors.Is(err, lifecycle.NotFound) {
 		c.sayComponents(k)
@@ -152,12 +152,12 @@ func (c *Ceremony) cleanUp(ctx context.Context) error {
 	var errs []error
 	for _, k := range c.Plan.Keys {
 		name := c.prefix + k.Name
-		_, err := c.Online.DisableKey(ctx, name)
+		_, err := c.Cards.DisableKey(ctx, name)
 		if errors.Is(err, lifecycle.NotFound) {
 			continue // the rehearsal did not come that far
 		}
 		if err == nil {
-			if err = c.Online.DeleteKey(ctx, name); errors.Is(err, hsm.ErrProposed) {
+			if err = c.Cards.DeleteKey(ctx, name); errors.Is(err, hsm.ErrProposed) {
 				err = c.Admin.DeleteKey(ctx, name)
 			}
 		}

@@ -33,7 +33,8 @@ const (
 type Ceremony struct {
 	ID     string // names the ceremony: held again under it, it goes on
 	By     lifecycle.Actor
-	Online *hsm.Client // makes and certifies the online keys, and card keys
+	Online hsm.Keystore // makes and certifies the online keys
+	Cards  *hsm.Client  // makes the card keys
 	// Admin opens the root's mount for the minutes of the root's acts, and cleans
 	// up after a rehearsal.
 	Admin      *hsm.Client
@@ -121,14 +122,14 @@ func (c *Ceremony) look(ctx context.Context) error {
 		return err
 	}
 	c.there = slices.Sorted(maps.Keys(known))
-	switch _, err := c.ledger.NewestDelegate(ctx, IssuingID); {
+	switch newest, err := c.ledger.NewestDelegate(ctx, IssuingID); {
 	case err == nil:
-		c.there = append(c.there, responderKey)
+		c.there = append(c.there, responderThing(newest.Certificate))
 	case !errors.Is(err, lifecycle.NotFound):
 		return err
 	}
 	for _, k := range c.Plan.Keys {
-		switch _, err := c.Online.KeyInfo(ctx, c.prefix+k.Name); {
+		switch _, err := c.Cards.KeyInfo(ctx, c.prefix+k.Name); {
 		case err == nil:
 			c.there = append(c.there, "hsm/"+k.Name)
 		case !errors.Is(err, lifecycle.NotFound):
@@ -205,16 +206,23 @@ func (c *Ceremony) onlineKey(ctx context.Context, name string) (*hsm.SigningKey,
 	return c.Online.SigningKey(ctx, c.prefix+name, 0)
 }
 
+// renewBefore is how long before its end a responder's certificate is renewed.
+// Its key stays: the certificate says that nobody checks it (ocsp-nocheck), so
+// it is short-lived.
+const renewBefore = 30 * 24 * time.Hour
+
+// makeResponder certifies the OCSP responder, and certifies it again before it
+// ends. A running responder takes the new certificate when it starts again.
 func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
-	there, err := c.ledger.NewestDelegate(ctx, IssuingID)
-	if err == nil {
-		certificate, err := x509.ParseCertificate(there.Certificate)
+	newest, err := c.ledger.NewestDelegate(ctx, IssuingID)
+	if err == nil && newest.NotAfter.Sub(h.config.Now()) > renewBefore {
+		certificate, err := x509.ParseCertificate(newest.Certificate)
 		if err != nil {
 			return fmt.Errorf("its certificate: %w", err)
 		}
-		return c.made(ctx, responderKey, "responder", certified("transit/"+there.Key, certificate))
+		return c.certifiedResponder(ctx, newest.Key, certificate)
 	}
-	if !errors.Is(err, lifecycle.NotFound) {
+	if err != nil && !errors.Is(err, lifecycle.NotFound) {
 		return err
 	}
 	known, err := authorities(ctx, c.ledger)
@@ -225,7 +233,7 @@ func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
 	if err != nil {
 		return err
 	}
-	signer, err := c.Online.Signer(ctx, c.prefix+IssuingKey)
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, known[IssuingID].PublicKey)
 	if err != nil {
 		return err
 	}
@@ -240,8 +248,17 @@ func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
 	if err != nil {
 		return err
 	}
-	return c.made(ctx, responderKey, "responder", certified("transit/"+c.prefix+responderKey, certificate))
+	return c.certifiedResponder(ctx, c.prefix+responderKey, certificate)
 }
+
+// certifiedResponder records a responder's certificate, which is there before by
+// its own fingerprint: a newer one is another act.
+func (c *Ceremony) certifiedResponder(ctx context.Context, key string, certificate *x509.Certificate) error {
+	detail := certified(c.Online.Where()+"/"+key, certificate)
+	return c.made(ctx, responderThing(certificate.Raw), "responder "+detail["sha256"][:8], detail)
+}
+
+func responderThing(der []byte) string { return fmt.Sprintf("%s/%X", responderKey, sha256.Sum256(der)) }
 
 func newSerial() lifecycle.Serial {
 	var random [16]byte

@@ -38,7 +38,7 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 			return fmt.Errorf("issuing CA: %w", err)
 		}
 	}
-	if err := c.made(ctx, IssuingID, "issuing", certified("transit/"+c.prefix+IssuingKey, known[IssuingID])); err != nil {
+	if err := c.made(ctx, IssuingID, "issuing", certified(c.Online.Where()+"/"+c.prefix+IssuingKey, known[IssuingID])); err != nil {
 		return err
 	}
 	if err := h.publishRootList(ctx, c); err != nil {
@@ -71,8 +71,8 @@ func (c *Ceremony) closeRoot(ctx context.Context) error {
 	if err := root.RevokeSelf(ctx); err != nil {
 		return err
 	}
-	for who, client := range map[string]*hsm.Client{"the revoked token": root, "the ceremony's token": c.Online} {
-		if _, err := client.RootSigner(ctx, c.prefix+RootKey); !errors.Is(err, lifecycle.Forbidden) {
+	for who, client := range map[string]*hsm.Client{"the revoked token": root, "the ceremony's token": c.Cards} {
+		if _, err := client.RootKeystore().SigningKey(ctx, c.prefix+RootKey, 0); !errors.Is(err, lifecycle.Forbidden) {
 			return fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
 		}
 	}
@@ -87,19 +87,20 @@ func (h *House) makeRoot(ctx context.Context, c *Ceremony) (*x509.Certificate, e
 	if err != nil {
 		return nil, err
 	}
-	if err := client.CreateRootSigningKey(ctx, c.prefix+RootKey, hsm.P256); err != nil {
+	keys := client.RootKeystore()
+	if err := keys.CreateSigningKey(ctx, c.prefix+RootKey, hsm.P256); err != nil {
 		return nil, err
 	}
-	signer, err := client.RootSigner(ctx, c.prefix+RootKey)
+	key, err := keys.SigningKey(ctx, c.prefix+RootKey, 0)
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := ca.SelfSignRoot(signer, c.caName("Root CA"), h.config.Now())
+	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.caName("Root CA"), h.config.Now())
 	if err != nil {
 		return nil, err
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: RootID, Certificate: certificate.Raw, Mount: "transit-root", Key: c.prefix + RootKey, Shards: 1,
+		ID: RootID, Certificate: certificate.Raw, Mount: keys.Where(), Key: c.prefix + RootKey, Shards: 1,
 	})
 }
 
@@ -121,7 +122,7 @@ func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := client.RootSigner(ctx, c.prefix+RootKey)
+	signer, err := hsm.NewKeyring(client.RootKeystore()).Signer(ctx, c.prefix+RootKey, known[RootID].PublicKey)
 	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
 }
 
@@ -139,7 +140,7 @@ func (h *House) makeIssuing(ctx context.Context, c *Ceremony) (*x509.Certificate
 		return nil, err
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: IssuingID, Certificate: certificate.Raw, Mount: "transit", Key: c.prefix + IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
+		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 // is called before them and after them.
 func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components bool) error {
 	c.ledger = h.Service
-	info, err := c.Online.KeyInfo(ctx, key)
+	info, err := c.Cards.KeyInfo(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components b
 				key, from+1, key, info.Usage, info.Environment)
 			return fmt.Errorf("%w: %s version %d", ErrWaiting, key, from+1)
 		}
-		if info, err = c.Online.RotateKey(ctx, key); err != nil {
+		if info, err = c.Cards.RotateKey(ctx, key); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (c *Ceremony) rotatingFrom(ctx context.Context, key string, version int) (i
 // was made under it may still be used: [lifecycle.Conflict].
 func (h *House) Retire(ctx context.Context, c Ceremony, key string, version int) error {
 	c.ledger = h.Service
-	info, err := c.Online.KeyInfo(ctx, key)
+	info, err := c.Cards.KeyInfo(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (h *House) Retire(ctx context.Context, c Ceremony, key string, version int)
 				version, key, lifecycle.Conflict, live, until.Format("2006-01-02"))
 		}
 	}
-	if info, err = c.Online.RetireKeyVersion(ctx, key, version); err != nil {
+	if info, err = c.Cards.RetireKeyVersion(ctx, key, version); err != nil {
 		return err
 	}
 	detail := map[string]string{"key": "hsm/" + key, "version": strconv.Itoa(version)}

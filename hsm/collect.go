@@ -1,0 +1,104 @@
+package hsm
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// collector has questions that are asked at the same time travel in one call: a
+// call to Vault costs several times what it carries. While its calls are under
+// way, what arrives waits, and goes out together when one of them returns.
+// Nobody waits for a clock: a lone caller's question goes at once.
+type collector[Q, A any] struct {
+	doing string // for errors
+	most  int    // questions in a call; one caller never asks more
+	call  func(ctx context.Context, questions []Q) ([]A, error)
+
+	mu      sync.Mutex
+	calls   int            // under way; guarded by mu
+	waiting []*asked[Q, A] // oldest first; guarded by mu
+}
+
+// One call is under way, and one more for each sixteen who wait, up to four: a
+// call that is slow or lost must not hold everybody up, and each further one
+// carries less.
+const (
+	waitersPerCall = 16
+	maxCalls       = 4
+)
+
+// asked is what one caller waits for.
+type asked[Q, A any] struct {
+	ctx       context.Context // the caller's, to see whether it still waits
+	questions []Q
+	answers   []A
+	err       error
+	done      chan struct{}
+}
+
+// ask gives the answers in the order of the questions, or the error of the call
+// that carried them. A caller whose context ends leaves; those who share its
+// call are still answered.
+func (c *collector[Q, A]) ask(ctx context.Context, questions ...Q) ([]A, error) {
+	mine := &asked[Q, A]{ctx: ctx, questions: questions, done: make(chan struct{})}
+	c.mu.Lock()
+	c.waiting = append(c.waiting, mine)
+	start := c.calls < min(1+len(c.waiting)/waitersPerCall, maxCalls)
+	if start {
+		c.calls++
+	}
+	c.mu.Unlock()
+	if start {
+		go c.run(context.WithoutCancel(ctx))
+	}
+	select {
+	case <-mine.done:
+		return mine.answers, mine.err
+	case <-ctx.Done():
+		return nil, refusal(ctx, c.doing, ctx.Err())
+	}
+}
+
+// run makes calls until nobody waits.
+func (c *collector[Q, A]) run(ctx context.Context) {
+	for together := c.take(); len(together) > 0; together = c.take() {
+		var questions []Q
+		for _, a := range together {
+			questions = append(questions, a.questions...)
+		}
+		answers, err := c.call(ctx, questions)
+		if err == nil && len(answers) != len(questions) {
+			err = fmt.Errorf("%s: %d answers to %d questions", c.doing, len(answers), len(questions))
+		}
+		for _, a := range together {
+			if a.err = err; err == nil {
+				n := len(a.questions)
+				a.answers, answers = answers[:n:n], answers[n:]
+			}
+			close(a.done)
+		}
+		runtime.Gosched() // let those who were answered ask again, to share the next call
+	}
+}
+
+// take is whose questions go out next; when it is nobody's, the caller's run is
+// over.
+func (c *collector[Q, A]) take() []*asked[Q, A] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(a *asked[Q, A]) bool { return a.ctx.Err() != nil })
+	n, questions := 0, 0
+	for n < len(c.waiting) && (n == 0 || questions+len(c.waiting[n].questions) <= c.most) {
+		questions += len(c.waiting[n].questions)
+		n++
+	}
+	if n == 0 {
+		c.calls--
+	}
+	together := slices.Clone(c.waiting[:n])
+	c.waiting = slices.Delete(c.waiting, 0, n)
+	return together
+}

@@ -1,0 +1,300 @@
+package issuance_test
+
+import (
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+func listed(t tb, entries iter.Seq2[issuance.CRLEntry, error], err error) []string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for e, err := range entries {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e.Serial.String()+" "+e.Reason.String())
+	}
+	return all
+}
+
+// full and delta are the entries of a plan's lists, as "serial reason".
+func (h *house) full(t tb, plan issuance.CRLPlan) []string {
+	t.Helper()
+	entries, err := h.FullEntries(t.Context(), plan)
+	return listed(t, entries, err)
+}
+
+func (h *house) delta(t tb, plan issuance.CRLPlan) []string {
+	t.Helper()
+	entries, err := h.DeltaEntries(t.Context(), plan)
+	return listed(t, entries, err)
+}
+
+func (h *house) beginCRL(t tb, scheduled bool) issuance.CRLPlan {
+	t.Helper()
+	return must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, scheduled))
+}
+
+func (h *house) finishCRL(t tb, plan issuance.CRLPlan, full string) {
+	t.Helper()
+	h.event(t, h.FinishCRL(t.Context(), plan, []byte(full), nil, 0, nil))
+}
+
+func (h *house) serial(t tb, id lifecycle.CertificateID) string {
+	t.Helper()
+	return lifecycle.Serial(h.certificateRow(t, id).Serial).String()
+}
+
+func TestAListIsMadeWhenSomethingChangedOrTheIntervalIsOver(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	first := h.beginCRL(t, false)
+	if first.Nothing || first.Number != 1 || first.BaseNumber != 0 || first.Previous != nil ||
+		!first.NextUpdate.Equal(first.ThisUpdate.Add(h.Policy().CRLValidity)) || first.ThisUpdate.Nanosecond() != 0 {
+		t.Errorf("the first list: %+v", first)
+	}
+	h.finishCRL(t, first, "list 1")
+	for _, scheduled := range []bool{false, true} {
+		if plan := h.beginCRL(t, scheduled); !plan.Nothing {
+			t.Errorf("scheduled %v, with nothing new: %+v", scheduled, plan)
+		}
+	}
+	h.clock.advance(h.Policy().CRLInterval - time.Second)
+	if plan := h.beginCRL(t, true); !plan.Nothing {
+		t.Errorf("a second before the interval is over: %+v", plan)
+	}
+	id := h.certificate(t, lifecycle.CertActive)
+	if plan := h.beginCRL(t, false); !plan.Nothing {
+		t.Errorf("a new certificate is no news for a list: %+v", plan)
+	}
+	h.event(t, h.Hold(t.Context(), helene, id))
+	second := h.beginCRL(t, false)
+	if second.Nothing || second.Number != 2 || second.BaseNumber != 1 || string(second.Previous) != "list 1" {
+		t.Errorf("after a hold: %+v", second)
+	}
+	h.finishCRL(t, second, "list 2")
+	h.clock.advance(time.Second) // a day after the scheduled one, an instant after the last
+	third := h.beginCRL(t, true)
+	if third.Nothing || third.Number != 3 || third.BaseNumber != 1 || string(third.Previous) != "list 2" {
+		t.Errorf("when the interval is over: %+v", third)
+	}
+	h.finishCRL(t, third, "list 3")
+	h.clock.advance(h.Policy().CRLInterval)
+	if fourth := h.beginCRL(t, true); fourth.Number != 4 || fourth.BaseNumber != 3 {
+		t.Errorf("after it the base is the new scheduled list: %+v", fourth)
+	}
+	published := must[issuance.PublishedCRL](t)(h.public.NewestCRL(t.Context(), h.Policy().CertIssuer, 0))
+	if published.Number != 3 || string(published.Full) != "list 3" { // the fourth is not finished
+		t.Errorf("served is %+v", published)
+	}
+}
+
+func TestAListUnderWayIsLeftToItsWorkerForAWhileThenTakenOver(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	late := h.beginCRL(t, false)
+	if other := h.beginCRL(t, false); !other.UnderWay {
+		t.Errorf("a second worker at once: %+v", other)
+	}
+	id := h.certificate(t, lifecycle.CertHeld) // since the first read the shard
+	h.clock.advance(time.Minute)
+	next := h.beginCRL(t, false)
+	if next.UnderWay || next.Number != late.Number || next.Fence != late.Fence+1 || !next.ThisUpdate.After(late.ThisUpdate) {
+		t.Errorf("taken over as %+v after %+v", next, late)
+	}
+	if got, want := h.full(t, next), []string{h.serial(t, id) + " certificateHold"}; !slices.Equal(got, want) {
+		t.Errorf("it lists %q, want what changed meanwhile: %q", got, want)
+	}
+	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Conflict)
+	h.finishCRL(t, next, "next")
+	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Conflict)
+	wantKind(t, h.FinishCRL(t.Context(), next, []byte("again"), nil, 0, nil), lifecycle.Conflict)
+	if got := must[issuance.PublishedCRL](t)(h.NewestCRL(t.Context(), h.Policy().CertIssuer, 0)); got.Number != 1 || string(got.Full) != "next" {
+		t.Errorf("published is %+v", got)
+	}
+}
+
+func TestOfManyWorkersOneMakesTheList(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	for number := int64(1); number <= 5; number++ {
+		h.certificate(t, lifecycle.CertHeld)
+		const many = 8
+		plans := make([]issuance.CRLPlan, many)
+		var race sync.WaitGroup
+		for i := range many {
+			race.Go(func() {
+				var err error
+				if plans[i], err = h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, i%2 == 0); err != nil {
+					t.Errorf("begin: %v", err)
+				}
+			})
+		}
+		race.Wait()
+		mine := slices.DeleteFunc(plans, func(p issuance.CRLPlan) bool { return p.UnderWay })
+		if len(mine) != 1 || mine[0].Number != number {
+			t.Fatalf("%d workers make a list: %+v, want one with number %d", len(mine), mine, number)
+		}
+		h.finishCRL(t, mine[0], "list")
+		h.clock.advance(time.Second)
+	}
+}
+
+func TestAListWaitsForARevocationThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	id := h.certificate(t, lifecycle.CertActive)
+	tx, err := h.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	// What a revocation holds until it is committed.
+	if _, err := tx.Exec(t.Context(), "SELECT revision FROM crl_shard WHERE shard = 0 FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	plans := make(chan issuance.CRLPlan, 1)
+	revoked := make(chan error, 1)
+	go func() { revoked <- h.Hold(t.Context(), helene, id) }()
+	h.waitForALock(t)
+	go func() {
+		plan, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false)
+		if err != nil {
+			t.Errorf("begin: %v", err)
+		}
+		plans <- plan
+	}()
+	h.waitForLocks(t, 2)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-revoked; err != nil {
+		t.Fatal(err)
+	}
+	if got := h.full(t, <-plans); len(got) != 1 {
+		t.Errorf("the list has %q, want the certificate whose hold came first", got)
+	}
+}
+
+func TestADeltaTellsWhatChangedSinceItsBase(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	before, kept := h.certificate(t, lifecycle.CertHeld), h.certificate(t, lifecycle.CertRevoked)
+	base := h.beginCRL(t, true)
+	if got := h.full(t, base); len(got) != 2 {
+		t.Errorf("the base lists %q", got)
+	}
+	h.finishCRL(t, base, "base")
+	h.clock.advance(time.Minute)
+	h.event(t, h.Release(t.Context(), maxence, before))
+	after := h.certificate(t, lifecycle.CertRevoked)
+	passing := h.certificate(t, lifecycle.CertHeld)
+	h.event(t, h.Release(t.Context(), maxence, passing))
+	plan := h.beginCRL(t, false)
+	delta, full := h.delta(t, plan), h.full(t, plan)
+	want := []string{h.serial(t, after) + " superseded", h.serial(t, before) + " removeFromCRL", h.serial(t, passing) + " removeFromCRL"}
+	slices.Sort(want)
+	slices.Sort(delta)
+	if !slices.Equal(delta, want) {
+		t.Errorf("the delta has %q, want %q", delta, want)
+	}
+	want = []string{h.serial(t, after) + " superseded", h.serial(t, kept) + " superseded"}
+	slices.Sort(want)
+	if !slices.Equal(full, want) { // in the order of their serials
+		t.Errorf("the full list has %q, want %q", full, want)
+	}
+	leave := h.MayLeave(t.Context(), plan)
+	for id, may := range map[lifecycle.CertificateID]bool{before: true, kept: false, after: false} {
+		if got := leave(lifecycle.Serial(h.certificateRow(t, id).Serial)); got != may {
+			t.Errorf("serial of %s may leave: %v, want %v", id, got, may)
+		}
+	}
+	if leave(lifecycle.Serial{1}) {
+		t.Error("a serial nobody knows may leave")
+	}
+}
+
+func TestARevokedCertificateIsListedOnceAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	id := h.certificate(t, lifecycle.CertRevoked)
+	entry := []string{h.serial(t, id) + " superseded"}
+	end := *h.certificateRow(t, id).NotAfter
+	for _, step := range []struct {
+		name string
+		at   time.Time
+		want []string
+		may  bool
+	}{
+		{"while it lives", end.Add(-time.Hour), entry, false},
+		{"the first list after its end", end.Add(24 * time.Hour), entry, false},
+		{"the list after that", end.Add(48 * time.Hour), nil, true},
+		{"and all later ones", end.Add(72 * time.Hour), nil, true},
+	} {
+		h.clock.set(step.at)
+		plan := h.beginCRL(t, true)
+		if got := h.full(t, plan); !slices.Equal(got, step.want) {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+		if got := h.MayLeave(t.Context(), plan)(lifecycle.Serial(h.certificateRow(t, id).Serial)); got != step.may {
+			t.Errorf("%s: it may leave: %v", step.name, got)
+		}
+		h.finishCRL(t, plan, step.name)
+	}
+}
+
+func TestOneRevokedAfterItsEndIsListedOnceAllTheSame(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	id := h.certificate(t, lifecycle.CertActive)
+	end := *h.certificateRow(t, id).NotAfter
+	h.clock.set(end.Add(time.Hour))
+	h.finishCRL(t, h.beginCRL(t, true), "before")
+	h.clock.advance(time.Hour)
+	h.event(t, h.Revoke(t.Context(), maxence, id, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise})) // its expiry run is late
+	plan := h.beginCRL(t, false)
+	if got := h.full(t, plan); len(got) != 1 {
+		t.Errorf("listed are %q", got)
+	}
+	h.finishCRL(t, plan, "once")
+	h.clock.advance(24 * time.Hour)
+	if got := h.full(t, h.beginCRL(t, true)); len(got) != 0 {
+		t.Errorf("then %q", got)
+	}
+}
+
+func TestAListIsNeverOlderThanTheLastAndOnlyOfAShardThatIsThere(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	h.finishCRL(t, h.beginCRL(t, true), "list")
+	h.certificate(t, lifecycle.CertHeld)
+	h.clock.advance(-2 * time.Second)
+	_, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false)
+	wantKind(t, err, lifecycle.Conflict)
+	for _, absent := range []struct {
+		issuer string
+		shard  int
+	}{{h.Policy().CertIssuer, 1}, {"other", 0}} {
+		_, err := h.BeginCRL(t.Context(), absent.issuer, absent.shard, true)
+		wantKind(t, err, lifecycle.NotFound)
+		_, err = h.NewestCRL(t.Context(), absent.issuer, absent.shard)
+		wantKind(t, err, lifecycle.NotFound)
+	}
+}

@@ -1,0 +1,139 @@
+package issuance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+// further are actions that do what is due next, so that a random walk also gets
+// far. They are many, to be drawn often.
+func (w *world) further() map[string]action {
+	all := map[string]action{}
+	for i := range 8 {
+		all[fmt.Sprintf("further card %d", i)] = w.furtherCard
+		all[fmt.Sprintf("further certificate %d", i)] = w.furtherCertificate
+	}
+	return all
+}
+
+func (w *world) furtherCard(ctx context.Context, d dice) error {
+	id, err := pick(w, d, "card", &w.cards)
+	if err != nil {
+		return err
+	}
+	card, err := w.store.Card(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch card.State {
+	case lifecycle.CardOrdered:
+		return w.approveAsItStands(ctx, card.OrderID)
+	case lifecycle.CardApproved:
+		id, n, err := w.SealBatch(ctx, leonie)
+		if err == nil && n > 0 {
+			add(w, &w.ids, id)
+		}
+		return err
+	case lifecycle.CardPersonalising:
+		plan, err := w.BeginPersonalise(ctx, deref(card.BatchID))
+		if err != nil {
+			return err
+		}
+		return w.FinishPersonalise(ctx, plan, answered(plan), nil)
+	case lifecycle.CardPersonalised:
+		plan, err := w.BeginBureauFile(ctx, deref(card.BatchID))
+		if err != nil {
+			return err
+		}
+		return w.FinishBureauFile(ctx, plan, []byte("sealed"), nil)
+	case lifecycle.CardWithBureau:
+		return w.returned(ctx, d, deref(card.BatchID), []issuance.BureauAnswer{plasticOf(id, int(card.PSN))})
+	case lifecycle.CardMade:
+		return w.furtherCardLetter(ctx, id)
+	case lifecycle.CardPosted, lifecycle.CardAtBranch, lifecycle.CardReceived:
+		return w.furtherPIN(ctx, id)
+	case lifecycle.CardActive, lifecycle.CardSuspended, lifecycle.CardPINLocked, lifecycle.CardOpposed, lifecycle.CardExpired,
+		lifecycle.CardCancelled, lifecycle.CardDestroyed:
+	}
+	return errNothing
+}
+
+func (w *world) approveAsItStands(ctx context.Context, id lifecycle.OrderID) error {
+	content, err := w.ShowOrder(ctx, id)
+	if err != nil {
+		return err
+	}
+	return w.Approve(ctx, irene, id, content.Hash())
+}
+
+func (w *world) furtherCardLetter(ctx context.Context, id lifecycle.CardID) error {
+	plan, err := w.BeginCardLetter(ctx, id)
+	if errors.Is(err, lifecycle.Illegal) { // rendered already
+		_, err = w.PrintCardLetters(ctx, leonie)
+		if err == nil {
+			_, err = w.PostLetters(ctx)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return w.FinishCardLetter(ctx, plan, []byte("%PDF"), nil)
+}
+
+func (w *world) furtherPIN(ctx context.Context, id lifecycle.CardID) error {
+	plan, err := w.BeginPINLetter(ctx, id)
+	if err != nil {
+		return err
+	}
+	if plan.State == lifecycle.LetterRequested {
+		return w.FinishPINLetter(ctx, plan, []byte("sealed"))
+	}
+	if _, err := w.PrintPINLetters(ctx, leonie); err != nil {
+		return err
+	}
+	if _, err := w.PostLetters(ctx); err != nil {
+		return err
+	}
+	return w.Activate(ctx, online, id)
+}
+
+func (w *world) furtherCertificate(ctx context.Context, d dice) error {
+	id, err := pick(w, d, "certificate", &w.certs)
+	if err != nil {
+		return err
+	}
+	cert, err := w.store.Certificate(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch cert.State {
+	case lifecycle.CertOrdered:
+		return w.approveAsItStands(ctx, cert.OrderID)
+	case lifecycle.CertAwaitingKey:
+		return w.TakeKey(ctx, helene, id, w.keys[d.roll("key", len(w.keys))])
+	case lifecycle.CertIssuing:
+		plan, err := w.BeginIssue(ctx, id)
+		if err != nil {
+			return err
+		}
+		if plan.TBS == nil {
+			if err := w.RecordTBS(ctx, plan, []byte("draft"), plan.ReservedAt, plan.ReservedAt.Add(certificateLife)); err != nil {
+				return err
+			}
+		}
+		return w.FinishIssue(ctx, plan, []byte("signed"), nil)
+	case lifecycle.CertIssued:
+		return w.Accept(ctx, helene, id)
+	case lifecycle.CertActive:
+		return w.Hold(ctx, helene, id)
+	case lifecycle.CertHeld:
+		return w.Release(ctx, maxence, id)
+	case lifecycle.CertApproved, lifecycle.CertRevoked, lifecycle.CertExpired, lifecycle.CertCancelled:
+	}
+	return errNothing
+}
