@@ -171,20 +171,15 @@ type Answer struct {
 // for [OCSPUnauthorized]. The request's nonce is repeated octet for octet.
 // Outside the responder certificate's validity nothing is signed.
 func (r *Responder) Answer(req *OCSPRequest, statuses []Status, now time.Time, signer crypto.Signer) (Answer, error) {
-	now = now.UTC().Truncate(time.Second)
 	if len(req.IDs) == 0 || len(statuses) != len(req.IDs) {
 		return Answer{}, errors.New("answer OCSP request: one status for each certificate is needed")
 	}
 	if !slices.ContainsFunc(req.IDs, r.Covers) {
 		return Answer{}, fmt.Errorf("%w: the OCSP request is about another issuer", lifecycle.Forbidden)
 	}
-	if now.Before(r.certificate.NotBefore) || now.After(r.certificate.NotAfter) {
-		return Answer{}, fmt.Errorf("%w: the OCSP responder's certificate is valid from %s to %s", lifecycle.Unavailable,
-			r.certificate.NotBefore.Format(time.RFC3339), r.certificate.NotAfter.Format(time.RFC3339))
-	}
-	next := now.Add(r.lifetime).Truncate(time.Second)
-	if next.After(r.certificate.NotAfter) {
-		next = r.certificate.NotAfter
+	now, next, err := r.window(now)
+	if err != nil {
+		return Answer{}, err
 	}
 	tbs, err := r.responseData(req, statuses, now, next)
 	if err != nil {
@@ -195,6 +190,20 @@ func (r *Responder) Answer(req *OCSPRequest, statuses []Status, now time.Time, s
 		return Answer{}, fmt.Errorf("sign OCSP answer: %w", err)
 	}
 	return Answer{DER: r.wrap(tbs, alg.der, signature), ThisUpdate: now, NextUpdate: next}, nil
+}
+
+// window is from when until when an answer of now holds.
+func (r *Responder) window(now time.Time) (from, until time.Time, err error) {
+	from = now.UTC().Truncate(time.Second)
+	if from.Before(r.certificate.NotBefore) || from.After(r.certificate.NotAfter) {
+		return from, until, fmt.Errorf("%w: the OCSP responder's certificate is valid from %s to %s", lifecycle.Unavailable,
+			r.certificate.NotBefore.Format(time.RFC3339), r.certificate.NotAfter.Format(time.RFC3339))
+	}
+	until = from.Add(r.lifetime).Truncate(time.Second)
+	if until.After(r.certificate.NotAfter) {
+		until = r.certificate.NotAfter
+	}
+	return from, until, nil
 }
 
 // responseData encodes ResponseData (RFC 6960 §4.2.1).

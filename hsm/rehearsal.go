@@ -24,6 +24,13 @@ func (c *Client) As(ctx context.Context, role Role, person string) (*Client, err
 	return Open(ctx, config)
 }
 
+// Beside opens a client of the same Vault with the token in a file.
+func (c *Client) Beside(ctx context.Context, tokenFile string) (*Client, error) {
+	config := c.config
+	config.Token, config.TokenFile, config.AppRole = "", tokenFile, AppRole{}
+	return Open(ctx, config)
+}
+
 // DeleteRehearsalKeys deletes the signing keys of one rehearsal under both
 // Transit mounts, with an administrator's client: no other policy may delete
 // one. It refuses names that are not a rehearsal's.

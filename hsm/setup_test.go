@@ -123,13 +123,13 @@ func TestARevokedTokenIsProvedToBeRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := as(t, vault, hsm.RoleRootCeremony)
-	if err := root.CreateRootSigningKey(t.Context(), "root-1", hsm.P256); err != nil {
+	if err := root.RootKeystore().CreateSigningKey(t.Context(), "root-1", hsm.P256); err != nil {
 		t.Fatal(err)
 	}
 	if err := root.RevokeSelf(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := root.RootSigner(t.Context(), "root-1")
+	_, err := root.RootKeystore().SigningKey(t.Context(), "root-1", 0)
 	wantKind(t, err, lifecycle.Forbidden)
 }
 

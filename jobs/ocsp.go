@@ -2,10 +2,11 @@ package jobs
 
 import (
 	"context"
-	"crypto"
+	"slices"
 
 	"sceau/ca"
 	"sceau/issuance"
+	"sceau/lifecycle"
 )
 
 type answers struct {
@@ -14,35 +15,52 @@ type answers struct {
 	authorities *authorities
 }
 
+// together is how many answers are planned, signed in one call, and stored: more
+// of a call gains nothing, and what is stored is not signed again after a crash.
+const together = 100
+
 // refresh signs answers ahead: for one certificate whose status changed, or for
 // all whose answer is past half of its life.
 func (a answers) refresh(ctx context.Context, args issuance.OCSPRefreshArgs, done issuance.Done) error {
-	if args.Certificate != "" {
-		if err := a.sign(ctx, args); err != nil {
+	certificates := []lifecycle.CertificateID{args.Certificate}
+	if args.Certificate == "" {
+		stale, err := a.Service.StaleOCSP(ctx)
+		if err != nil {
 			return err
 		}
-		return a.Service.Complete(ctx, done)
+		certificates = stale
 	}
-	stale, err := a.Service.StaleOCSP(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range stale {
-		if err := a.sign(ctx, issuance.OCSPRefreshArgs{Certificate: id}); err != nil {
+	for some := range slices.Chunk(certificates, together) {
+		if err := a.sign(ctx, some); err != nil {
 			return err
 		}
 	}
 	return a.Service.Complete(ctx, done)
 }
 
-// sign makes the answer that most clients ask for: CertID with SHA-1
-// (RFC 5019 §2.1.1), no nonce. Others are answered live.
-func (a answers) sign(ctx context.Context, args issuance.OCSPRefreshArgs) error {
-	plan, err := a.Service.PlanOCSP(ctx, args.Certificate)
-	if err != nil || !plan.Status.Issued {
-		return err
+// sign makes the answers for certificates, one call to the key store for each
+// issuer. Clients that ask for something else are answered live.
+func (a answers) sign(ctx context.Context, certificates []lifecycle.CertificateID) error {
+	plans := map[string][]issuance.OCSPPlan{} // by issuer
+	for _, id := range certificates {
+		plan, err := a.Service.PlanOCSP(ctx, id)
+		if err != nil {
+			return err
+		}
+		if plan.Status.Issued {
+			plans[plan.Issuer] = append(plans[plan.Issuer], plan)
+		}
 	}
-	issuer, err := a.authorities.get(ctx, plan.Issuer)
+	for issuer, theirs := range plans {
+		if err := a.signFor(ctx, issuer, theirs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a answers) signFor(ctx context.Context, name string, plans []issuance.OCSPPlan) error {
+	issuer, err := a.authorities.get(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -50,15 +68,20 @@ func (a answers) sign(ctx context.Context, args issuance.OCSPRefreshArgs) error 
 	if err != nil {
 		return err
 	}
-	request, err := responder.Request(plan.Serial, crypto.SHA1)
+	of := make([]ca.CertificateStatus, len(plans))
+	for i, plan := range plans {
+		of[i] = ca.CertificateStatus{Serial: plan.Serial, Status: StatusOf(plan.Status)}
+	}
+	signed, err := responder.AnswerAhead(of, a.Now(), signer)
 	if err != nil {
 		return err
 	}
-	answer, err := responder.Answer(request, []ca.Status{StatusOf(plan.Status)}, a.Now(), signer)
-	if err != nil {
-		return err
+	for i, answer := range signed {
+		if err := a.Service.PutOCSP(ctx, plans[i], answer.DER, answer.ThisUpdate, answer.NextUpdate); err != nil {
+			return err
+		}
 	}
-	return a.Service.PutOCSP(ctx, plan, answer.DER, answer.ThisUpdate, answer.NextUpdate)
+	return nil
 }
 
 // StatusOf is what OCSP says of a certificate's status.

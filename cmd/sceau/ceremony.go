@@ -29,14 +29,15 @@ type ceremonyHoldCmd struct {
 	vaultFlags
 	bankFlags
 	minutesFlags
+	keystoreFlags
+	rootKeystoreFlags
 
-	ID             string `name:"id" help:"Name of the ceremony, for instance its date: held again under it, it goes on." required:""`
-	AdminTokenFile string `help:"File with an administrator's token: it opens the root's mount for the minutes of the root's acts." env:"SCEAU_ADMIN_TOKEN_FILE" required:"" placeholder:"FILE"`
-	Officer        string `help:"Login of the security officer who holds the ceremony." required:""`
-	PublicBase     string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
-	Shards         int    `help:"CRLs that certificates are spread over." default:"1"`
-	Plan           string `help:"YAML file: environment, witnesses, card keys and their custodians. Without it the engine draws test keys." type:"existingfile" placeholder:"FILE"`
-	Rehearse       bool   `help:"Do all with keys of names of their own, leave the database as it is, and delete the keys at the end."`
+	ID         string `name:"id" help:"Name of the ceremony, for instance its date: held again under it, it goes on." required:""`
+	Officer    string `help:"Login of the security officer who holds the ceremony." required:""`
+	PublicBase string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
+	Shards     int    `help:"CRLs that certificates are spread over." default:"1"`
+	Plan       string `help:"YAML file: environment, witnesses, card keys and their custodians. Without it the engine draws test keys." type:"existingfile" placeholder:"FILE"`
+	Rehearse   bool   `help:"Do all with keys of names of their own, leave the database as it is, and delete the keys at the end."`
 }
 
 // Run holds the ceremony, or goes on with it.
@@ -65,13 +66,20 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 		return err
 	}
 	defer online.Close()
-	admin, err := hsm.Open(w.ctx, hsm.Config{Address: c.VaultAddr, TokenFile: c.AdminTokenFile})
+	store, closeStore, err := c.store(w.ctx, online)
 	if err != nil {
 		return err
 	}
-	defer admin.Close()
+	defer closeStore()
+	openRoot, admin, err := c.root(w.ctx, c.keystoreFlags, online, c.Officer)
+	if err != nil {
+		return err
+	}
+	if admin != nil {
+		defer admin.Close()
+	}
 	acts, err := h.Hold(w.ctx, house.Ceremony{
-		ID: c.ID, By: by, Admin: admin, Online: online, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
 		Rehearsal: c.Rehearse, Now: w.now,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})

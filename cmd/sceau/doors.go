@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sceau/cmd/sceau/internal/house"
+	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/web/api"
 	"sceau/web/revocation"
@@ -36,6 +37,7 @@ type publicFlags struct {
 type serveCmd struct {
 	databaseFlags
 	vaultFlags
+	keystoreFlags
 	publicFlags
 
 	Doors     []string `help:"Doors to open: api, public." default:"api,public" env:"SCEAU_DOORS"`
@@ -51,11 +53,13 @@ func (c serveCmd) Run(w *world) error {
 		return err
 	}
 	defer h.Close()
-	vault, err := c.vaultFlags.open(w.ctx)
-	if err != nil {
-		return err
+	var vault *hsm.Client
+	if c.Keystore == inVault || slices.Contains(c.Doors, "api") { // a public door with a module needs no Vault
+		if vault, err = c.vaultFlags.open(w.ctx); err != nil {
+			return err
+		}
+		defer vault.Close()
 	}
-	defer vault.Close()
 	var doors []door
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Doors))) {
 		switch name {
@@ -66,7 +70,12 @@ func (c serveCmd) Run(w *world) error {
 			}
 			doors = append(doors, d)
 		case "public":
-			handler, err := h.Public(w.ctx, vault, c.Lists)
+			keys, closeKeys, err := c.store(w.ctx, vault)
+			if err != nil {
+				return err
+			}
+			defer closeKeys()
+			handler, err := h.Public(w.ctx, keys, c.Lists)
 			if err != nil {
 				return err
 			}
@@ -104,13 +113,14 @@ func (c serveCmd) apiDoor(handler http.Handler, err error) (door, error) {
 type ocspCmd struct {
 	databaseFlags
 	vaultFlags
+	keystoreFlags
 	publicFlags
 }
 
 // Run serves until the process is told to stop.
 func (c ocspCmd) Run(w *world) error {
 	return serveCmd{
-		databaseFlags: c.databaseFlags, vaultFlags: c.vaultFlags, publicFlags: c.publicFlags, Doors: []string{"public"},
+		databaseFlags: c.databaseFlags, vaultFlags: c.vaultFlags, keystoreFlags: c.keystoreFlags, publicFlags: c.publicFlags, Doors: []string{"public"},
 	}.Run(w)
 }
 

@@ -42,6 +42,7 @@ func TestWrongUsageIsSaidAndExitsWithTwo(t *testing.T) {
 		{"settings that are no YAML", []string{"--config=" + settings("a: [\n"), "version"}, "settings"},
 		{"no database", []string{"import", "main_test.go", "--as", "x"}, "no database"},
 		{"a database URL that is none", []string{"import", "main_test.go", "--as", "x", "--database-url", "postgres://user:secret@:x/"}, "cannot be read"},
+		{"a key store that is none", []string{"ocsp", "--keystore", "paper"}, "--keystore must be one of"},
 		{"no bank", []string{"work", "--database-url", "postgres://localhost/x"}, "which bank"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

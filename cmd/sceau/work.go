@@ -15,6 +15,7 @@ type workCmd struct {
 	databaseFlags
 	vaultFlags
 	bankFlags
+	keystoreFlags
 
 	Queues        []jobs.Queue `help:"Queues to work: default, pin, or both." default:"default" env:"SCEAU_QUEUES"`
 	Parallel      int          `help:"Jobs at the same time in each queue." default:"8" env:"SCEAU_PARALLEL"`
@@ -47,6 +48,11 @@ func (c workCmd) Run(w *world) error {
 	// One token serves one policy: a process that works both queues needs one
 	// that has both, which only a test environment gives.
 	if slices.Contains(c.Queues, jobs.QueueDefault) {
+		var closeKeys func()
+		if workers.Keys, closeKeys, err = c.store(w.ctx, vault); err != nil {
+			return err
+		}
+		defer closeKeys()
 		workers.Vault = vault
 		if workers.BureauCert, err = house.ReadCertificate(c.BureauCert); err != nil {
 			return fmt.Errorf("--bureau-cert: %w", err)

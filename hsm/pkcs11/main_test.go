@@ -3,27 +3,16 @@
 package pkcs11_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"sceau/hsm/pkcs11"
+	"sceau/internal/devenv"
 )
 
-// modules are where Debian's softhsm2 puts its library.
-const modules = "/usr/lib/*/softhsm/libsofthsm2.so"
-
-const (
-	pin   = "271828"
-	soPIN = "314159"
-)
-
-// The tokens: SoftHSM looks for them once, when its library is loaded.
 const (
 	lasting = "Sceau lasting"
 	fragile = "Sceau fragile"
@@ -31,10 +20,7 @@ const (
 	shared  = "Sceau shared" // with another program
 )
 
-var (
-	module  string
-	folders = map[string]string{} // of each token's objects
-)
+var soft devenv.SoftHSM
 
 // TestMain gives SoftHSM its tokens.
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -43,61 +29,31 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "sceau-softhsm-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		err = prepare(dir)
+		soft, err = devenv.NewSoftHSM(context.Background(), dir, lasting, fragile, guarded, shared)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "SoftHSM:", err)
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
 }
 
-func prepare(dir string) error {
-	found, err := filepath.Glob(modules)
-	if err != nil || len(found) == 0 {
-		return fmt.Errorf("no %s: `make deps` installs the package softhsm2", modules)
-	}
-	module = found[0]
-	tokens, settings := filepath.Join(dir, "tokens"), filepath.Join(dir, "softhsm2.conf")
-	text := "directories.tokendir = " + tokens + "\nobjectstore.backend = file\nlog.level = ERROR\n"
-	err = errors.Join(os.Mkdir(tokens, 0o700), os.WriteFile(settings, []byte(text), 0o600), os.Setenv("SOFTHSM2_CONF", settings))
-	if err != nil {
-		return err
-	}
-	for _, label := range []string{lasting, fragile, guarded, shared} {
-		out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", soPIN, "--pin", pin).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("softhsm2-util: %w: %s", err, out)
-		}
-		there, err := filepath.Glob(filepath.Join(tokens, "*"))
-		if err != nil {
-			return err
-		}
-		for _, folder := range there {
-			if !slices.Contains(slices.Collect(maps.Values(folders)), folder) {
-				folders[label] = folder
-			}
-		}
-	}
-	return nil
-}
-
 // token tells how to log in to a token, with a PIN file of its own.
-func token(t *testing.T, label, pin string) pkcs11.Config {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "pin")
+func token(tb testing.TB, label, pin string) pkcs11.Config {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "pin")
 	if err := os.WriteFile(file, []byte(pin+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return pkcs11.Config{Module: module, Token: label, PINFile: file}
+	return pkcs11.Config{Module: soft.Module, Token: label, PINFile: file}
 }
 
-func open(t *testing.T, c pkcs11.Config) *pkcs11.Token {
-	t.Helper()
-	opened, err := pkcs11.Open(t.Context(), c)
+func open(tb testing.TB, c pkcs11.Config) *pkcs11.Token {
+	tb.Helper()
+	opened, err := pkcs11.Open(tb.Context(), c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(opened.Close)
+	tb.Cleanup(opened.Close)
 	return opened
 }

@@ -21,7 +21,7 @@ import (
 
 func TestAModuleKeepsTheContractOfAKeyStore(t *testing.T) {
 	t.Parallel()
-	hsmtest.Run(t, open(t, token(t, lasting, pin)))
+	hsmtest.Run(t, open(t, token(t, lasting, soft.PIN)))
 }
 
 // Not parallel: SoftHSM sees a token that came back only when its library is
@@ -34,13 +34,13 @@ func TestATokenThatIsAwayServesAgainWhenItIsBack(t *testing.T) { //nolint:parall
 			}
 		}
 	}
-	here, elsewhere := folders[fragile], filepath.Join(t.TempDir(), "token")
-	hsmtest.RunAway(t, open(t, token(t, fragile, pin)), move(here, elsewhere), move(elsewhere, here))
+	here, elsewhere := soft.Folders[fragile], filepath.Join(t.TempDir(), "token")
+	hsmtest.RunAway(t, open(t, token(t, fragile, soft.PIN)), move(here, elsewhere), move(elsewhere, here))
 }
 
 func TestAClosedTokenIsUnavailable(t *testing.T) {
 	t.Parallel()
-	store := open(t, token(t, lasting, pin))
+	store := open(t, token(t, lasting, soft.PIN))
 	if err := store.CreateSigningKey(t.Context(), "issuing-closed", hsm.P256); err != nil {
 		t.Fatal(err)
 	}
@@ -63,12 +63,12 @@ func wantKind(t *testing.T, err error, kind lifecycle.Kind) {
 
 func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 	t.Parallel()
-	loose := token(t, lasting, pin)
+	loose := token(t, lasting, soft.PIN)
 	if err := os.Chmod(loose.PINFile, 0o644); err != nil { //nolint:gosec // that is what is refused
 		t.Fatal(err)
 	}
 	with := func(change func(*pkcs11.Config)) pkcs11.Config {
-		c := token(t, lasting, pin)
+		c := token(t, lasting, soft.PIN)
 		change(&c)
 		return c
 	}
@@ -92,7 +92,7 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 				opened.Close()
 			}
 			wantKind(t, err, test.kind)
-			if err != nil && (strings.Contains(err.Error(), pin) || strings.Contains(err.Error(), "000000")) {
+			if err != nil && (strings.Contains(err.Error(), soft.PIN) || strings.Contains(err.Error(), "000000")) {
 				t.Errorf("the error shows the PIN: %v", err)
 			}
 		})
@@ -102,12 +102,12 @@ func TestWhatCannotBeOpenedSaysWhy(t *testing.T) {
 // pkcs11-tool is another program's view of the same token.
 func TestAnotherProgramSeesThatTheKeyCannotLeave(t *testing.T) {
 	t.Parallel()
-	store := open(t, token(t, shared, pin))
+	store := open(t, token(t, shared, soft.PIN))
 	for name, algorithm := range map[string]hsm.Algorithm{"issuing-seen": hsm.P256, "issuing-seen-rsa": hsm.RSA3072} {
 		if err := store.CreateSigningKey(t.Context(), name, algorithm); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.CommandContext(t.Context(), "pkcs11-tool", "--module", module, "--token-label", shared, "--login", "--pin", pin,
+		out, err := exec.CommandContext(t.Context(), "pkcs11-tool", "--module", soft.Module, "--token-label", shared, "--login", "--pin", soft.PIN,
 			"--list-objects", "--type", "privkey", "--label", name).CombinedOutput()
 		if err != nil {
 			t.Fatalf("pkcs11-tool: %v\n%s", err, out)

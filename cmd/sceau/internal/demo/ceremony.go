@@ -38,7 +38,7 @@ func (d *demonstration) holdCeremony(ctx context.Context) error {
 		return err
 	}
 	_, err = d.house.Hold(ctx, house.Ceremony{
-		ID: "demo", By: officer, Admin: d.vaults.admin, Online: d.vaults.online, Cards: d.vaults.online, Plan: house.DefaultPlan(), Bank: d.bank,
+		ID: "demo", By: officer, OpenRoot: house.VaultRoot(d.vaults.admin, d.vaults.online, officer.ID), Admin: d.vaults.admin, Online: d.vaults.online, Cards: d.vaults.online, Plan: house.DefaultPlan(), Bank: d.bank,
 		PublicBase: d.doors.public, Shards: 1, Now: d.clock.Now,
 		Say: func(format string, args ...any) { d.screen.note(format, args...) },
 	})

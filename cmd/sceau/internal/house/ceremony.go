@@ -31,13 +31,12 @@ const (
 // Ceremony is a key ceremony: who holds it, with which keys to Vault, and for
 // which bank.
 type Ceremony struct {
-	ID     string // names the ceremony: held again under it, it goes on
-	By     lifecycle.Actor
-	Online hsm.Keystore // makes and certifies the online keys
-	Cards  *hsm.Client  // makes the card keys
-	// Admin opens the root's mount for the minutes of the root's acts, and cleans
-	// up after a rehearsal.
-	Admin      *hsm.Client
+	ID         string // names the ceremony: held again under it, it goes on
+	By         lifecycle.Actor
+	Online     hsm.Keystore // makes and certifies the online keys
+	Cards      *hsm.Client  // makes the card keys
+	OpenRoot   RootOpener
+	Admin      *hsm.Client // cleans up after a rehearsal
 	Plan       Plan
 	Bank       *Bank
 	PublicBase string
@@ -49,8 +48,9 @@ type Ceremony struct {
 	// end, and leaves the database as it is.
 	Rehearsal bool
 
-	prefix string // of keys, for a rehearsal
-	root   *hsm.Client
+	prefix string       // of keys, for a rehearsal
+	root   hsm.Keystore // while it is open
+	close  func(context.Context) error
 	ledger ledger
 	there  []string // what was there before: no act of this ceremony
 }
@@ -65,6 +65,9 @@ var ErrWaiting = errors.New("the ceremony waits for custodians")
 // was interrupted is held again. [ErrWaiting] tells that it is not over.
 func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, error) {
 	c.ledger = h.Service
+	if c.Rehearsal && c.Admin == nil {
+		return nil, fmt.Errorf("%w: a rehearsal is held in Vault, where an administrator deletes its keys", lifecycle.Invalid)
+	}
 	if c.Rehearsal {
 		c.ledger = &rehearsal{now: h.config.Now}
 		c.prefix = "rehearsal-" + h.config.Now().UTC().Format("20060102-150405") + "-"

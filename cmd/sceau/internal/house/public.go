@@ -19,9 +19,9 @@ import (
 // listsEvery is how often the doors look for newer lists.
 const listsEvery = 2 * time.Second
 
-// Public opens the revocation door: lists, OCSP, CA certificates. Its Vault
-// client signs with responders' keys only.
-func (h *House) Public(ctx context.Context, vault *hsm.Client, lists string) (*revocation.Handler, error) {
+// Public opens the revocation door: lists, OCSP, CA certificates. Of the key
+// store it uses responders' keys only.
+func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*revocation.Handler, error) {
 	known, err := authorities(ctx, h.Service)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (h *House) Public(ctx context.Context, vault *hsm.Client, lists string) (*r
 	if known[IssuingID] == nil {
 		return nil, fmt.Errorf("%w: there is no CA yet: hold `sceau ceremony` first", lifecycle.Illegal)
 	}
-	responder, err := h.responder(ctx, known[IssuingID], hsm.NewKeyring(vault))
+	responder, err := h.responder(ctx, known[IssuingID], hsm.NewKeyring(keys))
 	if err != nil {
 		return nil, err
 	}

@@ -47,47 +47,68 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 	return nil
 }
 
-// openRoot gives the client of the root's mount.
-func (c *Ceremony) openRoot(ctx context.Context) (*hsm.Client, error) {
+// RootOpener opens the store of the root's key for the minutes of its acts. What
+// it gives closes the store again, and shows that it is closed.
+type RootOpener func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error)
+
+// VaultRoot opens the root's mount with a token that an administrator makes for
+// the act, of a quarter of an hour. It is closed by revoking the token, and by
+// asking the mount with it, and with the ceremony's own token: both are refused.
+func VaultRoot(admin, ceremony *hsm.Client, officer string) RootOpener {
+	return func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error) {
+		client, err := admin.As(ctx, hsm.RoleRootCeremony, officer)
+		if err != nil {
+			return nil, nil, err
+		}
+		return client.RootKeystore(), func(ctx context.Context) error {
+			defer client.Close()
+			if err := client.RevokeSelf(ctx); err != nil {
+				return err
+			}
+			for who, other := range map[string]*hsm.Client{"the revoked token": client, "the ceremony's token": ceremony} {
+				if _, err := other.RootKeystore().SigningKey(ctx, RootKey, 0); !errors.Is(err, lifecycle.Forbidden) {
+					return fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
+				}
+			}
+			return nil
+		}, nil
+	}
+}
+
+// openRoot gives the root's store, and opens it when it is closed.
+func (c *Ceremony) openRoot(ctx context.Context) (hsm.Keystore, error) {
 	if c.root != nil {
 		return c.root, nil
 	}
-	var err error
-	if c.root, err = c.Admin.As(ctx, hsm.RoleRootCeremony, c.By.ID); err != nil {
+	root, closeIt, err := c.OpenRoot(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return c.root, c.act(ctx, c.timed(actOpened), map[string]string{"mount": "transit-root"})
+	c.root, c.close = root, closeIt
+	return root, c.act(ctx, c.timed(actOpened), map[string]string{"mount": root.Where()})
 }
 
-// closeRoot revokes the token and shows that the mount refuses it, and the token
-// of the ceremony, from now on.
+// closeRoot closes the root's store if it is open.
 func (c *Ceremony) closeRoot(ctx context.Context) error {
 	if c.root == nil {
 		return nil
 	}
-	root := c.root
+	where := c.root.Where()
 	c.root = nil
-	defer root.Close()
-	if err := root.RevokeSelf(ctx); err != nil {
+	if err := c.close(ctx); err != nil {
 		return err
 	}
-	for who, client := range map[string]*hsm.Client{"the revoked token": root, "the ceremony's token": c.Cards} {
-		if _, err := client.RootKeystore().SigningKey(ctx, c.prefix+RootKey, 0); !errors.Is(err, lifecycle.Forbidden) {
-			return fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
-		}
-	}
-	return c.act(ctx, c.timed(actClosed), map[string]string{"mount": "transit-root", "refused": "revoked token, ceremony token"})
+	return c.act(ctx, c.timed(actClosed), map[string]string{"mount": where, "refused": "revoked token, ceremony token"})
 }
 
 // timed is the name of an act that may come again another day.
 func (c *Ceremony) timed(act string) string { return act + " " + c.Now().UTC().Format(time.RFC3339) }
 
 func (h *House) makeRoot(ctx context.Context, c *Ceremony) (*x509.Certificate, error) {
-	client, err := c.openRoot(ctx)
+	keys, err := c.openRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys := client.RootKeystore()
 	if err := keys.CreateSigningKey(ctx, c.prefix+RootKey, hsm.P256); err != nil {
 		return nil, err
 	}
@@ -118,11 +139,11 @@ func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := c.openRoot(ctx)
+	keys, err := c.openRoot(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := hsm.NewKeyring(client.RootKeystore()).Signer(ctx, c.prefix+RootKey, known[RootID].PublicKey)
+	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+RootKey, known[RootID].PublicKey)
 	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
 }
 

@@ -18,8 +18,9 @@ import (
 type Workers struct {
 	jobs.Settings
 
-	Vault         *hsm.Client // default queue
-	PINVault      *hsm.Client // PIN queue, with its own Vault policy
+	Vault         *hsm.Client  // default queue
+	Keys          hsm.Keystore // default queue: CA and OCSP keys; nil: Vault
+	PINVault      *hsm.Client  // PIN queue, with its own Vault policy
 	Bank          *Bank
 	TransportKey  string
 	BureauCert    *x509.Certificate
@@ -37,7 +38,10 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {
-		tools.Signers = hsm.NewKeyring(w.Vault)
+		if w.Keys == nil {
+			w.Keys = w.Vault
+		}
+		tools.Signers = hsm.NewKeyring(w.Keys)
 		if tools.Engine == nil {
 			tools.Engine = w.Vault
 		}
