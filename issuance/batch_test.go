@@ -229,10 +229,10 @@ func TestACardStoppedOnItsWayIsPassedOver(t *testing.T) {
 func TestABatchOfWhichEveryCardWasStoppedEndsWithoutAFile(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	before, after := h.approved(t, 1)[0], lifecycle.CardID("")
+	before := h.approved(t, 1)[0]
 	first := h.seal(t)
 	h.oppose(t, before)
-	after = h.approved(t, 1)[0]
+	after := h.approved(t, 1)[0]
 	second := h.seal(t)
 	h.personalise(t, first)
 	h.personalise(t, second)

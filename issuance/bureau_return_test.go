@@ -96,6 +96,7 @@ func TestAReturnFileIsAppliedWholeOrNotAtAll(t *testing.T) {
 		"another card's plastic": taken, "an answer that is none": odd,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			file := h.take(t, batch, made(cards[2]), wrong)
 			err := h.ApplyReturn(t.Context(), file, []issuance.BureauAnswer{made(cards[2]), wrong}, nil)
 			wantKind(t, err, lifecycle.Invalid) // no retry can help: staff must look

@@ -67,7 +67,9 @@ func TestAWrongLineIsReportedByFieldAndTheRightOnesAreKept(t *testing.T) {
 		{"an overlong UTF-8 form", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\xc0\xaf" }},
 		{"half a surrogate pair", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "M\xed\xa0\x80" }},
 		{"a name longer than a window's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = strings.Repeat("Abcde", 8) }},
-		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.GivenName, o.Surname = "Max", "Featherstone-Vandenberghe-X" }},
+		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) {
+			o.GivenName, o.Surname = "Max", "Featherstone-Vandenberghe-X"
+		}},
 		{"a language that no letter is written in", "language", func(_ demodata.Order, o *demodata.Order) { o.Language = "es" }},
 		{"an address that is no e-mail", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "helene at example" }},
 		{"an e-mail that adds a header", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "\"a@b.example\rBcc: x\"" }},
@@ -220,14 +222,11 @@ func TestAnEndlessFileEndsAtItsBound(t *testing.T) {
 		{"empty lines", "", strings.Repeat("\n", 4096)},
 		{"short wrong lines", "", "x\n"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			content := io.MultiReader(strings.NewReader(file(sample(i))+test.start), &endless{line: test.line})
-			report, err := h.ImportOrders(t.Context(), stijn, content, nil)
-			wantField(t, err, "file")
-			if report.Kept != 1 {
-				t.Errorf("%d lines kept, want the right one before", report.Kept)
-			}
-		})
+		content := io.MultiReader(strings.NewReader(file(sample(i))+test.start), &endless{line: test.line})
+		report, err := h.ImportOrders(t.Context(), stijn, content, nil)
+		if got := fieldOf(err); got != "file" || report.Kept != 1 {
+			t.Errorf("%s: wrong is %q, %d lines kept; want the file, and the right line before", test.name, got, report.Kept)
+		}
 	}
 }
 

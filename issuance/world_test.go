@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -104,9 +105,7 @@ func (w *world) actions() map[string]action {
 		},
 	}
 	for _, more := range []map[string]action{w.orderActions(), w.cardActions(), w.bureauActions(), w.letterActions(), w.certificateActions(), w.listActions(), w.further()} {
-		for name, do := range more {
-			all[name] = do
-		}
+		maps.Copy(all, more)
 	}
 	return all
 }
@@ -158,7 +157,7 @@ func (w *world) orderActions() map[string]action {
 			if err != nil {
 				return err
 			}
-			e := issuance.OrderEdit{Revision: int32(1 + d.roll("revision", 3)), Delivery: "home", Reason: anyReason(d)} //nolint:gosec // 1 to 3
+			e := issuance.OrderEdit{Revision: int32(1 + d.roll("revision", 3)), Delivery: "home", Reason: anyReason(d)}
 			return w.Edit(ctx, someone(d, alix, stijn, come, leonie), id, e)
 		},
 		"cancel": func(ctx context.Context, d dice) error {

@@ -31,8 +31,10 @@ func named(t *testing.T) []string {
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
-		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "JobKind" {
-			kinds = append(kinds, get[string](t)(strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)))
+		of, typed := spec.Type.(*ast.Ident)
+		text, literal := spec.Values[0].(*ast.BasicLit)
+		if typed && literal && of.Name == "JobKind" {
+			kinds = append(kinds, get[string](t)(strconv.Unquote(text.Value)))
 		}
 		return true
 	})
@@ -112,10 +114,17 @@ func TestAJobThatIsEnoughOnceIsSoUntilItIsDone(t *testing.T) {
 // arguments are a value of each kind.
 func arguments() []issuance.Job {
 	return []issuance.Job{
-		issuance.PersonaliseArgs{Batch: "B-1"}, issuance.BureauFileArgs{Batch: "B-1"}, issuance.BureauReturnArgs{File: "R-1"},
-		issuance.CardLetterArgs{Card: "C-1"}, issuance.PINLetterArgs{Card: "C-1"}, issuance.PINDestroyArgs{Card: "C-1", PINVersion: 2},
-		issuance.PostLettersArgs{}, issuance.CertificateIssueArgs{Certificate: "N-1"},
-		issuance.CRLPublishArgs{Issuer: "issuing-1", Shard: 3, Scheduled: true}, issuance.OCSPRefreshArgs{Certificate: "N-1"}, issuance.ExpireArgs{},
+		issuance.PersonaliseArgs{Batch: "B-1"},
+		issuance.BureauFileArgs{Batch: "B-1"},
+		issuance.BureauReturnArgs{File: "R-1"},
+		issuance.CardLetterArgs{Card: "C-1"},
+		issuance.PINLetterArgs{Card: "C-1"},
+		issuance.PINDestroyArgs{Card: "C-1", PINVersion: 2},
+		issuance.PostLettersArgs{},
+		issuance.CertificateIssueArgs{Certificate: "N-1"},
+		issuance.CRLPublishArgs{Issuer: "issuing-1", Shard: 3, Scheduled: true},
+		issuance.OCSPRefreshArgs{Certificate: "N-1"},
+		issuance.ExpireArgs{},
 	}
 }
 
