@@ -57,11 +57,11 @@ func alone(n int) [][]int {
 }
 
 // askEach has each caller ask, one after the other has begun to wait.
-func (h *held) askEach(t *testing.T, ctx context.Context, group *sync.WaitGroup, questions ...[]int) {
+func (h *held) askEach(t *testing.T, group *sync.WaitGroup, questions ...[]int) {
 	t.Helper()
 	for _, mine := range questions {
 		group.Go(func() {
-			answers, err := h.ask(ctx, mine...)
+			answers, err := h.ask(t.Context(), mine...)
 			if err != nil {
 				t.Errorf("ask %v: %v", mine, err)
 			}
@@ -95,7 +95,7 @@ func TestWhatIsAskedMeanwhileGoesOutTogether(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHeld(test.most)
 				var group sync.WaitGroup
-				h.askEach(t, t.Context(), &group, test.asked...)
+				h.askEach(t, &group, test.asked...)
 				close(h.release)
 				group.Wait()
 				if got := h.sizes(); !slices.Equal(got, test.want) {
@@ -120,7 +120,7 @@ func TestAFailedCallFailsThoseItCarriedAndNobodyElse(t *testing.T) {
 			synctest.Wait()
 		}
 		var group sync.WaitGroup
-		h.askEach(t, t.Context(), &group, []int{4}, []int{5})
+		h.askEach(t, &group, []int{4}, []int{5})
 		h.release <- nil
 		if err := <-failed; err != nil {
 			t.Errorf("the first call: %v", err)
@@ -145,10 +145,10 @@ func TestACallerThatLeavesIsNotAskedForAndStopsNobody(t *testing.T) {
 		go func() { _, err := h.ask(ctx, 1); left <- err }() // its call is under way
 		synctest.Wait()
 		var group sync.WaitGroup
-		h.askEach(t, t.Context(), &group, []int{2})
+		h.askEach(t, &group, []int{2})
 		go func() { _, err := h.ask(ctx, 3); left <- err }() // waits
 		synctest.Wait()
-		h.askEach(t, t.Context(), &group, []int{4})
+		h.askEach(t, &group, []int{4})
 		leave()
 		for range cap(left) {
 			if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, lifecycle.Unavailable) {

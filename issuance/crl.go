@@ -23,16 +23,17 @@ type CRLEntry struct {
 // the delta since the last scheduled full list when there is one. The number is
 // reserved; a plan that is never finished leaves it to the next.
 type CRLPlan struct {
-	Issuer     string
-	Shard      int
-	Number     int64
-	BaseNumber int64 // of the list the delta completes; 0 for no delta
-	Fence      int32
-	ThisUpdate time.Time
-	NextUpdate time.Time
-	Previous   []byte // the list that this one follows, nil for the first
-	Nothing    bool   // nothing has changed since it: no list is due
-	UnderWay   bool   // another worker signs this shard's next list: look again in a moment
+	Issuer        string
+	Shard         int
+	Number        int64
+	BaseNumber    int64 // of the list the delta completes; 0 for no delta
+	Fence         int32
+	ThisUpdate    time.Time
+	NextUpdate    time.Time
+	Previous      []byte // the list that this one follows, nil for the first
+	PreviousDelta []byte // the delta that went with it, nil for none
+	Nothing       bool   // nothing has changed since it: no list is due
+	UnderWay      bool   // another worker signs this shard's next list: look again in a moment
 
 	revision, baseRevision int64
 	previousRevision       int64
@@ -72,6 +73,7 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 				return nil
 			}
 			plan.Previous, plan.previousRevision, plan.previousUpdate = last.FullDER, last.Revision, last.ThisUpdate
+			plan.PreviousDelta = last.DeltaDER
 			if plan.ThisUpdate.Before(last.ThisUpdate) {
 				return fmt.Errorf("CRL %s/%d: %w: the clock stands before the last list", issuer, shard, lifecycle.Conflict)
 			}

@@ -44,7 +44,8 @@ func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done i
 	if err != nil {
 		return err
 	}
-	if err := ca.CheckSuccessor(plan.Previous, full, issuer.Certificate, l.Now(), l.Service.MayLeave(ctx, plan)); err != nil {
+	may := l.Service.MayLeave(ctx, plan)
+	if err := ca.CheckSuccessor(plan.Previous, full, issuer.Certificate, l.Now(), may); err != nil {
 		return fmt.Errorf("CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
 	}
 	var delta []byte
@@ -55,6 +56,9 @@ func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done i
 		}
 		if delta, _, err = l.sign(ctx, issuer, plan, plan.BaseNumber, changed); err != nil {
 			return err
+		}
+		if err := ca.CheckSuccessor(plan.PreviousDelta, delta, issuer.Certificate, l.Now(), may); err != nil {
+			return fmt.Errorf("delta CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
 		}
 	}
 	return l.Service.FinishCRL(ctx, plan, full, delta, count, done)

@@ -91,7 +91,7 @@ func (s Side) sample() (cost, error) {
 			return cost{}, fmt.Errorf("prepare: %w", err)
 		}
 	}
-	own, elsewhere := ownTime, childrenTime
+	own, elsewhere := ownTime, ChildrenTime
 	if s.CPU != nil {
 		own, elsewhere = nothing, s.CPU
 	}

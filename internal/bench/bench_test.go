@@ -101,13 +101,16 @@ func TestAComparisonReportsEverySide(t *testing.T) {
 		return Side{Name: name, Ops: 2, Run: work}
 	}
 	result := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		Comparison{Ours: side("ours"), Limits: []Side{side("limit")}, Peers: []Side{side("peer")}}.Measure(b)
 	})
 	if runs["ours"] == 0 || runs["ours"] != runs["limit"] || runs["ours"] != runs["peer"] {
 		t.Errorf("runs by side: %v", runs)
 	}
-	for _, unit := range []string{"ns/op", "ops/s", "us_cpu/op", "alloc_B/op", "x_limit", "x_limit_lo", "x_limit_hi", "cpu_x_limit", "gain_peer",
-		"gain_peer_lo", "gain_peer_hi", "cpu_gain_peer", "alloc_B/op_peer"} {
+	for _, unit := range []string{
+		"ns/op", "ops/s", "us_cpu/op", "alloc_B/op", "x_limit", "x_limit_lo", "x_limit_hi", "cpu_x_limit",
+		"gain_peer", "gain_peer_lo", "gain_peer_hi", "cpu_gain_peer", "alloc_B/op_peer",
+	} {
 		if v, ok := result.Extra[unit]; !ok || v < 0 {
 			t.Errorf("metric %s = %v, reported: %v", unit, v, ok)
 		}

@@ -24,9 +24,9 @@ func ownTime() time.Duration {
 	return time.Duration(own.Utime.Nano() + own.Stime.Nano())
 }
 
-// childrenTime is that of everything below it: a Vault or a PostgreSQL that the
+// ChildrenTime is that of everything below it: a Vault or a PostgreSQL that the
 // benchmark started works for it too.
-func childrenTime() time.Duration { return treeTime(os.Getpid(), false) }
+func ChildrenTime() time.Duration { return treeTime(os.Getpid(), false) }
 
 // ProcessorTime is the processor time of a process and everything below it.
 func ProcessorTime(pid int) time.Duration { return treeTime(pid, true) }

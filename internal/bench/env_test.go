@@ -2,9 +2,9 @@ package bench_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -181,8 +181,14 @@ func insertCertificate(ctx context.Context, tx store.Tx, holder lifecycle.Holder
 	if err != nil {
 		return "", err
 	}
-	issuer, shard, at := "issuing-1", int32(i%shards), benchNow
+	issuer, shard, at, serial := "issuing-1", int32(i%shards), benchNow, serialOf(i)
 	return certificate, tx.ReserveSerial(ctx, db.ReserveSerialParams{
-		IssuerID: &issuer, Shard: &shard, Serial: []byte(strings.Repeat("@", 8) + fmt.Sprintf("%08d", i)), ReservedAt: &at, ID: certificate,
+		IssuerID: &issuer, Shard: &shard, Serial: serial[:], ReservedAt: &at, ID: certificate,
 	})
+}
+
+func serialOf(i int) lifecycle.Serial {
+	serial := lifecycle.Serial{0x40}
+	binary.BigEndian.PutUint64(serial[8:], uint64(i))
+	return serial
 }

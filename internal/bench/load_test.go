@@ -80,7 +80,7 @@ func (c *conn) close() {
 func (c *conn) roundTrip(l load) ([]byte, error) {
 	if c.Conn == nil {
 		var err error
-		if c.Conn, err = net.Dial("tcp", l.address); err != nil { //nolint:noctx // bounded by the deadline
+		if c.Conn, err = net.Dial("tcp", l.address); err != nil {
 			return nil, err
 		}
 		if err := c.SetDeadline(time.Now().Add(loadPatience)); err != nil {

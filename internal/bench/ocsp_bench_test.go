@@ -7,12 +7,13 @@ import (
 	"golang.org/x/crypto/ocsp"
 
 	"sceau/internal/bench"
+	"sceau/internal/testenv"
 )
 
 const (
 	ocspConnections = 32
 	fastRequests    = 20_000 // of a run, to servers that sign nothing
-	slowRequests    = 5000
+	slowRequests    = 3000
 )
 
 // BenchmarkOCSP asks about one known serial over 32 loopback connections.
@@ -28,6 +29,16 @@ func BenchmarkOCSP(b *testing.B) {
 				ocspSide(b, "x_crypto_ocsp", xcrypto, postLoad(xcrypto.Address, xcrypto.Plain), slowRequests),
 				ocspSide(b, "openssl_multi2", openssl, postLoad(openssl.Address, openssl.Plain), slowRequests),
 			},
+		}.Measure(b)
+	})
+	b.Run("post_from_database", func(b *testing.B) {
+		database := startServer(b, serverDatabase, databaseVariable+"="+testenv.Database(b))
+		ours := ocspSide(b, "sceau", database, postLoad(database.Address, database.Plain), slowRequests)
+		ours.CPU = bench.ChildrenTime // the server's and PostgreSQL's
+		bench.Comparison{
+			Ours:   ours,
+			Limits: []bench.Side{ocspSide(b, "fixed_http", fixed, postLoad(fixed.Address, fixed.Plain), fastRequests)},
+			Peers:  []bench.Side{ocspSide(b, "openssl_multi2", openssl, postLoad(openssl.Address, openssl.Plain), slowRequests)},
 		}.Measure(b)
 	})
 	b.Run("get", func(b *testing.B) {

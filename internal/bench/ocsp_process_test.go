@@ -31,14 +31,14 @@ type ocspServer struct {
 func (s ocspServer) cpu() time.Duration { return bench.ProcessorTime(s.pid) }
 
 // startServer starts this binary again as one of the servers of serveOCSP.
-func startServer(b *testing.B, kind string) ocspServer {
+func startServer(b *testing.B, kind string, environment ...string) ocspServer {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(self) //nolint:gosec // this binary
-	cmd.Env = append(os.Environ(), serverVariable+"="+kind)
+	cmd := exec.Command(self)
+	cmd.Env = append(append(os.Environ(), serverVariable+"="+kind), environment...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -109,7 +109,7 @@ func startOpenSSL(b *testing.B) ocspServer {
 // freePort is one that nobody listens on at the moment.
 func freePort(b *testing.B) int {
 	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,9 +28,12 @@ import (
 // binary started again, so that its processor time is its own.
 const (
 	serverVariable = "SCEAU_BENCH_OCSP" // which server to be
-	serverSceau    = "sceau"            // the public door, answers signed ahead
+	serverSceau    = "sceau"            // the public door, answers signed ahead in memory
+	serverDatabase = "sceau_database"   // the public door as it is wired: status and answer from PostgreSQL
 	serverFixed    = "fixed"            // net/http with one body of the same size
 	serverXCrypto  = "x_crypto"         // net/http and x/crypto/ocsp, which signs each answer
+
+	databaseVariable = "SCEAU_BENCH_DATABASE" // its URL, for serverDatabase
 )
 
 // hello is what a server says when it listens, and what the answers are checked
@@ -52,7 +55,7 @@ type ocspHouse struct {
 }
 
 func newOCSPHouse(now time.Time) (*ocspHouse, error) {
-	h := &ocspHouse{serial: lifecycle.Serial{0x40, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}
+	h := &ocspHouse{serial: serialOf(0)}
 	for _, key := range []**ecdsa.PrivateKey{&h.rootKey, &h.issuerKey, &h.ocspKey} {
 		var err error
 		if *key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
@@ -119,29 +122,13 @@ func (h *ocspHouse) requestWith(nonce []byte) ([]byte, error) {
 	return asn1.Marshal(whole)
 }
 
-// Status is the source of the one certificate's status, in memory as in a
-// responder process.
-func (h *ocspHouse) source(now time.Time) (revocation.StatusSource, []byte, error) {
+// ahead is the answer about the one certificate, signed ahead.
+func (h *ocspHouse) ahead(now time.Time) (ca.Answer, error) {
 	request, err := h.answers.Request(h.serial, crypto.SHA1)
 	if err != nil {
-		return nil, nil, err
+		return ca.Answer{}, err
 	}
-	answer, err := h.answers.Answer(request, []ca.Status{{State: ca.StateGood}}, now, h.ocspKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	ahead := &revocation.Presigned{State: ca.StateGood, Answer: answer}
-	return inMemory{string(h.serial[:]): ahead}, answer.DER, nil
-}
-
-type inMemory map[string]*revocation.Presigned
-
-func (m inMemory) Status(_ context.Context, _ string, serial []byte) (ca.Status, *revocation.Presigned, error) {
-	ahead := m[string(serial)]
-	if ahead == nil {
-		return ca.Status{}, nil, nil
-	}
-	return ca.Status{State: ahead.State}, ahead, nil
+	return h.answers.Answer(request, []ca.Status{{State: ca.StateGood}}, now, h.ocspKey)
 }
 
 // serveOCSP is a server until its standard input ends, which is when the
@@ -155,12 +142,12 @@ func serveOCSP(kind string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for the life of the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	if kind == serverSceau {
+	if kind == serverSceau || kind == serverDatabase {
 		server = revocation.Server("", handler)
 	}
 	go func() { _ = server.Serve(listener) }()
@@ -175,23 +162,25 @@ func serveOCSP(kind string) error {
 }
 
 func (h *ocspHouse) handler(kind string) (http.Handler, error) {
-	source, presigned, err := h.source(time.Now())
+	presigned, err := h.ahead(time.Now())
 	if err != nil {
 		return nil, err
 	}
 	contentType := []string{"application/ocsp-response"}
 	switch kind {
 	case serverSceau:
-		signer := func(context.Context) (crypto.Signer, error) { return h.ocspKey, nil }
-		return revocation.New(revocation.Config{
-			Lists: os.TempDir(), Source: source, Now: time.Now,
-			Responders: []revocation.Responder{{IssuerID: "issuing-1", Responder: h.answers, Signer: signer}},
-		})
+		return h.door(inMemory{string(h.serial[:]): &revocation.Presigned{State: ca.StateGood, Answer: presigned}})
+	case serverDatabase:
+		source, err := openSource(context.Background(), os.Getenv(databaseVariable), presigned)
+		if err != nil {
+			return nil, err
+		}
+		return h.door(source)
 	case serverFixed:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header()["Content-Type"] = contentType
-			_, _ = w.Write(presigned)
+			_, _ = w.Write(presigned.DER)
 		}), nil
 	case serverXCrypto:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -205,6 +194,16 @@ func (h *ocspHouse) handler(kind string) (http.Handler, error) {
 		}), nil
 	}
 	return nil, fmt.Errorf("there is no OCSP server %q", kind)
+}
+
+// door is the public door.
+func (h *ocspHouse) door(source revocation.StatusSource) (http.Handler, error) {
+	return revocation.New(revocation.Config{
+		Lists: os.TempDir(), Source: source, Now: time.Now,
+		Responders: []revocation.Responder{{
+			IssuerID: "issuing-1", Responder: h.answers, Signer: func(context.Context) (crypto.Signer, error) { return h.ocspKey, nil },
+		}},
+	})
 }
 
 func (h *ocspHouse) signByXCrypto(body io.Reader) ([]byte, error) {

@@ -33,10 +33,10 @@ func run(in io.Reader, table, progress io.Writer) error {
 			return err
 		}
 		if !ok {
-			fmt.Fprintln(progress, lines.Text())
+			_, _ = fmt.Fprintln(progress, lines.Text()) // who has no terminal has the table
 			continue
 		}
-		fmt.Fprintln(progress, "measured", r.name)
+		_, _ = fmt.Fprintln(progress, "measured", r.name)
 		results = append(results, r)
 	}
 	if err := lines.Err(); err != nil {

@@ -30,7 +30,7 @@ func (h *Handler) ocspPost(w http.ResponseWriter, r *http.Request) error {
 	if err := allow(r, http.MethodPost); err != nil {
 		return err
 	}
-	der := make([]byte, 0, 256)
+	der := make([]byte, 0, 256+bytes.MinRead) // ReadFrom grows what has not MinRead free
 	buf := bytes.NewBuffer(der)
 	if _, err := buf.ReadFrom(io.LimitReader(r.Body, ca.MaxOCSPRequestSize+1)); err != nil {
 		// The client broke off, or was too slow.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"sceau/ca"
 	"sceau/hsm"
@@ -130,12 +131,19 @@ func (h *House) makeIssuing(ctx context.Context, c Ceremony) error {
 	})
 }
 
+// renewBefore is how long before its end a responder's certificate is renewed.
+// Its key stays: the certificate says that nobody checks it (ocsp-nocheck), so
+// it is short-lived.
+const renewBefore = 30 * 24 * time.Hour
+
+// makeResponder certifies the OCSP responder, and certifies it again before it
+// ends. A running responder takes the new certificate when it starts again.
 func (h *House) makeResponder(ctx context.Context, c Ceremony) error {
-	_, err := h.Service.NewestDelegate(ctx, IssuingID)
-	if err == nil {
+	newest, err := h.Service.NewestDelegate(ctx, IssuingID)
+	if err == nil && newest.NotAfter.Sub(h.config.Now()) > renewBefore {
 		return nil
 	}
-	if !errors.Is(err, lifecycle.NotFound) {
+	if err != nil && !errors.Is(err, lifecycle.NotFound) {
 		return err
 	}
 	known, err := h.authorities(ctx)

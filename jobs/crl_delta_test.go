@@ -1,0 +1,175 @@
+package jobs
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sceau/ca"
+	"sceau/internal/testenv"
+	"sceau/issuance"
+	"sceau/lifecycle"
+	"sceau/store"
+)
+
+// publisher is the list worker over a database of its own, with a CA whose keys
+// are in memory. It is its own queue, judge of requests and key store.
+type publisher struct {
+	lists
+
+	key  *ecdsa.PrivateKey
+	at   time.Time
+	sign func() // runs before each signature, once set
+	made int
+}
+
+func (p *publisher) now() time.Time { return p.at }
+
+// EnqueueTx drops a job: the test publishes by itself.
+func (p *publisher) EnqueueTx(context.Context, pgx.Tx, issuance.Job) error { return nil }
+
+// CheckCSR takes any bytes for a good request.
+func (p *publisher) CheckCSR(csr []byte, _ issuance.Subject) ([32]byte, error) {
+	return sha256.Sum256(csr), nil
+}
+
+// Signer gives the issuing key.
+func (p *publisher) Signer(context.Context, string) (crypto.Signer, error) {
+	if p.sign != nil {
+		p.sign()
+	}
+	return p.key, nil
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newPublisher(t *testing.T) *publisher {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), testenv.Database(t))
+	ok(t, err)
+	t.Cleanup(pool.Close)
+	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	service, err := issuance.New(store.New(pool), p, p, issuance.DefaultPolicy(), p.now)
+	ok(t, err)
+	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ok(t, err)
+	p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ok(t, err)
+	name := func(cn string) ca.Name { return ca.Name{CommonName: cn, Organization: "Montclair", Country: "FR"} }
+	root, err := ca.SelfSignRoot(rootKey, name("Root"), p.at)
+	ok(t, err)
+	issuing, err := ca.SignIssuing(&ca.Issuer{ID: "root-1", Certificate: root, PublicBase: "http://pki.montclair.example"},
+		rootKey, p.key.Public(), name("Issuing"), lifecycle.SerialFrom([16]byte{1}), p.at)
+	ok(t, err)
+	ok(t, service.SetUpBank(t.Context(), lifecycle.System("set-up"), issuance.Bank{
+		Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Country: "FR"}},
+		Staff:    []issuance.Staff{{Login: "ann", Name: "ann", Roles: []lifecycle.Role{lifecycle.RoleAccountManager}, BranchCode: "FR01", Language: "fr"}},
+	}))
+	ok(t, service.RecordAuthority(t.Context(), lifecycle.System("ceremony"), issuance.Authority{
+		ID: "issuing-1", Certificate: issuing.Raw, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
+	}))
+	tools := Tools{Service: service, Signers: p, Now: p.now}
+	p.lists = lists{tools, &authorities{service: service, publicBase: "http://pki.montclair.example"}}
+	return p
+}
+
+// certificate is an active certificate.
+func (p *publisher) certificate(t *testing.T) lifecycle.CertificateID {
+	t.Helper()
+	p.made++
+	siren := fmt.Sprintf("29901%03d", p.made)
+	reference := fmt.Sprintf("R-%d", p.made)
+	file := "reference;product;client_id;company;country;registry_number;branch;user_number;given_name;surname;language;email;" +
+		"complement;street;postcode;city;address_country;delivery;requested_by\n" + strings.Join([]string{
+		reference, "certificate", fmt.Sprintf("%08d", 40_010_000+p.made), "Montclair", "FR", siren + string(lifecycle.LuhnDigit(siren)), "FR01",
+		"0001", "Camille", "Martin", "fr", "camille@montclair.example", "", "1 rue de la Paix", "35000", "Rennes", "FR", "-", "ann",
+	}, ";") + "\n"
+	ctx, s := t.Context(), p.Service
+	_, err := s.ImportOrders(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, strings.NewReader(file), nil)
+	ok(t, err)
+	order, err := s.OrderByReference(ctx, reference)
+	ok(t, err)
+	shown, err := s.ShowOrder(ctx, order)
+	ok(t, err)
+	ok(t, s.Approve(ctx, lifecycle.Actor{ID: "paul", Role: lifecycle.RoleApprover}, order, shown.Hash()))
+	view, err := s.Order(ctx, order)
+	ok(t, err)
+	id := view.Certificate.ID
+	ok(t, s.TakeKey(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, id, []byte(reference)))
+	plan, err := s.BeginIssue(ctx, id)
+	ok(t, err)
+	ok(t, s.RecordTBS(ctx, plan, []byte(reference), p.at, p.at.AddDate(3, 0, 0)))
+	ok(t, s.FinishIssue(ctx, plan, []byte(reference), nil))
+	ok(t, s.Accept(ctx, lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}, id))
+	return id
+}
+
+func (p *publisher) list(t *testing.T) error {
+	t.Helper()
+	p.at = p.at.Add(2 * time.Minute)
+	return p.publish(t.Context(), issuance.CRLPublishArgs{Issuer: "issuing-1"}, nil)
+}
+
+// delta are the serials on the newest delta list.
+func (p *publisher) delta(t *testing.T) map[string]bool {
+	t.Helper()
+	newest, err := p.Service.NewestCRL(t.Context(), "issuing-1", 0)
+	ok(t, err)
+	list, err := x509.ParseRevocationList(newest.Delta)
+	ok(t, err)
+	serials := map[string]bool{}
+	for _, e := range list.RevokedCertificateEntries {
+		serials[fmt.Sprintf("%032x", e.SerialNumber)] = true
+	}
+	return serials
+}
+
+// Before, a delta was published as it came: a held certificate revoked for good
+// between the two readings was on the full list and missing from its delta, good
+// for whoever follows base and deltas.
+func TestADeltaListLosesNoEntryEither(t *testing.T) {
+	t.Parallel()
+	p := newPublisher(t)
+	officer := lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}
+	held, other := p.certificate(t), p.certificate(t)
+	ok(t, p.list(t)) // the base
+	ok(t, p.Service.Hold(t.Context(), officer, held))
+	ok(t, p.list(t))
+	view, err := p.Service.Certificate(t.Context(), held)
+	ok(t, err)
+	if !p.delta(t)[view.Serial] {
+		t.Fatal("the delta does not list the held certificate")
+	}
+	ok(t, p.Service.Hold(t.Context(), officer, other))
+	p.sign = func() { // after the full list is read, before the delta is
+		p.sign = nil
+		ok(t, p.Service.Revoke(t.Context(), officer, held, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise}))
+	}
+	if err := p.list(t); !errors.Is(err, lifecycle.Conflict) {
+		t.Errorf("a delta that loses an entry: %v", err)
+	}
+	if !p.delta(t)[view.Serial] {
+		t.Error("the newest delta has lost the revoked certificate")
+	}
+	ok(t, p.list(t))
+	if !p.delta(t)[view.Serial] {
+		t.Error("the next delta has lost the revoked certificate")
+	}
+}
