@@ -17,16 +17,16 @@ FUZZTIME ?= 30s
 BENCH ?= .
 ROUNDS ?= 5
 
-.PHONY: help deps vault build demo dev test race bench generate lint fuzz clean
+.PHONY: help deps vault build build-pkcs11 demo dev test test-pkcs11 race bench generate lint fuzz clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # command:package for each tool that Sceau or its tests call. Debian makes and
 # may start a cluster of its own when postgresql is installed; Sceau never uses
 # it and shares neither port nor folder with it.
 TOOLS = initdb:postgresql psql:postgresql-client pdftotext:poppler-utils openssl:openssl \
-	dmtxread:dmtx-utils strace:strace flock:util-linux
+	dmtxread:dmtx-utils strace:strace flock:util-linux gcc:gcc softhsm2-util:softhsm2 pkcs11-tool:opensc
 
 deps: ## install the Debian packages that are missing
 	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed on PATH" >&2; exit 1; }
@@ -60,6 +60,10 @@ build: ## build bin/sceau, bin/sceau-hsm and bin/simcard
 	$(BUILD)sceau-hsm -ldflags '-s -w' ./cmd/sceau-hsm
 	$(BUILD)simcard -ldflags '-s -w' ./cmd/simcard
 
+build-pkcs11: ## build bin/sceau-pkcs11, which can keep CA keys in a PKCS #11 module (cgo)
+	@mkdir -p bin
+	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/sceau-pkcs11 -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/sceau
+
 demo: deps vault build ## run the whole main job on the sample bank's orders, then end
 	@bin/sceau demo
 
@@ -74,7 +78,16 @@ test: deps vault build ## every test, with a real PostgreSQL and a real Vault
 	started=$$SECONDS
 	go vet ./...
 	go test -count=1 -timeout 20m ./...
+	$(MAKE) --no-print-directory test-pkcs11
 	echo "all tests passed in $$((SECONDS - started)) s, with a real PostgreSQL and a real Vault, none skipped"
+
+# The packages that the tag changes; their tests start what they need.
+PKCS11 = ./hsm/pkcs11 ./cmd/sceau/...
+
+test-pkcs11: deps vault build ## the same contract and the CA on SoftHSM2, over PKCS #11
+	@CGO_ENABLED=1 go vet -tags pkcs11 $(PKCS11)
+	CGO_ENABLED=1 go test -tags pkcs11 -count=1 -timeout 10m ./hsm/pkcs11
+	CGO_ENABLED=1 go test -tags pkcs11 -count=1 -timeout 10m -run PKCS11 ./cmd/sceau/...
 
 race: deps vault build ## every test under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -count=1 -timeout 40m ./...

@@ -11,7 +11,9 @@ import (
 	"sceau/authn"
 	"sceau/card"
 	"sceau/hsm"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 	"sceau/store/db"
@@ -47,7 +49,7 @@ type bank struct {
 
 	vault       testenv.VaultServer
 	worker, pin *hsm.Client
-	transport   *emv.TDES
+	transport   *crypt.TDES
 }
 
 func open(t *testing.T, config hsm.Config) *hsm.Client {
@@ -77,11 +79,11 @@ func newBank(t *testing.T) *bank {
 		}
 		_, _, err := as(hsm.RoleCeremony, fmt.Sprintf("custodian %d", i+1)).EnterComponent(t.Context(), hsm.KeyComponent{
 			Key: "transport", Usage: hsm.UsageTransport, Index: i + 1, Total: 2, Component: text,
-			KCV: must[string](t)(emv.CheckValueTDES(part)),
+			KCV: must[string](t)(keyblock.CheckValueTDES(part)),
 		})
 		check(t, err)
 	}
-	b.transport = must[*emv.TDES](t)(emv.NewTDES(key))
+	b.transport = must[*crypt.TDES](t)(crypt.NewTDES(key))
 	var err error
 	b.Service, err = authn.New(b.store, verifier{as(hsm.RoleAPI, "api")}, authn.DefaultPolicy(), b.clock.Now)
 	check(t, err)

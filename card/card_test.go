@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"sceau/card"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
 	"sceau/lifecycle"
 )
 
@@ -24,9 +26,9 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func tdes(t testing.TB, key []byte) *emv.TDES {
+func tdes(t testing.TB, key []byte) *crypt.TDES {
 	t.Helper()
-	k, err := emv.NewTDES(key)
+	k, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func newCard(t testing.TB) (*card.Simulated, issuer) {
 	transport := tdes(t, unhex(t, "1C587FD3EA6B923E45B0C7921A6DF854"))
 	data := emv.CardData{PAN: pan, PSN: psn, Expiry: "2911"}
 	for _, k := range []struct {
-		into *emv.Key
+		into *crypt.Key
 		imk  []byte
 	}{{&data.AC, is.ac}, {&data.SMI, is.smi}, {&data.SMC, smc}} {
 		var err error
@@ -58,7 +60,7 @@ func newCard(t testing.TB) (*card.Simulated, issuer) {
 			t.Fatal(err)
 		}
 	}
-	block, err := emv.PINBlockISO2("4821")
+	block, err := pinblock.EncodeISO2("4821")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +256,7 @@ type trace struct {
 
 func TestTheCardAnswersAnIndependentReaderAsRecorded(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../hsm/emv/testdata/vectors/cap_reader_trace.json")
+	text, err := os.ReadFile("../hsm/selftest/vectors/cap_reader_trace.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,22 +304,22 @@ func (tr trace) card(t *testing.T, tries string, apdus []struct{ C, R string }) 
 		atc = uint16(counter[0])<<8 | uint16(counter[1]) - 1
 	}
 	record := unhex(t, strings.TrimSuffix(apdus[2].R, "9000"))
-	key := func(imk string) emv.Hex {
+	key := func(imk string) crypt.Hex {
 		mk, err := emv.CardMasterKey(tdes(t, unhex(t, imk)), emv.OptionA, tr.Card.PAN, tr.Card.PSN)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return emv.Hex(mk)
+		return crypt.Hex(mk)
 	}
-	block, err := emv.PINBlockISO2(tr.Card.PIN)
+	block, err := pinblock.EncodeISO2(tr.Card.PIN)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(map[string]any{
 		"card": "C-0000000000000001", "pan": tr.Card.PAN, "psn": tr.Card.PSN, "expiry": "291130", "sfi": 1,
-		"record": emv.Hex(record), "fci": emv.Hex(unhex(t, "A50C500A53454355524143434553")), "aip": "1000", "afl": "08010100",
-		"iaf": 0, "ipb": tr.Card.IPB, "cdol1": emv.Hex(emv.FindTLV(record, 0x70, 0x8C)), "cdol2": emv.Hex(emv.FindTLV(record, 0x70, 0x8D)),
-		"ac": key(tr.Card.AC), "smi": key(tr.Card.SMI), "smc": key(tr.Card.SMC), "pin_block": emv.Hex(block[:]),
+		"record": crypt.Hex(record), "fci": crypt.Hex(unhex(t, "A50C500A53454355524143434553")), "aip": "1000", "afl": "08010100",
+		"iaf": 0, "ipb": tr.Card.IPB, "cdol1": crypt.Hex(emv.FindTLV(record, 0x70, 0x8C)), "cdol2": crypt.Hex(emv.FindTLV(record, 0x70, 0x8D)),
+		"ac": key(tr.Card.AC), "smi": key(tr.Card.SMI), "smc": key(tr.Card.SMC), "pin_block": crypt.Hex(block[:]),
 		"try_counter": unhex(t, tries)[3], "try_limit": 3, "atc": atc,
 	})
 	if err != nil {

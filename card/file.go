@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 	"sceau/lifecycle"
 )
@@ -25,18 +26,18 @@ type cardFile struct {
 	PSN        string           `json:"psn"`
 	Expiry     string           `json:"expiry"`
 	SFI        byte             `json:"sfi"`
-	Record     emv.Hex          `json:"record"`
-	FCI        emv.Hex          `json:"fci"`
-	AIP        emv.Hex          `json:"aip"`
-	AFL        emv.Hex          `json:"afl"`
+	Record     crypt.Hex        `json:"record"`
+	FCI        crypt.Hex        `json:"fci"`
+	AIP        crypt.Hex        `json:"aip"`
+	AFL        crypt.Hex        `json:"afl"`
 	IAF        byte             `json:"iaf"`
-	IPB        emv.Hex          `json:"ipb"`
-	CDOL1      emv.Hex          `json:"cdol1"`
-	CDOL2      emv.Hex          `json:"cdol2"`
-	AC         emv.Hex          `json:"ac"`
-	SMI        emv.Hex          `json:"smi"`
-	SMC        emv.Hex          `json:"smc"`
-	PINBlock   emv.Hex          `json:"pin_block"`
+	IPB        crypt.Hex        `json:"ipb"`
+	CDOL1      crypt.Hex        `json:"cdol1"`
+	CDOL2      crypt.Hex        `json:"cdol2"`
+	AC         crypt.Hex        `json:"ac"`
+	SMI        crypt.Hex        `json:"smi"`
+	SMC        crypt.Hex        `json:"smc"`
+	PINBlock   crypt.Hex        `json:"pin_block"`
 	TryCounter byte             `json:"try_counter"`
 	TryLimit   byte             `json:"try_limit"`
 	ATC        uint16           `json:"atc"`
@@ -51,8 +52,8 @@ func (s *Simulated) Save(path string) error {
 	i := s.image
 	f := cardFile{
 		Note: fileNote, Card: s.ID, PAN: i.PAN, PSN: i.PSN, Expiry: i.Expiry, SFI: i.SFI, Record: i.Record, FCI: i.FCI,
-		AIP: i.AIP, AFL: i.AFL, IAF: i.IAF, IPB: i.IPB, CDOL1: i.CDOL1, CDOL2: i.CDOL2, AC: emv.Hex(i.AC), SMI: emv.Hex(i.SMI),
-		SMC: emv.Hex(i.SMC), PINBlock: emv.Hex(i.PINBlock), TryCounter: i.TryCounter, TryLimit: i.TryLimit, ATC: s.atc,
+		AIP: i.AIP, AFL: i.AFL, IAF: i.IAF, IPB: i.IPB, CDOL1: i.CDOL1, CDOL2: i.CDOL2, AC: crypt.Hex(i.AC), SMI: crypt.Hex(i.SMI),
+		SMC: crypt.Hex(i.SMC), PINBlock: crypt.Hex(i.PINBlock), TryCounter: i.TryCounter, TryLimit: i.TryLimit, ATC: s.atc,
 		Scripts: s.scripts,
 	}
 	s.mu.Unlock()
@@ -101,8 +102,8 @@ func Parse(text []byte) (*Simulated, error) {
 	}
 	s := New(f.Card, emv.CardImage{
 		PAN: f.PAN, PSN: f.PSN, Expiry: f.Expiry, SFI: f.SFI, Record: f.Record, FCI: f.FCI, AIP: f.AIP, AFL: f.AFL, IAF: f.IAF,
-		IPB: f.IPB, CDOL1: f.CDOL1, CDOL2: f.CDOL2, AC: emv.Key(f.AC), SMI: emv.Key(f.SMI), SMC: emv.Key(f.SMC),
-		PINBlock: emv.Key(f.PINBlock), TryCounter: f.TryCounter, TryLimit: f.TryLimit,
+		IPB: f.IPB, CDOL1: f.CDOL1, CDOL2: f.CDOL2, AC: crypt.Key(f.AC), SMI: crypt.Key(f.SMI), SMC: crypt.Key(f.SMC),
+		PINBlock: crypt.Key(f.PINBlock), TryCounter: f.TryCounter, TryLimit: f.TryLimit,
 	})
 	s.atc, s.scripts = f.ATC, f.Scripts
 	return s, nil

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
 	"sceau/lifecycle"
 )
 
@@ -21,7 +23,7 @@ func NewReader(card Transport) *Reader { return &Reader{card: card} }
 type application struct {
 	cdol1, cdol2 []byte
 	iaf          byte
-	ipb          emv.Hex
+	ipb          crypt.Hex
 	psn          string
 	pan          string
 }
@@ -31,7 +33,7 @@ type cryptogram struct {
 	cid byte
 	atc uint16
 	ac  [8]byte
-	iad emv.Hex
+	iad crypt.Hex
 }
 
 // Code asks the card for a code: mode 2 is the key that takes no input. A wrong
@@ -129,7 +131,7 @@ func readApplication(record []byte) (application, error) {
 	iaf := emv.FindTLV(record, 0x70, 0x9F55)
 	app := application{
 		cdol1: emv.FindTLV(record, 0x70, 0x8C), cdol2: emv.FindTLV(record, 0x70, 0x8D), ipb: emv.FindTLV(record, 0x70, 0x9F56),
-		psn: emv.Hex(emv.FindTLV(record, 0x70, 0x5F34)).String(), pan: emv.Hex(emv.FindTLV(record, 0x70, 0x5A)).String(),
+		psn: crypt.Hex(emv.FindTLV(record, 0x70, 0x5F34)).String(), pan: crypt.Hex(emv.FindTLV(record, 0x70, 0x5A)).String(),
 	}
 	if len(iaf) != 1 || len(app.cdol1) == 0 || len(app.cdol2) == 0 || len(app.ipb) == 0 || app.pan == "" {
 		return app, fmt.Errorf("%w: the record lacks 5A, 8C, 8D, 9F55 or 9F56", errAnswer)
@@ -151,7 +153,7 @@ func (r *Reader) verify(ctx context.Context, pin lifecycle.PIN) error {
 	if len(tries) == 1 && tries[0] == 0 {
 		return ErrBlocked
 	}
-	block, err := emv.PINBlockISO2(pin.Reveal())
+	block, err := pinblock.EncodeISO2(pin.Reveal())
 	if err != nil {
 		return fmt.Errorf("%w: type the PIN of the letter", lifecycle.Invalid)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 	"sceau/lifecycle"
 )
@@ -40,7 +41,7 @@ func New(id lifecycle.CardID, image emv.CardImage) *Simulated {
 
 // FromDGIs personalises a card as a bureau does: it opens the data groupings
 // with the transport key.
-func FromDGIs(id lifecycle.CardID, dgis []byte, transport *emv.TDES) (*Simulated, error) {
+func FromDGIs(id lifecycle.CardID, dgis []byte, transport *crypt.TDES) (*Simulated, error) {
 	image, err := emv.OpenDGIs(dgis, transport)
 	if err != nil {
 		return nil, err
@@ -210,7 +211,7 @@ func (s *Simulated) verify(c command) ([]byte, uint16) {
 		return nil, swBlocked
 	}
 	s.image.TryCounter--
-	if !emv.Equal(s.image.PINBlock, c.data) {
+	if !crypt.Equal(s.image.PINBlock, c.data) {
 		s.session.pin = emv.PINFailed
 		return nil, swWrongPIN | uint16(s.image.TryCounter)
 	}
@@ -239,7 +240,7 @@ func (s *Simulated) generate(c command) ([]byte, uint16) {
 	if len(c.data) != dolLength(dol) {
 		return nil, swWrongLength
 	}
-	key, err := emv.NewTDES(s.image.AC)
+	key, err := crypt.NewTDES(s.image.AC)
 	if err != nil {
 		return nil, swNothingDiagnosed
 	}
@@ -284,7 +285,7 @@ func (s *Simulated) unblock(c command) ([]byte, uint16) {
 		return nil, swConditions
 	}
 	s.session.scriptSeen = true
-	key, err := emv.NewTDES(s.image.SMI)
+	key, err := crypt.NewTDES(s.image.SMI)
 	if err != nil {
 		return nil, swNothingDiagnosed
 	}

@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -95,21 +96,28 @@ const verifying = "verify CAP codes"
 
 // verifyTogether makes one call, for one caller or several.
 func (c *Client) verifyTogether(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
-	request := struct {
-		Items []capItem `json:"items"`
-	}{make([]capItem, len(checks))}
+	items := make([]capItem, len(checks))
 	for i, check := range checks {
-		request.Items[i] = check.item(i)
+		items[i] = check.item(i)
+	}
+	text, err := json.Marshal(items)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: a check has no JSON form", verifying, lifecycle.Invalid) // err may quote a value
 	}
 	var answer struct {
-		Items []capResult `json:"items"`
+		Batch string `json:"batch"`
 	}
-	if err := c.post(ctx, verifying, c.config.CardMount+"/cap/verify", request, &answer); err != nil {
+	// One text a call: Vault's audit log hashes each text by itself.
+	if err := c.post(ctx, verifying, c.config.CardMount+"/cap/verify", map[string]string{"batch": string(text)}, &answer); err != nil {
 		return nil, err
+	}
+	var results []capResult
+	if json.Unmarshal([]byte(answer.Batch), &results) != nil {
+		return nil, fmt.Errorf("%s: the engine's answer is no list of answers", verifying)
 	}
 	answers := make([]CAPAnswer, len(checks))
 	seen := make([]bool, len(checks))
-	for _, item := range answer.Items {
+	for _, item := range results {
 		i, err := strconv.Atoi(item.ID)
 		if err != nil || i < 0 || i >= len(checks) || seen[i] {
 			return nil, fmt.Errorf("%s: the engine answered a check that was not asked", verifying)
@@ -142,6 +150,9 @@ func numbers(values []int) []number {
 }
 
 func (r capResult) answer() CAPAnswer {
+	if strings.HasPrefix(r.Error, "malformed_code: ") { // a holder's slip of the finger
+		return CAPAnswer{}
+	}
 	if r.Error != "" {
 		kind, ok := kindOfWords(r.Error)
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"sceau/lifecycle"
 )
@@ -19,35 +20,68 @@ const (
 	UsageIMKSMC    KeyUsage = "imk-smc"   // issuer master key for secure messaging, confidentiality
 	UsageTransport KeyUsage = "transport" // enciphers keys and PINs for the card bureau
 	UsageKBPK      KeyUsage = "kbpk"      // key block protection key (ASC X9.143, TR-31)
+	UsagePIN       KeyUsage = "pin"       // enciphers PIN blocks between parties
+	UsagePVV       KeyUsage = "pvk-visa"  // Visa PIN verification values
+	UsageIBM       KeyUsage = "pvk-ibm"   // IBM 3624 PIN offsets
 )
 
 // KeyInfo describes a key of the card engine. Its value never leaves Vault; the
 // key check value shows which one it is.
 type KeyInfo struct {
-	Name        string
-	Usage       KeyUsage
-	Algorithm   string // tdes2 or aes256
-	Version     int
-	KCV         string // key check value, upper-case hexadecimal
-	State       string
-	Environment string // test or live
+	Name          string
+	Usage         KeyUsage
+	Mode          string // of use, as TR-31 writes it
+	Algorithm     string // tdes2 or aes256, for instance
+	Exportability string // E or N
+	Version       int    // the latest
+	KCV           string // its key check value, upper-case hexadecimal
+	State         string // active, disabled or deleted
+	Environment   string // test or live
+	Versions      []CardKeyVersion
+}
+
+// CardKeyVersion is one version of a key: the latest makes new cards, earlier ones
+// check cards made under them.
+type CardKeyVersion struct {
+	Version    int
+	KCV        string
+	State      string   // current, previous or retired
+	Origin     string   // random, components or key-block
+	Custodians []string // who entered its components
 }
 
 type keyAnswer struct {
-	Name        string   `json:"name"`
-	Usage       KeyUsage `json:"usage"`
-	Algorithm   string   `json:"algorithm"`
-	Version     number   `json:"version"`
-	KCV         string   `json:"kcv"`
-	State       string   `json:"state"`
-	Environment string   `json:"environment"`
+	Name          string   `json:"name"`
+	Usage         KeyUsage `json:"usage"`
+	Mode          string   `json:"mode"`
+	Algorithm     string   `json:"algorithm"`
+	Exportability string   `json:"exportability"`
+	Version       number   `json:"version"`
+	KCV           string   `json:"kcv"`
+	State         string   `json:"state"`
+	Environment   string   `json:"environment"`
+	Versions      []struct {
+		Version    number   `json:"version"`
+		KCV        string   `json:"kcv"`
+		State      string   `json:"state"`
+		Origin     string   `json:"origin"`
+		Custodians []string `json:"custodians"`
+	} `json:"versions"`
+	Proposed bool      `json:"proposed"`
+	Until    time.Time `json:"until"`
 }
 
 func (a keyAnswer) info() KeyInfo {
-	return KeyInfo{
-		Name: a.Name, Usage: a.Usage, Algorithm: a.Algorithm, Version: int(a.Version),
-		KCV: a.KCV, State: a.State, Environment: a.Environment,
+	info := KeyInfo{
+		Name: a.Name, Usage: a.Usage, Mode: a.Mode, Algorithm: a.Algorithm, Exportability: a.Exportability,
+		Version: int(a.Version), KCV: a.KCV, State: a.State, Environment: a.Environment,
 	}
+	for _, v := range a.Versions {
+		info.Versions = append(info.Versions, CardKeyVersion{
+			Version: int(v.Version), KCV: v.KCV, State: v.State, Origin: v.Origin, Custodians: v.Custodians,
+		})
+	}
+	return info
 }
 
 // CreateKey makes a random key inside the engine; an empty algorithm is the
@@ -91,6 +125,8 @@ type KeyComponent struct {
 	Index, Total int    // 1 of 2, 2 of 2
 	Component    string // hexadecimal
 	KCV          string // of this component, from the custodian's form
+	Environment  string // test or live; empty is test
+	Rotate       bool   // the components make the next version of a key that is there
 }
 
 // Format keeps the component out of every output.
@@ -116,7 +152,9 @@ func (c *Client) EnterComponent(ctx context.Context, k KeyComponent) (complete b
 		Total     number   `json:"total"`
 		Component string   `json:"component"`
 		KCV       string   `json:"kcv"`
-	}{k.Usage, k.Algorithm, number(k.Index), number(k.Total), k.Component, k.KCV}
+		Environ   string   `json:"environment,omitempty"`
+		Rotate    bool     `json:"rotate,omitempty"`
+	}{k.Usage, k.Algorithm, number(k.Index), number(k.Total), k.Component, k.KCV, k.Environment, k.Rotate}
 	var answer struct {
 		Complete bool   `json:"complete"`
 		KCV      string `json:"kcv"`
@@ -125,23 +163,6 @@ func (c *Client) EnterComponent(ctx context.Context, k KeyComponent) (complete b
 		return false, "", err
 	}
 	return answer.Complete, answer.KCV, nil
-}
-
-// ExportKey wraps a transport key under a key block protection key, for the
-// bureau. Issuer master keys are not exported.
-func (c *Client) ExportKey(ctx context.Context, name, kbpk string) (keyBlock, kcv string, err error) {
-	path, err := c.keyPath(name, "/export")
-	if err != nil {
-		return "", "", err
-	}
-	var answer struct {
-		KeyBlock string `json:"key_block"`
-		KCV      string `json:"kcv"`
-	}
-	if err := c.post(ctx, "export card key "+name, path, map[string]string{"kbpk": kbpk}, &answer); err != nil {
-		return "", "", err
-	}
-	return answer.KeyBlock, answer.KCV, nil
 }
 
 func (c *Client) keyPath(name, below string) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -135,14 +136,14 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 		{"destroy a PIN", nil, func(ctx context.Context, c *hsm.Client) error {
 			return c.DestroyPIN(ctx, "C-1", 2)
 		}, `PUT hsm/pin/destroy {"card":"C-1","pin_version":"2"}`},
-		{"verify a code", map[string]any{"items": []any{map[string]any{"id": "0", "valid": false}}}, func(ctx context.Context, c *hsm.Client) error {
+		{"verify a code", map[string]any{"batch": `[{"id":"0","valid":false}]`}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.VerifyCAP(ctx, []hsm.CAPCheck{{
 				PAN: pan(t), PSN: 1, Profile: "securaccess", Mode: hsm.Mode2TDS, Code: "12345678",
 				TDS: []string{"100", "200"}, LastATC: 7, Window: 64, Scripts: []int{0, 1},
 			}})
 			return err
-		}, `PUT hsm/cap/verify {"items":[{"code":"12345678","id":"0","last_atc":"7","mode":"2+tds","pan":"5413330089600119",` +
-			`"profile":"securaccess","psn":"01","scripts":["0","1"],"tds":["100","200"],"window":"64"}]}`},
+		}, `PUT hsm/cap/verify {"batch":` + strconv.Quote(`[{"id":"0","pan":"5413330089600119","psn":"01","profile":"securaccess",`+
+			`"mode":"2+tds","code":"12345678","tds":["100","200"],"last_atc":"7","window":"64","scripts":["0","1"]}]`) + `}`},
 		{"make a script", map[string]any{"apdu": "8424000008"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.PINUnblockScript(ctx, hsm.ScriptRequest{
 				PAN: pan(t), PSN: 1, Profile: "securaccess", ATC: 9, ARQC: []byte{0xAB, 1, 2, 3, 4, 5, 6, 7}, Scripts: []int{0, 1},
@@ -218,7 +219,7 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 		}
 		return answers[0].Err
 	}
-	item := func(members map[string]any) any { return map[string]any{"items": []any{members}} }
+	item := func(members string) any { return map[string]any{"batch": "[{" + members + "}]"} }
 	for _, test := range []struct {
 		name   string
 		status int
@@ -233,10 +234,11 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 		{"no card", http.StatusOK, map[string]any{"cards": []any{}}, personalise},
 		{"another card", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-2", "dgis": "48213579"}}}, personalise},
 		{"data that is no hexadecimal", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "48213579x"}}}, personalise},
-		{"no check answered", http.StatusOK, map[string]any{"items": []any{}}, verify},
-		{"a check that was not asked", http.StatusOK, item(map[string]any{"id": "7", "valid": true, "atc": "1"}), verify},
-		{"a valid code without its counter", http.StatusOK, item(map[string]any{"id": "0", "valid": true}), verify},
-		{"an error of one check", http.StatusOK, item(map[string]any{"id": "0", "error": "unknown_profile: 48213579"}), verify},
+		{"no check answered", http.StatusOK, map[string]any{"batch": "[]"}, verify},
+		{"an answer that is no list", http.StatusOK, map[string]any{"batch": "48213579"}, verify},
+		{"a check that was not asked", http.StatusOK, item(`"id":"7","valid":true,"atc":"1"`), verify},
+		{"a valid code without its counter", http.StatusOK, item(`"id":"0","valid":true`), verify},
+		{"an error of one check", http.StatusOK, item(`"id":"0","error":"unknown_profile: 48213579"`), verify},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -254,11 +256,11 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 
 func TestVerifiedCodesComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
-	client, _ := script(t, always(http.StatusOK, map[string]any{"items": []any{
-		map[string]any{"id": "2", "error": "unknown_profile: x"},
-		map[string]any{"id": "1", "valid": true, "atc": 12, "scripts": 1}, // numbers are taken too
-		map[string]any{"id": "0", "valid": false},
-	}}))
+	client, _ := script(t, always(http.StatusOK, map[string]any{"batch": `[
+		{"id":"2","error":"unknown_profile: x"},
+		{"id":"1","valid":true,"atc":12,"scripts":1},
+		{"id":"0","valid":false}]`, // numbers are taken too
+	}))
 	answers, err := client.VerifyCAP(t.Context(), []hsm.CAPCheck{{PAN: pan(t)}, {PAN: pan(t)}, {PAN: pan(t)}})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package hsm_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -11,7 +12,10 @@ import (
 	"time"
 
 	"sceau/hsm"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
+	"sceau/hsm/pinblock"
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 )
@@ -22,12 +26,16 @@ type cardHouse struct {
 	vault                 testenv.VaultServer
 	worker, letter, api   *hsm.Client
 	transportKey, profile string
-	transport             *emv.TDES
+	transport             *crypt.TDES
 }
 
 func newCardHouse(t *testing.T) cardHouse {
 	t.Helper()
-	vault := testenv.OwnVault(t)
+	return cardHouseIn(t, testenv.OwnVault(t))
+}
+
+func cardHouseIn(t *testing.T, vault testenv.VaultServer) cardHouse {
+	t.Helper()
 	admin := open(t, vault)
 	if err := admin.ApplyPolicies(t.Context()); err != nil {
 		t.Fatal(err)
@@ -59,7 +67,7 @@ func custodian(t *testing.T, vault testenv.VaultServer, admin *hsm.Client, name 
 
 // enterTransportKey has each custodian enter one component, and checks that the
 // first may not enter both.
-func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv.TDES {
+func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *crypt.TDES {
 	t.Helper()
 	components := []string{"1C587FD3EA6B923E45B0C7921A6DF854", "2A5E43B6C89D107F6EA4D9327C15FB80"}
 	key := make([]byte, 16)
@@ -68,7 +76,7 @@ func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv
 		if err != nil {
 			t.Fatal(err)
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +98,11 @@ func enterTransportKey(t *testing.T, custodians []*hsm.Client, name string) *emv
 		if complete != (i == 1) {
 			t.Errorf("after component %d: complete = %v", i+1, complete)
 		}
-		if want, err := emv.CheckValueTDES(key); complete && (err != nil || got != want) {
+		if want, err := keyblock.CheckValueTDES(key); complete && (err != nil || got != want) {
 			t.Errorf("the key's check value is %s, want %s", got, want)
 		}
 	}
-	transport, err := emv.NewTDES(key)
+	transport, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,9 +152,9 @@ func cryptogram(t *testing.T, image emv.CardImage, atc uint16, cvr emv.CVR) [8]b
 	return emv.SecurAccess().CardCryptogram(tdes(t, image.AC), data, atc, cvr)
 }
 
-func tdes(t *testing.T, key emv.Key) *emv.TDES {
+func tdes(t *testing.T, key crypt.Key) *crypt.TDES {
 	t.Helper()
-	block, err := emv.NewTDES(key)
+	block, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +248,7 @@ func TestAPINGoesToOneLetterAndStaysOutOfTheAuditFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onCard, err := emv.OpenPINBlockISO2(images[0].PINBlock)
+	onCard, err := pinblock.DecodeISO2(images[0].PINBlock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +331,13 @@ func TestCeremonyKeysAreDescribedAndOnlyTransportKeysLeave(t *testing.T) {
 	wantKind(t, err, lifecycle.Conflict)
 	_, err = admin.KeyInfo(t.Context(), "absent")
 	wantKind(t, err, lifecycle.NotFound)
-	block, kcv, err := admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
+	second := custodian(t, h.vault, admin, "custodian 3")
+	if _, _, err := admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk"); !errors.Is(err, hsm.ErrProposed) {
+		t.Errorf("exported by one alone: %v", err)
+	}
+	_, _, err = admin.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
+	wantKind(t, err, lifecycle.Forbidden)
+	block, kcv, err := second.ExportKey(t.Context(), h.transportKey, "bureau-kbpk")
 	if err != nil || block == "" || kcv == "" {
 		t.Errorf("export: %q, %q, %v", block, kcv, err)
 	}

@@ -29,10 +29,13 @@ func kindOfCode(code string) (lifecycle.Kind, bool) {
 		return lifecycle.Conflict, true
 	case "unknown_key", "unknown_profile", "unknown_pin", "not_found":
 		return lifecycle.NotFound, true
-	case "invalid", "wrong_arqc", "wrong_kcv", "key_usage":
+	case "invalid", "wrong_arqc", "wrong_kcv", "key_usage", "key_retired", "key_disabled", "mixed_environment",
+		"bad_key_block", "malformed_code", "window_too_large", "batch_too_large":
 		return lifecycle.Invalid, true
-	case "forbidden", "dual_control":
+	case "forbidden", "dual_control", "activity_closed", "pin_locked":
 		return lifecycle.Forbidden, true
+	case "rate_limited":
+		return lifecycle.Unavailable, true
 	}
 	return "", false
 }
@@ -60,6 +63,9 @@ func kindOfStatus(status int) (lifecycle.Kind, bool) {
 // nobody knows whether the thing is there.
 const unmounted = "no handler for route"
 
+// unstarted are Vault's words of a mount whose plugin it did not start.
+const unstarted = "backend is nil"
+
 // passing are the words of a 500 that heals by itself: Vault sealed in the
 // middle of a call, or its plugin being restarted.
 var passing = []string{
@@ -81,7 +87,7 @@ func refusal(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, context.Canceled)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %w: Vault did not answer in time", doing, lifecycle.Unavailable)
+		return fmt.Errorf("%s: %w: no answer in time", doing, lifecycle.Unavailable)
 	}
 	return fmt.Errorf("%s: %w: Vault cannot be reached: %s", doing, lifecycle.Unavailable, harmless(err.Error()))
 }
@@ -93,6 +99,9 @@ func sorted(doing string, status int, words string) error {
 	kind, ok := kindOfStatus(status)
 	if status == http.StatusNotFound && strings.Contains(words, unmounted) {
 		kind = lifecycle.Unavailable
+		if strings.Contains(words, unstarted) {
+			words = "the engine did not start: is its program the one whose SHA-256 is registered? Vault's log tells"
+		}
 	}
 	if status == http.StatusInternalServerError {
 		lower := strings.ToLower(words)

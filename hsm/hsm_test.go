@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,13 @@ func openWith(t *testing.T, config hsm.Config) *hsm.Client {
 // as is a client in a role, signed in by AppRole.
 func as(t *testing.T, vault testenv.VaultServer, role hsm.Role) *hsm.Client {
 	t.Helper()
+	if !slices.Contains(hsm.Services(), role) {
+		token, err := open(t, vault).NewToken(t.Context(), role, string(role))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return openWith(t, hsm.Config{Address: vault.Addr, Token: token})
+	}
 	files, err := open(t, vault).Credentials(t.Context(), role, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

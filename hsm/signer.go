@@ -3,257 +3,145 @@ package hsm
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 
 	"sceau/lifecycle"
 )
 
-// Algorithm is the kind of a signing key.
-type Algorithm string
-
-// The algorithms that Sceau's certificate profiles use, by Vault's names.
-const (
-	P256    Algorithm = "ecdsa-p256"
-	P384    Algorithm = "ecdsa-p384"
-	RSA3072 Algorithm = "rsa-3072"
-)
-
-// Prefixes of signing key names: deploy/vault's policies go by them.
-const (
-	IssuingKeyPrefix   = "issuing-" // certificates and CRLs
-	ResponderKeyPrefix = "ocsp-"    // OCSP answers
-	BureauKeyPrefix    = "bureau-"  // files for the card bureau
-	RootKeyPrefix      = "root-"    // in the root mount
-)
-
-// SigningKey is one version of a key in Transit: its public half, and the way
-// to sign. It does not follow a rotation, because a certificate names one
-// public key.
-type SigningKey struct {
-	client  *Client
-	mount   string
-	name    string
-	version int
-	public  crypto.PublicKey
-
-	// together signs what callers bring at the same time in one call. It is
-	// nil for RSA, whose signature costs more than the call.
-	together *collector[string, transitResult]
-}
-
-// CreateSigningKey makes an online signing key that cannot be exported. The
-// same call again changes nothing; with another algorithm it is
-// [lifecycle.Conflict].
-func (c *Client) CreateSigningKey(ctx context.Context, name string, algorithm Algorithm) error {
-	return c.createSigningKey(ctx, c.config.TransitMount, name, algorithm)
-}
-
-// CreateRootSigningKey is [Client.CreateSigningKey] in the root's mount.
-func (c *Client) CreateRootSigningKey(ctx context.Context, name string, algorithm Algorithm) error {
-	return c.createSigningKey(ctx, c.config.RootTransitMount, name, algorithm)
-}
-
-// SigningKey reads a version of an online key, 0 for the latest. Keep it where
-// many signatures are made: [SigningKey.Signer] makes no call.
-func (c *Client) SigningKey(ctx context.Context, name string, version int) (*SigningKey, error) {
-	return c.signingKey(ctx, c.config.TransitMount, name, version)
-}
-
-// RootSigningKey is [Client.SigningKey] in the root's mount.
-func (c *Client) RootSigningKey(ctx context.Context, name string, version int) (*SigningKey, error) {
-	return c.signingKey(ctx, c.config.RootTransitMount, name, version)
-}
-
-// Signer is the latest version of an online key, for one operation: the
-// signature is made under ctx.
-func (c *Client) Signer(ctx context.Context, name string) (crypto.Signer, error) {
-	key, err := c.SigningKey(ctx, name, 0)
-	if err != nil {
-		return nil, err
-	}
-	return key.Signer(ctx), nil
-}
-
-// RootSigner is [Client.Signer] in the root's mount.
-func (c *Client) RootSigner(ctx context.Context, name string) (crypto.Signer, error) {
-	key, err := c.RootSigningKey(ctx, name, 0)
-	if err != nil {
-		return nil, err
-	}
-	return key.Signer(ctx), nil
-}
-
-func (c *Client) createSigningKey(ctx context.Context, mount, name string, algorithm Algorithm) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
-	if algorithm != P256 && algorithm != P384 && algorithm != RSA3072 {
-		return fmt.Errorf("create signing key %s: %w: unknown algorithm %q", name, lifecycle.Invalid, algorithm)
-	}
-	path := mount + "/keys/" + name
-	request := map[string]string{"type": string(algorithm)}
-	if err := c.post(ctx, "create signing key "+name, path, request, nil); err != nil {
-		return err
-	}
-	// Vault answers a key that exists with success, whatever its type.
-	key, err := c.signingKey(ctx, mount, name, 0)
-	if err != nil {
-		return err
-	}
-	if got := algorithmOf(key.public); got != algorithm {
-		return fmt.Errorf("create signing key %s: %w: it exists as %s", name, lifecycle.Conflict, got)
-	}
-	return nil
-}
-
-func (c *Client) signingKey(ctx context.Context, mount, name string, version int) (*SigningKey, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
-	doing := "read signing key " + name
-	var answer struct {
-		Latest number `json:"latest_version"`
-		Keys   map[string]struct {
-			PublicKey string `json:"public_key"`
-		} `json:"keys"`
-	}
-	if err := c.get(ctx, doing, mount+"/keys/"+name, &answer); err != nil {
-		return nil, err
-	}
-	if version == 0 {
-		version = int(answer.Latest)
-	}
-	entry, ok := answer.Keys[strconv.Itoa(version)]
-	if !ok {
-		return nil, fmt.Errorf("%s: %w: no version %d", doing, lifecycle.NotFound, version)
-	}
-	block, _ := pem.Decode([]byte(entry.PublicKey))
-	if block == nil {
-		return nil, fmt.Errorf("%s: %w: it has no public key, so it is not for signing", doing, lifecycle.Invalid)
-	}
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: read its public key: %w", doing, err)
-	}
-	if algorithmOf(public) == "" {
-		return nil, fmt.Errorf("%s: %w: neither P-256, P-384 nor RSA of 3072 bits", doing, lifecycle.Invalid)
-	}
-	key := &SigningKey{client: c, mount: mount, name: name, version: version, public: public}
-	if hash := key.ownHash(); hash != 0 {
-		key.together = &collector[string, transitResult]{doing: key.doing(), most: maxSignaturesPerCall, call: key.signTogether}
-	}
-	return key, nil
-}
-
-func algorithmOf(public crypto.PublicKey) Algorithm {
-	switch key := public.(type) {
-	case *ecdsa.PublicKey:
-		switch key.Curve {
-		case elliptic.P256():
-			return P256
-		case elliptic.P384():
-			return P384
-		}
-	case *rsa.PublicKey:
-		if key.N.BitLen() == 3072 {
-			return RSA3072
-		}
-	}
-	return ""
-}
-
-// Public is the public half.
-func (k *SigningKey) Public() crypto.PublicKey { return k.public }
-
-// Version is the key's version in Transit, to be stored with what it signs.
-func (k *SigningKey) Version() int { return k.version }
-
 // Signer signs under ctx. crypto.Signer has no place for a context, so one is
 // bound for each operation; binding makes no call.
-func (k *SigningKey) Signer(ctx context.Context) crypto.Signer {
-	return &boundSigner{key: k, ctx: ctx}
-}
+func (k *SigningKey) Signer(ctx context.Context) *BoundSigner { return &BoundSigner{key: k, ctx: ctx} }
 
-type boundSigner struct {
+// BoundSigner is a [crypto.Signer] for one operation, and for many digests at
+// once.
+type BoundSigner struct {
 	key *SigningKey
 	ctx context.Context // see SigningKey.Signer
 }
 
-func (s *boundSigner) Public() crypto.PublicKey { return s.key.public }
+// Public is the public half.
+func (s *BoundSigner) Public() crypto.PublicKey { return s.key.of.Public }
 
-// Sign has Vault sign a digest: ECDSA in ASN.1 form (RFC 3279 §2.2.3), RSA in
-// PKCS #1 v1.5, or PSS when opts is [rsa.PSSOptions] (RFC 8017). Vault has its
-// own randomness; the reader is not used.
-func (s *boundSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if opts == nil {
-		return nil, fmt.Errorf("%s: %w: no hash is named", s.key.doing(), lifecycle.Invalid)
-	}
-	request, err := s.key.request(opts)
-	if err == nil && len(digest) != opts.HashFunc().Size() {
-		err = fmt.Errorf("%w: a digest of %d bytes is none of %s", lifecycle.Invalid, len(digest), opts.HashFunc())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.key.doing(), err)
-	}
-	input := base64.StdEncoding.EncodeToString(digest)
-	var results []transitResult
-	if s.key.together != nil && opts.HashFunc() == s.key.ownHash() {
-		results, err = s.key.together.ask(s.ctx, input)
-	} else {
-		results, err = s.key.sign(s.ctx, request, input)
-	}
-	if err != nil {
+// Sign has the key store sign a digest, with callers of the same moment where
+// that pays. The store has its own randomness; the reader is not used.
+func (s *BoundSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := s.key.check([][]byte{digest}, opts); err != nil {
 		return nil, err
 	}
-	return s.key.signature(results[0])
+	if s.key.together == nil || opts.HashFunc() != s.key.ownHash() {
+		signatures, err := s.key.sign(s.ctx, [][]byte{digest}, opts)
+		return first(signatures), err
+	}
+	signatures, err := s.key.together.ask(s.ctx, digest)
+	return first(signatures), err
 }
 
-// request is what every input of a call has in common.
-func (k *SigningKey) request(opts crypto.SignerOpts) (map[string]any, error) {
-	var name string
-	switch opts.HashFunc() {
-	case crypto.SHA256:
-		name = "sha2-256"
-	case crypto.SHA384:
-		name = "sha2-384"
-	case crypto.SHA512:
-		name = "sha2-512"
+// SignBatch is [SigningKey.SignBatch] under the bound context.
+func (s *BoundSigner) SignBatch(digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+	return s.key.SignBatch(s.ctx, digests, opts)
+}
+
+// SignBatch signs digests of one hash in as few calls as the key store takes,
+// one after the other, and answers in their order: all signatures or an error.
+func (k *SigningKey) SignBatch(ctx context.Context, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+	if err := k.check(digests, opts); err != nil {
+		return nil, err
+	}
+	all := make([][]byte, 0, len(digests))
+	for some := range slices.Chunk(digests, max(k.of.PerCall, 1)) {
+		signatures, err := k.sign(ctx, some, opts)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, signatures...)
+	}
+	return all, nil
+}
+
+// sign makes one call.
+func (k *SigningKey) sign(ctx context.Context, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, refusal(ctx, k.doing(), err)
+	}
+	signatures, err := k.of.Sign(ctx, digests, opts)
+	if err == nil && len(signatures) != len(digests) {
+		return nil, fmt.Errorf("%s: %d answers to %d questions", k.doing(), len(signatures), len(digests))
+	}
+	return signatures, err
+}
+
+// check refuses what no key store should be asked, before a call is made.
+func (k *SigningKey) check(digests [][]byte, opts crypto.SignerOpts) error {
+	var why string
+	switch hash := hashOf(opts); {
+	case hash == 0:
+		why = "no hash is named"
+	case hash != crypto.SHA256 && hash != crypto.SHA384 && hash != crypto.SHA512:
+		why = "the hash must be SHA-256, SHA-384 or SHA-512"
 	default:
-		return nil, fmt.Errorf("%w: the hash must be SHA-256, SHA-384 or SHA-512", lifecycle.Invalid)
+		why = k.checkPSS(opts)
+		for _, digest := range digests {
+			if len(digest) != hash.Size() {
+				why = fmt.Sprintf("a digest of %d bytes is none of %s", len(digest), hash)
+			}
+		}
 	}
-	request := map[string]any{
-		"prehashed":      true,
-		"hash_algorithm": name,
-		"key_version":    k.version,
+	if why != "" {
+		return fmt.Errorf("%s: %w: %s", k.doing(), lifecycle.Invalid, why)
 	}
-	if _, ok := k.public.(*rsa.PublicKey); !ok {
-		request["marshaling_algorithm"] = "asn1"
-		return request, nil
-	}
+	return nil
+}
+
+// checkPSS tells what is wrong with the options of a PSS signature.
+func (k *SigningKey) checkPSS(opts crypto.SignerOpts) string {
 	pss, ok := opts.(*rsa.PSSOptions)
 	if !ok {
-		request["signature_algorithm"] = "pkcs1v15"
-		return request, nil
+		return ""
 	}
-	request["signature_algorithm"] = "pss"
+	key, ok := k.of.Public.(*rsa.PublicKey)
 	switch {
-	case pss.SaltLength == rsa.PSSSaltLengthEqualsHash:
-		request["salt_length"] = "hash"
-	case pss.SaltLength == rsa.PSSSaltLengthAuto:
-		request["salt_length"] = "auto"
-	case pss.SaltLength > 0:
-		request["salt_length"] = strconv.Itoa(pss.SaltLength)
-	default:
-		return nil, errors.Join(lifecycle.Invalid, errors.New("the PSS salt length is negative"))
+	case !ok:
+		return "the key is ECDSA, and PSS is RSA's"
+	case pss.SaltLength < rsa.PSSSaltLengthEqualsHash:
+		return "the PSS salt length is negative"
+	case pss.SaltLength > MaxSalt(key, pss.Hash):
+		return "the PSS salt is longer than the key has room for"
 	}
-	return request, nil
+	return ""
+}
+
+// MaxSalt is the longest PSS salt in octets (RFC 8017 §9.1.1, step 3).
+func MaxSalt(key *rsa.PublicKey, hash crypto.Hash) int {
+	return (key.N.BitLen()-1+7)/8 - 2 - hash.Size()
+}
+
+func hashOf(opts crypto.SignerOpts) crypto.Hash {
+	if opts == nil {
+		return 0
+	}
+	return opts.HashFunc()
+}
+
+// ownHash is the hash that an ECDSA key is used with (RFC 5480 §4), 0 for RSA.
+func (k *SigningKey) ownHash() crypto.Hash {
+	switch AlgorithmOf(k.of.Public) {
+	case P256:
+		return crypto.SHA256
+	case P384:
+		return crypto.SHA384
+	case RSA3072:
+	}
+	return 0
+}
+
+func (k *SigningKey) doing() string { return "sign with " + k.of.Name }
+
+func first(signatures [][]byte) []byte {
+	if len(signatures) == 0 {
+		return nil
+	}
+	return signatures[0]
 }

@@ -1,42 +1,14 @@
 package hsm_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/sha512"
-	"fmt"
 	"sync"
 	"testing"
 
 	"sceau/hsm"
-	"sceau/internal/testenv"
 )
 
 // callersAtOnce are enough to share calls.
 const callersAtOnce = 50
-
-func TestCallersAtOnceEachGetTheirOwnSignature(t *testing.T) {
-	t.Parallel()
-	client := open(t, testenv.Vault(t))
-	key := signingKey(t, client, "issuing-together", hsm.P384)
-	public, ok := key.Public().(*ecdsa.PublicKey)
-	if !ok {
-		t.Fatal("the key is not ECDSA")
-	}
-	var group sync.WaitGroup
-	for i := range callersAtOnce {
-		group.Go(func() {
-			digest := sha512.Sum384(fmt.Append(nil, "certificate ", i))
-			signature, err := key.Signer(t.Context()).Sign(nil, digest[:], crypto.SHA384)
-			if err != nil {
-				t.Errorf("caller %d: %v", i, err)
-			} else if !ecdsa.VerifyASN1(public, digest[:], signature) {
-				t.Errorf("caller %d got somebody else's signature", i)
-			}
-		})
-	}
-	group.Wait()
-}
 
 func TestCallersAtOnceEachGetTheirOwnAnswer(t *testing.T) {
 	t.Parallel()

@@ -3,16 +3,142 @@ package hsm
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
+
+	"sceau/lifecycle"
 )
 
-// maxSignaturesPerCall is where a larger batch gains nothing more, and keeps
-// everybody in it waiting.
-const maxSignaturesPerCall = 100
+// How many digests a call to Transit carries: more of ECDSA gains nothing and
+// keeps everybody in it waiting; an RSA signature costs more than the call.
+const (
+	ecdsaPerCall = 100
+	rsaPerCall   = 16
+)
+
+// transit is a mount of Vault's Transit engine as a [Keystore].
+type transit struct {
+	client *Client
+	mount  string
+}
+
+// RootKeystore is the root's mount, which an online process's policy does not
+// reach.
+func (c *Client) RootKeystore() Keystore { return transit{c, c.config.RootTransitMount} }
+
+func (c *Client) online() transit { return transit{c, c.config.TransitMount} }
+
+// CreateSigningKey makes an online key; see [Keystore].
+func (c *Client) CreateSigningKey(ctx context.Context, name string, algorithm Algorithm) error {
+	return c.online().CreateSigningKey(ctx, name, algorithm)
+}
+
+// RotateSigningKey rotates an online key; see [Keystore].
+func (c *Client) RotateSigningKey(ctx context.Context, name string) error {
+	return c.online().RotateSigningKey(ctx, name)
+}
+
+// SigningKey reads a version of an online key, 0 for the latest. Keep it where
+// many signatures are made: [SigningKey.Signer] makes no call.
+func (c *Client) SigningKey(ctx context.Context, name string, version int) (*SigningKey, error) {
+	return c.online().SigningKey(ctx, name, version)
+}
+
+// Where is the online mount.
+func (c *Client) Where() string { return c.config.TransitMount }
+
+func (t transit) Where() string { return t.mount }
+
+func (t transit) CreateSigningKey(ctx context.Context, name string, algorithm Algorithm) error {
+	if err := CheckKey(name, algorithm); err != nil {
+		return err
+	}
+	request := map[string]string{"type": string(algorithm)}
+	if err := t.client.post(ctx, "create signing key "+name, t.mount+"/keys/"+name, request, nil); err != nil {
+		return err
+	}
+	// Vault answers a key that exists with success, whatever its type.
+	key, err := t.SigningKey(ctx, name, 0)
+	if err != nil {
+		return err
+	}
+	if got := AlgorithmOf(key.Public()); got != algorithm {
+		return fmt.Errorf("create signing key %s: %w: it exists as %s", name, lifecycle.Conflict, got)
+	}
+	return nil
+}
+
+func (t transit) RotateSigningKey(ctx context.Context, name string) error {
+	if _, err := t.SigningKey(ctx, name, 0); err != nil { // Vault calls an unknown key's rotation an error of its own
+		return err
+	}
+	return t.client.post(ctx, "rotate signing key "+name, t.mount+"/keys/"+name+"/rotate", struct{}{}, nil)
+}
+
+func (t transit) SigningKey(ctx context.Context, name string, version int) (*SigningKey, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	doing := "read signing key " + name
+	var answer struct {
+		Latest number `json:"latest_version"`
+		Keys   map[string]struct {
+			PublicKey string `json:"public_key"`
+		} `json:"keys"`
+	}
+	if err := t.client.get(ctx, doing, t.mount+"/keys/"+name, &answer); err != nil {
+		return nil, err
+	}
+	if version == 0 {
+		version = int(answer.Latest)
+	}
+	entry, ok := answer.Keys[strconv.Itoa(version)]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w: no version %d", doing, lifecycle.NotFound, version)
+	}
+	block, _ := pem.Decode([]byte(entry.PublicKey))
+	if block == nil {
+		return nil, fmt.Errorf("%s: %w: it has no public key, so it is not for signing", doing, lifecycle.Invalid)
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read its public key: %w", doing, err)
+	}
+	v := KeyVersion{
+		Name: name, Version: version, Public: public, PerCall: ecdsaPerCall, Together: true,
+		Sign: func(ctx context.Context, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+			return t.sign(ctx, name, version, digests, opts)
+		},
+	}
+	if _, ok := public.(*rsa.PublicKey); ok {
+		v.PerCall, v.Together = rsaPerCall, false
+		v.Sign = func(ctx context.Context, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+			return t.signRSA(ctx, name, version, digests, opts)
+		}
+	}
+	return NewSigningKey(v)
+}
+
+// transitRequest asks for signatures over digests that are made already.
+type transitRequest struct {
+	Input      string         `json:"input,omitempty"` // one digest, in base64
+	Batch      []transitInput `json:"batch_input,omitempty"`
+	Prehashed  bool           `json:"prehashed"`
+	Hash       string         `json:"hash_algorithm"`
+	Version    int            `json:"key_version"`
+	Marshaling string         `json:"marshaling_algorithm,omitempty"` // ECDSA
+	Scheme     string         `json:"signature_algorithm,omitempty"`  // RSA
+	Salt       string         `json:"salt_length,omitempty"`          // RSA-PSS
+}
+
+type transitInput struct {
+	Input string `json:"input"`
+}
 
 // transitResult is one signature of Transit's sign path, or why there is none.
 type transitResult struct {
@@ -20,67 +146,75 @@ type transitResult struct {
 	Error     string `json:"error"`
 }
 
-func (k *SigningKey) doing() string { return "sign with " + k.name }
+// hashName is a hash in Transit's words.
+func hashName(hash crypto.Hash) string { return "sha2-" + strconv.Itoa(8*hash.Size()) }
 
-// ownHash is the hash that an ECDSA key is used with (RFC 5480 §4), 0 for RSA.
-func (k *SigningKey) ownHash() crypto.Hash {
-	switch algorithmOf(k.public) {
-	case P256:
-		return crypto.SHA256
-	case P384:
-		return crypto.SHA384
-	case RSA3072:
-	}
-	return 0
+func (t transit) sign(ctx context.Context, name string, version int, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+	return t.call(ctx, name, digests, transitRequest{
+		Prehashed: true, Hash: hashName(opts.HashFunc()), Version: version, Marshaling: "asn1",
+	})
 }
 
-// signTogether signs digests of the key's own hash in one call.
-func (k *SigningKey) signTogether(ctx context.Context, inputs []string) ([]transitResult, error) {
-	request, err := k.request(k.ownHash())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.doing(), err)
+func (t transit) signRSA(ctx context.Context, name string, version int, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
+	request := transitRequest{Prehashed: true, Hash: hashName(opts.HashFunc()), Version: version, Scheme: "pkcs1v15"}
+	if pss, ok := opts.(*rsa.PSSOptions); ok {
+		request.Scheme = "pss"
+		switch pss.SaltLength {
+		case rsa.PSSSaltLengthEqualsHash:
+			request.Salt = "hash"
+		case rsa.PSSSaltLengthAuto:
+			request.Salt = "auto"
+		default:
+			request.Salt = strconv.Itoa(pss.SaltLength)
+		}
 	}
-	return k.sign(ctx, request, inputs...)
+	return t.call(ctx, name, digests, request)
 }
 
-// sign has Transit sign one input, or several as a batch.
-func (k *SigningKey) sign(ctx context.Context, common map[string]any, inputs ...string) ([]transitResult, error) {
-	request := maps.Clone(common)
+// call has Transit sign one digest, or several as a batch.
+func (t transit) call(ctx context.Context, name string, digests [][]byte, request transitRequest) ([][]byte, error) {
+	doing := "sign with " + name
 	var answer struct {
 		transitResult
 
 		Batch []transitResult `json:"batch_results"`
 	}
-	if len(inputs) == 1 {
-		request["input"] = inputs[0]
+	if len(digests) == 1 {
+		request.Input = base64.StdEncoding.EncodeToString(digests[0])
 	} else {
-		batch := make([]map[string]string, len(inputs))
-		for i, input := range inputs {
-			batch[i] = map[string]string{"input": input}
+		request.Batch = make([]transitInput, len(digests))
+		for i, digest := range digests {
+			request.Batch[i].Input = base64.StdEncoding.EncodeToString(digest)
 		}
-		request["batch_input"] = batch
 	}
-	if err := k.client.post(ctx, k.doing(), k.mount+"/sign/"+k.name, request, &answer); err != nil {
+	if err := t.client.post(ctx, doing, t.mount+"/sign/"+name, request, &answer); err != nil {
 		return nil, err
 	}
-	if len(inputs) == 1 {
-		return []transitResult{answer.transitResult}, nil
+	if len(digests) == 1 {
+		answer.Batch = []transitResult{answer.transitResult}
 	}
-	return answer.Batch, nil
+	signatures := make([][]byte, len(answer.Batch))
+	for i, result := range answer.Batch {
+		var err error
+		if signatures[i], err = result.read(doing, request.Version); err != nil {
+			return nil, err
+		}
+	}
+	return signatures, nil
 }
 
-// signature reads Transit's form, "vault:v1:" and base64.
-func (k *SigningKey) signature(result transitResult) ([]byte, error) {
-	if result.Error != "" {
-		return nil, fmt.Errorf("%s: Vault answered: %s", k.doing(), harmless(result.Error))
+// read takes the signature out of Transit's form, "vault:v1:" and base64.
+func (r transitResult) read(doing string, version int) ([]byte, error) {
+	if r.Error != "" {
+		return nil, fmt.Errorf("%s: Vault answered: %s", doing, harmless(r.Error))
 	}
-	encoded, ok := strings.CutPrefix(result.Signature, "vault:v"+strconv.Itoa(k.version)+":")
+	encoded, ok := strings.CutPrefix(r.Signature, "vault:v"+strconv.Itoa(version)+":")
 	if !ok {
-		return nil, fmt.Errorf("%s: Vault signed with another version than %d", k.doing(), k.version)
+		return nil, fmt.Errorf("%s: Vault signed with another version than %d", doing, version)
 	}
 	signature, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return nil, fmt.Errorf("%s: read Vault's signature: %w", k.doing(), err)
+		return nil, fmt.Errorf("%s: read Vault's signature: %w", doing, err)
 	}
 	return signature, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sceau/hsm"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 	"sceau/internal/bench"
 	"sceau/internal/testenv"
@@ -157,7 +158,7 @@ func BenchmarkVerifyCAP(b *testing.B) {
 // pureCheck is the algorithm alone, in this process.
 func pureCheck(b *testing.B) bench.Side {
 	b.Helper()
-	imk, err := emv.NewTDES([]byte("0123456789abcdef"))
+	imk, err := crypt.NewTDES([]byte("0123456789abcdef"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 type authority struct {
 	*ca.Issuer
 
-	key string // in Vault
+	key string // by its name in the key store
 }
 
 // authorities reads CAs from the database as they are needed and keeps them: a
@@ -72,6 +72,6 @@ func (a *authorities) responder(ctx context.Context, issuer authority, validity 
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := signers.Signer(ctx, delegate.Key)
+	signer, err := signers.Signer(ctx, delegate.Key, certificate.PublicKey)
 	return responder, signer, err
 }

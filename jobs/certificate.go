@@ -44,7 +44,7 @@ func (c certificates) issue(ctx context.Context, args issuance.CertificateIssueA
 	if err != nil {
 		return err
 	}
-	signer, err := c.Signers.Signer(ctx, issuer.key)
+	signer, err := c.Signers.Signer(ctx, issuer.key, issuer.Certificate.PublicKey)
 	if err != nil {
 		return err
 	}

@@ -93,8 +93,8 @@ func (d deadly) ClosePIN(ctx context.Context, r hsm.PINRelease) error {
 }
 
 // Signer gives a signer that dies of its first signature.
-func (d deadly) Signer(ctx context.Context, key string) (crypto.Signer, error) {
-	signer, err := d.Client.Signer(ctx, key)
+func (d deadly) Signer(ctx context.Context, key string, public crypto.PublicKey) (crypto.Signer, error) {
+	signer, err := hsm.NewKeyring(d.Client).Signer(ctx, key, public)
 	if err != nil || d.point != afterSign {
 		return signer, err
 	}

@@ -65,7 +65,7 @@ func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done i
 }
 
 func (l lists) sign(ctx context.Context, issuer authority, plan issuance.CRLPlan, base int64, entries iter.Seq2[issuance.CRLEntry, error]) ([]byte, int, error) {
-	signer, err := l.Signers.Signer(ctx, issuer.key)
+	signer, err := l.Signers.Signer(ctx, issuer.key, issuer.Certificate.PublicKey)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -46,7 +46,7 @@ func (p *publisher) CheckCSR(csr []byte, _ issuance.Subject) ([32]byte, error) {
 }
 
 // Signer gives the issuing key.
-func (p *publisher) Signer(context.Context, string) (crypto.Signer, error) {
+func (p *publisher) Signer(context.Context, string, crypto.PublicKey) (crypto.Signer, error) {
 	if p.sign != nil {
 		p.sign()
 	}

@@ -223,7 +223,7 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
-	t.Engine, t.Signers, t.TransportKey, t.PublicBase, t.TestSubjects = vault, vault, transportKey, publicBase, true
+	t.Engine, t.Signers, t.TransportKey, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), transportKey, publicBase, true
 	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
 	t.BureauCert = parsed(r.Bureau)
 	return t

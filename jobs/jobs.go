@@ -37,10 +37,10 @@ type PINSource interface {
 	ClosePIN(ctx context.Context, r hsm.PINRelease) error
 }
 
-// Signers gives the online signing keys, by their names in Vault, each bound to
-// one operation.
+// Signers gives the online signing keys, by their names in the key store and
+// the public half that a certificate names, each bound to one operation.
 type Signers interface {
-	Signer(ctx context.Context, key string) (crypto.Signer, error)
+	Signer(ctx context.Context, key string, public crypto.PublicKey) (crypto.Signer, error)
 }
 
 // Tools are what workers act with. A process that does not work a queue leaves

@@ -14,6 +14,8 @@ import (
 
 	"sceau/cms"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
+	"sceau/hsm/pinblock"
 	"sceau/issuance"
 	"sceau/lifecycle"
 	"sceau/party"
@@ -79,7 +81,7 @@ func (j *journey) checkBureauFile(t *testing.T) {
 		t.Errorf("the print room opens the bureau's file: %v", err)
 	}
 	file, images := j.bureauFile(t, j.batch)
-	kcv := get[string](t)(emv.CheckValueTDES(j.transportKey))
+	kcv := get[string](t)(keyblock.CheckValueTDES(j.transportKey))
 	if file.Batch != j.batch || file.TransportKey != transportKey || file.TransportKCV != kcv || len(file.Cards) != len(j.orders) || file.Sequence != 1 {
 		t.Errorf("the file's header is %+v with %d cards", file, len(file.Cards))
 	}
@@ -116,7 +118,7 @@ func (j *journey) checkLetters(t *testing.T, pins PINSource) {
 	for id, image := range j.images {
 		card := get[issuance.CardView](t)(j.Card(t.Context(), id))
 		order := j.orderOf(t, id)
-		onCard := get[string](t)(emv.OpenPINBlockISO2(image.PINBlock))
+		onCard := get[string](t)(pinblock.DecodeISO2(image.PINBlock))
 
 		pinText := j.openPINLetter(t, card.PINLetter)
 		j.pins[id] = pinOf(t, pinText)

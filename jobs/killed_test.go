@@ -20,6 +20,7 @@ import (
 	"sceau/cms"
 	"sceau/hsm"
 	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -151,7 +152,7 @@ func TestAWorkerKilledWithAPINInItsHandsLeavesOneLetter(t *testing.T) {
 			h.awaitIdle(t, QueuePIN)
 
 			_, images := h.bureauFile(t, batch)
-			onCard := get[string](t)(emv.OpenPINBlockISO2(images[0].PINBlock))
+			onCard := get[string](t)(pinblock.DecodeISO2(images[0].PINBlock))
 			if pin := pinOf(t, h.openPINLetter(t, id)); pin != onCard {
 				t.Error("the letter's PIN is not the card's")
 			}

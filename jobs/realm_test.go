@@ -17,7 +17,8 @@ import (
 
 	"sceau/ca"
 	"sceau/hsm"
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -40,7 +41,7 @@ type realm struct {
 	Bureau, PrintRoom     []byte // DER
 
 	auditFile         string
-	transport         *emv.TDES
+	transport         *crypt.TDES
 	transportKey      []byte
 	bureau, printRoom reader
 }
@@ -133,7 +134,7 @@ func (r *realm) cardKeys(ctx context.Context, admin *hsm.Client) error {
 		if err != nil {
 			return err
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			return err
 		}
@@ -157,12 +158,12 @@ func (r *realm) cardKeys(ctx context.Context, admin *hsm.Client) error {
 		}
 	}
 	var err error
-	r.transport, err = emv.NewTDES(r.transportKey)
+	r.transport, err = crypt.NewTDES(r.transportKey)
 	return err
 }
 
 func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
-	err := errors.Join(admin.CreateRootSigningKey(ctx, "root-1", hsm.P256), admin.CreateSigningKey(ctx, "issuing-1", hsm.P256),
+	err := errors.Join(admin.RootKeystore().CreateSigningKey(ctx, "root-1", hsm.P256), admin.CreateSigningKey(ctx, "issuing-1", hsm.P256),
 		admin.CreateSigningKey(ctx, "ocsp-1", hsm.P256))
 	if err != nil {
 		return err
@@ -170,23 +171,25 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 	name := func(cn string) ca.Name {
 		return ca.Name{CommonName: cn, Organization: "Banque Aubépine SA", OrganizationID: "NTRFR-299010009", RegistryNumber: "299010009", Country: "FR"}
 	}
-	rootSigner, err := admin.RootSigner(ctx, "root-1")
+	rootKey, err := admin.RootKeystore().SigningKey(ctx, "root-1", 0)
 	if err != nil {
 		return err
 	}
 	before := monday.AddDate(0, 0, -1)
-	root, err := ca.SelfSignRoot(rootSigner, name("Aubépine Root"), before)
+	root, err := ca.SelfSignRoot(rootKey.Signer(ctx), name("Aubépine Root"), before)
 	if err != nil {
 		return err
 	}
 	signers := map[string]crypto.Signer{}
 	for _, key := range []string{"issuing-1", "ocsp-1"} {
-		if signers[key], err = admin.Signer(ctx, key); err != nil {
+		latest, err := admin.SigningKey(ctx, key, 0)
+		if err != nil {
 			return err
 		}
+		signers[key] = latest.Signer(ctx)
 	}
 	rootIssuer := &ca.Issuer{ID: "root-1", Certificate: root, PublicBase: publicBase}
-	issuing, err := ca.SignIssuing(rootIssuer, rootSigner, signers["issuing-1"].Public(), name("Aubépine Issuing 1"), serial(), before)
+	issuing, err := ca.SignIssuing(rootIssuer, rootKey.Signer(ctx), signers["issuing-1"].Public(), name("Aubépine Issuing 1"), serial(), before)
 	if err != nil {
 		return err
 	}

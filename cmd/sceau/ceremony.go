@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,55 +14,9 @@ import (
 
 // ceremonyCmd holds key ceremonies.
 type ceremonyCmd struct {
-	Vault     ceremonyVaultCmd     `cmd:"" help:"Write Vault's policies and AppRoles, with an administrator's token."`
 	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Make what is missing: root, issuing CA, OCSP responder, the root's list, card keys."`
 	Component ceremonyComponentCmd `cmd:"" help:"A custodian enters one component of a card key."`
 	Export    ceremonyExportCmd    `cmd:"" help:"Export a transport key as a TR-31 key block for the bureau."`
-}
-
-// ceremonyVaultCmd prepares Vault; an upgrade runs it again.
-type ceremonyVaultCmd struct {
-	vaultFlags
-
-	Credentials string   `help:"Folder for each service's role ID and secret ID, mode 0600." placeholder:"DIR"`
-	Token       hsm.Role `help:"Make a token for one person or process of this role instead: ceremony, root-ceremony, worker, pin-letter, api or ocsp; it is shown once." placeholder:"ROLE"`
-	For         string   `help:"Whom the token is for, as Vault's audit log shows it."`
-}
-
-// Run prepares Vault.
-func (c ceremonyVaultCmd) Run(w *world) error {
-	vault, err := c.vaultFlags.open(w.ctx)
-	if err != nil {
-		return err
-	}
-	defer vault.Close()
-	if c.Token != "" {
-		if c.For == "" {
-			return fmt.Errorf("%w: whom is the token for? give --for", errUsage)
-		}
-		token, err := vault.NewToken(w.ctx, c.Token, c.For)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w.out, token)
-		return err
-	}
-	if err := vault.ApplyPolicies(w.ctx); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintln(w.out, "policies and AppRoles written"); err != nil || c.Credentials == "" {
-		return err
-	}
-	for _, role := range []hsm.Role{hsm.RoleWorker, hsm.RolePINLetter, hsm.RoleAPI, hsm.RoleOCSP} {
-		files, err := vault.Credentials(w.ctx, role, c.Credentials)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w.out, "%s: %s %s\n", role, files.RoleIDFile, files.SecretIDFile); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type ceremonyHoldCmd struct {
@@ -101,7 +56,7 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 	}
 	defer root.Close()
 	return h.Hold(w.ctx, house.Ceremony{
-		By: by, Root: root, Online: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		By: by, Root: root.RootKeystore(), Online: online, Cards: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
 }
@@ -163,6 +118,10 @@ func (c ceremonyExportCmd) Run(w *world) error {
 	}
 	defer vault.Close()
 	block, kcv, err := vault.ExportKey(w.ctx, c.Key, c.KBPK)
+	if errors.Is(err, hsm.ErrProposed) {
+		_, err = fmt.Fprintln(w.out, err.Error()+": the other officer gives this command too")
+		return err
+	}
 	if err != nil {
 		return err
 	}

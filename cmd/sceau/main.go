@@ -36,6 +36,7 @@ type cli struct {
 	Work     workCmd     `cmd:"" help:"Work the queues; PIN letters can have a process of their own (--queues pin)."`
 	OCSP     ocspCmd     `cmd:"" name:"ocsp" help:"Answer OCSP and serve lists, and nothing else."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version, and record the bank's file."`
+	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`

@@ -8,18 +8,20 @@ import (
 	"testing"
 
 	"sceau/card"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
 )
 
 // cardFile is the file of a card whose PIN is 4821.
 func cardFile(t *testing.T) string {
 	t.Helper()
-	key := func(b byte) emv.Key { return bytes.Repeat([]byte{b, b + 2}, 8) }
-	block, err := emv.PINBlockISO2("4821")
+	key := func(b byte) crypt.Key { return bytes.Repeat([]byte{b, b + 2}, 8) }
+	block, err := pinblock.EncodeISO2("4821")
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport, err := emv.NewTDES(key(0x10))
+	transport, err := crypt.NewTDES(key(0x10))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package vault holds the Vault policies that production and development share:
-// one file for each kind of process, as narrow as its work allows, and self.hcl
-// for what each may do with its own token.
+// one file for each kind of process or person, as narrow as its work allows, and
+// self.hcl for what each may do with its own token.
 //
 // They assume the mounts hsm/, transit/ and transit-root/. The package only
 // carries files; the room hsm writes them to Vault, or an administrator does

@@ -4,6 +4,9 @@
 path "hsm/card/personalise" {
   capabilities = ["create", "update"]
 }
+path "hsm/card/rekey" {
+  capabilities = ["create", "update"]
+}
 path "hsm/pin/destroy" {
   capabilities = ["create", "update"]
 }

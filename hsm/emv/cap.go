@@ -7,6 +7,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"sceau/hsm/crypt"
 )
 
 // Mode is the CAP mode: which of the typed data enter the code.
@@ -26,7 +28,7 @@ func ParseMode(s string) (Mode, error) {
 	case Mode1, Mode2, Mode2TDS, Mode3:
 		return m, nil
 	}
-	return "", fmt.Errorf("%w: the CAP mode is 1, 2, 2+tds or 3", ErrMalformed)
+	return "", fmt.Errorf("%w: the CAP mode is 1, 2, 2+tds or 3", crypt.ErrMalformed)
 }
 
 // Limits of the data that a holder types.
@@ -54,46 +56,46 @@ type Transaction struct {
 // Check tells whether the data fit the mode.
 func (t Transaction) Check() error {
 	switch {
-	case t.Challenge != "" && !isDigits(t.Challenge, 1, 8):
-		return fmt.Errorf("%w: a challenge has 1 to 8 digits", ErrMalformed)
-	case t.Amount != "" && !isDigits(t.Amount, 1, 12):
-		return fmt.Errorf("%w: an amount has 1 to 12 digits", ErrMalformed)
-	case t.Currency != "" && !isDigits(t.Currency, 1, 4):
-		return fmt.Errorf("%w: a currency code has 1 to 4 digits", ErrMalformed)
+	case t.Challenge != "" && !crypt.IsDigits(t.Challenge, 1, 8):
+		return fmt.Errorf("%w: a challenge has 1 to 8 digits", crypt.ErrMalformed)
+	case t.Amount != "" && !crypt.IsDigits(t.Amount, 1, 12):
+		return fmt.Errorf("%w: an amount has 1 to 12 digits", crypt.ErrMalformed)
+	case t.Currency != "" && !crypt.IsDigits(t.Currency, 1, 4):
+		return fmt.Errorf("%w: a currency code has 1 to 4 digits", crypt.ErrMalformed)
 	case t.Mode != Mode1 && (t.Amount != "" || t.Currency != ""):
-		return fmt.Errorf("%w: only mode 1 takes an amount", ErrMalformed)
+		return fmt.Errorf("%w: only mode 1 takes an amount", crypt.ErrMalformed)
 	case t.Mode != Mode2TDS && len(t.TDS) > 0:
-		return fmt.Errorf("%w: only mode 2+tds takes data fields", ErrMalformed)
+		return fmt.Errorf("%w: only mode 2+tds takes data fields", crypt.ErrMalformed)
 	}
 	switch t.Mode {
 	case Mode1:
 		return nil
 	case Mode2:
 		if t.Challenge != "" {
-			return fmt.Errorf("%w: mode 2 takes no challenge", ErrMalformed)
+			return fmt.Errorf("%w: mode 2 takes no challenge", crypt.ErrMalformed)
 		}
 		return nil
 	case Mode2TDS:
 		if t.Challenge != "" {
-			return fmt.Errorf("%w: mode 2+tds takes no challenge", ErrMalformed)
+			return fmt.Errorf("%w: mode 2+tds takes no challenge", crypt.ErrMalformed)
 		}
 		return checkTDS(t.TDS)
 	case Mode3:
 		if t.Challenge == "" {
-			return fmt.Errorf("%w: mode 3 needs a challenge", ErrMalformed)
+			return fmt.Errorf("%w: mode 3 needs a challenge", crypt.ErrMalformed)
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: the CAP mode is 1, 2, 2+tds or 3", ErrMalformed)
+	return fmt.Errorf("%w: the CAP mode is 1, 2, 2+tds or 3", crypt.ErrMalformed)
 }
 
 func checkTDS(fields []string) error {
 	if len(fields) < 1 || len(fields) > maxTDSFields {
-		return fmt.Errorf("%w: mode 2+tds takes 1 to %d data fields", ErrMalformed, maxTDSFields)
+		return fmt.Errorf("%w: mode 2+tds takes 1 to %d data fields", crypt.ErrMalformed, maxTDSFields)
 	}
 	for _, f := range fields {
-		if !isDigits(f, 1, maxTDSDigits) {
-			return fmt.Errorf("%w: a data field has 1 to %d digits", ErrMalformed, maxTDSDigits)
+		if !crypt.IsDigits(f, 1, maxTDSDigits) {
+			return fmt.Errorf("%w: a data field has 1 to %d digits", crypt.ErrMalformed, maxTDSDigits)
 		}
 	}
 	return nil
@@ -118,11 +120,11 @@ func appendTerminalData(dst []byte, entries []DOLEntry, iaf byte, t Transaction)
 		var field []byte
 		switch {
 		case e.Tag == 0x9F37 && t.Challenge != "":
-			field = packBCD(t.Challenge, e.Length)
+			field = crypt.PackBCD(t.Challenge, e.Length)
 		case e.Tag == 0x9F02 && t.Amount != "" && iaf&iafAmount != 0:
-			field = packBCD(t.Amount, e.Length)
+			field = crypt.PackBCD(t.Amount, e.Length)
 		case e.Tag == 0x5F2A && t.Currency != "" && iaf&iafAmount != 0 && iaf&iafAmountOnly == 0:
-			field = packBCD(t.Currency, e.Length)
+			field = crypt.PackBCD(t.Currency, e.Length)
 		default:
 			start := len(dst)
 			dst = append(dst, make([]byte, e.Length)...)
@@ -157,10 +159,10 @@ func (p CAPProfile) Signs(t Transaction) error {
 		return slices.ContainsFunc(dol, func(e DOLEntry) bool { return e.Tag == tag && 2*e.Length >= len(digits) })
 	}
 	if t.Amount != "" && (p.IAF[0]&iafAmount == 0 || !holds(0x9F02, t.Amount)) {
-		return fmt.Errorf("%w: cards of profile %s sign no such amount", ErrMalformed, p.Name)
+		return fmt.Errorf("%w: cards of profile %s sign no such amount", crypt.ErrMalformed, p.Name)
 	}
 	if t.Currency != "" && (p.IAF[0]&(iafAmount|iafAmountOnly) != iafAmount || !holds(0x5F2A, t.Currency)) {
-		return fmt.Errorf("%w: cards of profile %s sign no currency", ErrMalformed, p.Name)
+		return fmt.Errorf("%w: cards of profile %s sign no currency", crypt.ErrMalformed, p.Name)
 	}
 	return nil
 }
@@ -176,7 +178,7 @@ func MixTDS(ac [8]byte, fields []string) ([8]byte, error) {
 	if len(text)%2 == 1 {
 		text += "F"
 	}
-	data, err := ParseHex(text)
+	data, err := crypt.ParseHex(text)
 	if err != nil {
 		return ac, err
 	}
@@ -184,7 +186,7 @@ func MixTDS(ac [8]byte, fields []string) ([8]byte, error) {
 	if err != nil {
 		return ac, fmt.Errorf("schedule the cryptogram as a key: %w", err)
 	}
-	return [8]byte(cbcLast(block.Encrypt, PadOne.apply(data, 8))), nil
+	return [8]byte(cbcLast(block.Encrypt, crypt.PadOne.Apply(data, 8))), nil
 }
 
 func cbcLast(encrypt func(dst, src []byte), data []byte) []byte {
@@ -198,13 +200,13 @@ func cbcLast(encrypt func(dst, src []byte), data []byte) []byte {
 
 // ReaderData is what the reader takes from the card to make a code.
 type ReaderData struct {
-	IPB Hex    // issuer proprietary bitmap, 9F56
-	IAF byte   // Internet authentication flags, 9F55
-	PSN string // 5F34, used when the IAF says so
-	CID byte   // 9F27: 80 for an ARQC
-	ATC uint16 // 9F36
+	IPB crypt.Hex // issuer proprietary bitmap, 9F56
+	IAF byte      // Internet authentication flags, 9F55
+	PSN string    // 5F34, used when the IAF says so
+	CID byte      // 9F27: 80 for an ARQC
+	ATC uint16    // 9F36
 	AC  [8]byte
-	IAD Hex // 9F10
+	IAD crypt.Hex // 9F10
 }
 
 // Code is the number that the reader shows: the bits that the IPB selects out
@@ -222,10 +224,10 @@ func (r ReaderData) Code() (string, error) {
 func (r ReaderData) Select() (value uint64, selected int, err error) {
 	data := make([]byte, 0, 12+len(r.IAD))
 	if r.IAF&iafPSN != 0 {
-		if !isDigits(r.PSN, 2, 2) {
-			return 0, 0, fmt.Errorf("%w: the bitmap takes the card sequence number, 2 digits", ErrMalformed)
+		if !crypt.IsDigits(r.PSN, 2, 2) {
+			return 0, 0, fmt.Errorf("%w: the bitmap takes the card sequence number, 2 digits", crypt.ErrMalformed)
 		}
-		data = append(data, packBCD(r.PSN, 1)...)
+		data = append(data, crypt.PackBCD(r.PSN, 1)...)
 	}
 	data = append(data, r.CID, byte(r.ATC>>8), byte(r.ATC&0xFF))
 	data = append(data, r.AC[:]...)
@@ -233,7 +235,7 @@ func (r ReaderData) Select() (value uint64, selected int, err error) {
 	for i := range min(len(data), len(r.IPB)) {
 		n := bits.OnesCount8(r.IPB[i])
 		if selected += n; selected > 63 {
-			return 0, 0, fmt.Errorf("%w: the bitmap selects more than 63 bits", ErrMalformed)
+			return 0, 0, fmt.Errorf("%w: the bitmap selects more than 63 bits", crypt.ErrMalformed)
 		}
 		value = value<<n | extract(data[i], r.IPB[i])
 	}

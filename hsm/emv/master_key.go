@@ -4,7 +4,8 @@ import (
 	"crypto/aes"
 	"crypto/sha1" //nolint:gosec // EMV Book 2 A1.4.2 prescribes it as a mixer, not for collision resistance
 	"fmt"
-	"strings"
+
+	"sceau/hsm/crypt"
 )
 
 // Option is the way a card's master key is derived (EMV Book 2 A1.4).
@@ -18,7 +19,7 @@ const (
 
 // CardMasterKey derives a card's 16-byte master key from an issuer master key
 // (EMV Book 2 A1.4.1, A1.4.2), with odd parity.
-func CardMasterKey(imk *TDES, option Option, pan, psn string) (Key, error) {
+func CardMasterKey(imk *crypt.TDES, option Option, pan, psn string) (crypt.Key, error) {
 	mk, err := cardMasterKey(imk, option, pan, psn)
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func CardMasterKey(imk *TDES, option Option, pan, psn string) (Key, error) {
 	return mk[:], nil
 }
 
-func cardMasterKey(imk *TDES, option Option, pan, psn string) ([16]byte, error) {
+func cardMasterKey(imk *crypt.TDES, option Option, pan, psn string) ([16]byte, error) {
 	var mk [16]byte
 	if err := CheckCard(pan, psn); err != nil {
 		return mk, err
@@ -38,53 +39,36 @@ func cardMasterKey(imk *TDES, option Option, pan, psn string) ([16]byte, error) 
 	case option == OptionA, option == OptionB:
 		digits = digits[max(0, len(digits)-16):]
 	default:
-		return mk, fmt.Errorf("%w: option %q for a TDES card key", ErrMalformed, option)
+		return mk, fmt.Errorf("%w: option %q for a crypt.TDES card key", crypt.ErrMalformed, option)
 	}
-	copy(mk[:8], packBCD(digits, 8))
+	copy(mk[:8], crypt.PackBCD(digits, 8))
 	for i := range 8 {
 		mk[8+i] = ^mk[i]
 	}
 	imk.Encrypt(mk[:8], mk[:8])
 	imk.Encrypt(mk[8:], mk[8:])
-	setOddParity(mk[:])
+	crypt.SetOddParity(mk[:])
 	return mk, nil
 }
 
 // decimalisedHash is steps 1 to 3 of option B: the first 16 decimal digits of
 // SHA-1 over PAN and PSN, filled up with its letters A to F read as 0 to 5.
 func decimalisedHash(digits string) string {
-	sum := sha1.Sum(packBCD(digits, (len(digits)+1)/2))
-	return Decimalise(Hex(sum[:]).String())
-}
-
-// Decimalise takes hexadecimal digits and answers the first 16 decimal ones
-// among them; if there are fewer, letters follow in order with A read as 0 up
-// to F read as 5 (EMV Book 2 A1.4.2 step 3).
-func Decimalise(hexDigits string) string {
-	var digits, letters strings.Builder
-	for _, c := range hexDigits {
-		switch {
-		case c >= '0' && c <= '9':
-			digits.WriteRune(c)
-		case c >= 'A' && c <= 'F':
-			letters.WriteRune('0' + c - 'A')
-		}
-	}
-	all := digits.String() + letters.String()
-	return all[:min(16, len(all))]
+	sum := sha1.Sum(crypt.PackBCD(digits, (len(digits)+1)/2))
+	return crypt.Decimalise(crypt.Hex(sum[:]).String(), 16)
 }
 
 // CardMasterKeyAES derives a card's AES master key, as long as the issuer's
 // (EMV Book 2 A1.4.3, option C).
-func CardMasterKeyAES(imk Key, pan, psn string) (Key, error) {
+func CardMasterKeyAES(imk crypt.Key, pan, psn string) (crypt.Key, error) {
 	if err := CheckCard(pan, psn); err != nil {
 		return nil, err
 	}
 	block, err := aes.NewCipher(imk)
 	if err != nil {
-		return nil, fmt.Errorf("%w: an AES key has 16, 24 or 32 bytes, not %d", ErrMalformed, len(imk))
+		return nil, fmt.Errorf("%w: an AES key has 16, 24 or 32 bytes, not %d", crypt.ErrMalformed, len(imk))
 	}
-	y := packBCD(pan+psn, 16)
+	y := crypt.PackBCD(pan+psn, 16)
 	out := make([]byte, 32)
 	block.Encrypt(out[:16], y)
 	for i := range y {

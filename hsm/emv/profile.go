@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+
+	"sceau/hsm/crypt"
 )
 
 // CVNMChipCSK is the cryptogram version number of M/Chip with EMV common
@@ -13,42 +15,42 @@ const CVNMChipCSK = 0x14
 // CAPProfile is everything that the cards of one kind have in common. It holds
 // no secret. Its JSON form is what the secrets engine and a simulated card read.
 type CAPProfile struct {
-	Name      string `json:"name"`
-	AID       Hex    `json:"aid"`        // application identifier, 5 to 16 bytes
-	Label     string `json:"label"`      // application label (50), up to 16 characters
-	Option    Option `json:"option"`     // master key derivation: A or B
-	IAF       Hex    `json:"iaf"`        // 9F55, 1 byte
-	IPB       Hex    `json:"ipb"`        // 9F56: at most 26 bits, so that the code has 8 digits
-	IADPrefix Hex    `json:"iad_prefix"` // before the CVR in 9F10: derivation key index, then CVN 14
-	IADSuffix Hex    `json:"iad_suffix"` // after it
-	CVR       Hex    `json:"cvr"`        // expected with a right PIN and no script, 6 bytes
-	CDOL1     Hex    `json:"cdol1"`      // what the first GENERATE AC is given (8C)
-	CDOL2     Hex    `json:"cdol2"`      // what the second is given (8D)
-	AIP       Hex    `json:"aip"`        // 82, 2 bytes
-	AFL       Hex    `json:"afl"`        // 94, one record: SFI||01||01||00
-	PTL       int    `json:"ptl"`        // PIN try limit, 1 to 15
-	PINLength int    `json:"pin_length"` // 4 to 12
+	Name      string    `json:"name"`
+	AID       crypt.Hex `json:"aid"`        // application identifier, 5 to 16 bytes
+	Label     string    `json:"label"`      // application label (50), up to 16 characters
+	Option    Option    `json:"option"`     // master key derivation: A or B
+	IAF       crypt.Hex `json:"iaf"`        // 9F55, 1 byte
+	IPB       crypt.Hex `json:"ipb"`        // 9F56: at most 26 bits, so that the code has 8 digits
+	IADPrefix crypt.Hex `json:"iad_prefix"` // before the CVR in 9F10: derivation key index, then CVN 14
+	IADSuffix crypt.Hex `json:"iad_suffix"` // after it
+	CVR       crypt.Hex `json:"cvr"`        // expected with a right PIN and no script, 6 bytes
+	CDOL1     crypt.Hex `json:"cdol1"`      // what the first GENERATE AC is given (8C)
+	CDOL2     crypt.Hex `json:"cdol2"`      // what the second is given (8D)
+	AIP       crypt.Hex `json:"aip"`        // 82, 2 bytes
+	AFL       crypt.Hex `json:"afl"`        // 94, one record: SFI||01||01||00
+	PTL       int       `json:"ptl"`        // PIN try limit, 1 to 15
+	PINLength int       `json:"pin_length"` // 4 to 12
 }
 
 // SecurAccess is the profile of the bank's authentication card. Its bitmap
 // shows one bit of the CID, so that a code never begins with zero, 8 of the
 // counter and 17 of the cryptogram.
 func SecurAccess() CAPProfile {
-	dol := Hex{0x9F, 0x02, 6, 0x9F, 0x03, 6, 0x9F, 0x1A, 2, 0x95, 5, 0x5F, 0x2A, 2, 0x9A, 3, 0x9C, 1, 0x9F, 0x37, 4}
+	dol := crypt.Hex{0x9F, 0x02, 6, 0x9F, 0x03, 6, 0x9F, 0x1A, 2, 0x95, 5, 0x5F, 0x2A, 2, 0x9A, 3, 0x9C, 1, 0x9F, 0x37, 4}
 	return CAPProfile{
 		Name:      "securaccess",
-		AID:       Hex{0xA0, 0, 0, 0, 0x04, 0x80, 0x02},
+		AID:       crypt.Hex{0xA0, 0, 0, 0, 0x04, 0x80, 0x02},
 		Label:     "SECURACCES",
 		Option:    OptionA,
-		IAF:       Hex{0x00},
-		IPB:       Hex{0x80, 0x00, 0xFF, 0, 0, 0, 0, 0, 0x01, 0xFF, 0xFF},
-		IADPrefix: Hex{0x01, CVNMChipCSK},
-		IADSuffix: Hex{0, 0},
-		CVR:       Hex{0xA5, 0, 0x03, 0x04, 0, 0},
+		IAF:       crypt.Hex{0x00},
+		IPB:       crypt.Hex{0x80, 0x00, 0xFF, 0, 0, 0, 0, 0, 0x01, 0xFF, 0xFF},
+		IADPrefix: crypt.Hex{0x01, CVNMChipCSK},
+		IADSuffix: crypt.Hex{0, 0},
+		CVR:       crypt.Hex{0xA5, 0, 0x03, 0x04, 0, 0},
 		CDOL1:     dol,
-		CDOL2:     append(Hex{0x8A, 2}, dol...),
-		AIP:       Hex{0x10, 0},
-		AFL:       Hex{0x08, 1, 1, 0},
+		CDOL2:     append(crypt.Hex{0x8A, 2}, dol...),
+		AIP:       crypt.Hex{0x10, 0},
+		AFL:       crypt.Hex{0x08, 1, 1, 0},
 		PTL:       3,
 		PINLength: 4,
 	}
@@ -63,7 +65,7 @@ const (
 func (p CAPProfile) Check() error {
 	for _, f := range []struct {
 		name     string
-		value    Hex
+		value    crypt.Hex
 		min, max int
 	}{
 		{"aid", p.AID, 5, 16},
@@ -78,7 +80,7 @@ func (p CAPProfile) Check() error {
 		{"afl", p.AFL, 4, 4},
 	} {
 		if len(f.value) < f.min || len(f.value) > f.max {
-			return fmt.Errorf("%w: profile field %s has %d bytes, not %d to %d", ErrMalformed, f.name, len(f.value), f.min, f.max)
+			return fmt.Errorf("%w: profile field %s has %d bytes, not %d to %d", crypt.ErrMalformed, f.name, len(f.value), f.min, f.max)
 		}
 	}
 	if err := p.checkRules(); err != nil {
@@ -90,19 +92,19 @@ func (p CAPProfile) Check() error {
 func (p CAPProfile) checkRules() error {
 	switch {
 	case p.Name == "" || len(p.Label) > 16:
-		return fmt.Errorf("%w: a profile has a name, and a label of up to 16 characters", ErrMalformed)
+		return fmt.Errorf("%w: a profile has a name, and a label of up to 16 characters", crypt.ErrMalformed)
 	case p.Option != OptionA && p.Option != OptionB:
-		return fmt.Errorf("%w: profile field option is A or B", ErrMalformed)
+		return fmt.Errorf("%w: profile field option is A or B", crypt.ErrMalformed)
 	case p.IADPrefix[1] != CVNMChipCSK:
-		return fmt.Errorf("%w: the cryptogram version in iad_prefix is 14, no other is computed", ErrMalformed)
+		return fmt.Errorf("%w: the cryptogram version in iad_prefix is 14, no other is computed", crypt.ErrMalformed)
 	case p.AFL[0]&0x07 != 0 || p.AFL[0]>>3 < 1 || p.AFL[0]>>3 > 10 || !bytes.Equal(p.AFL[1:], []byte{1, 1, 0}):
-		return fmt.Errorf("%w: the file locator names one record: SFI 1 to 10, record 1", ErrMalformed)
+		return fmt.Errorf("%w: the file locator names one record: SFI 1 to 10, record 1", crypt.ErrMalformed)
 	case p.PTL < 1 || p.PTL > 15:
-		return fmt.Errorf("%w: the PIN try limit is 1 to 15", ErrMalformed)
+		return fmt.Errorf("%w: the PIN try limit is 1 to 15", crypt.ErrMalformed)
 	case p.PINLength < 4 || p.PINLength > 12:
-		return fmt.Errorf("%w: a PIN has 4 to 12 digits", ErrMalformed)
+		return fmt.Errorf("%w: a PIN has 4 to 12 digits", crypt.ErrMalformed)
 	case p.CVR[2] != byte(p.PTL):
-		return fmt.Errorf("%w: byte 3 of the expected CVR holds the PIN try limit", ErrMalformed)
+		return fmt.Errorf("%w: byte 3 of the expected CVR holds the PIN try limit", crypt.ErrMalformed)
 	}
 	if _, err := ParseDOL(p.CDOL2); err != nil {
 		return fmt.Errorf("cdol2: %w", err)
@@ -116,7 +118,7 @@ func (p CAPProfile) checkRules() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: cdol1 does not ask for the unpredictable number (9F37, 4 bytes)", ErrMalformed)
+	return fmt.Errorf("%w: cdol1 does not ask for the unpredictable number (9F37, 4 bytes)", crypt.ErrMalformed)
 }
 
 func (p CAPProfile) checkBitmap() error {
@@ -125,7 +127,7 @@ func (p CAPProfile) checkBitmap() error {
 	for i, b := range p.IPB {
 		n := bits.OnesCount8(b)
 		if i >= first+8+p.iadLength() && n > 0 {
-			return fmt.Errorf("%w: the bitmap selects bits beyond the issuer application data", ErrMalformed)
+			return fmt.Errorf("%w: the bitmap selects bits beyond the issuer application data", crypt.ErrMalformed)
 		}
 		all += n
 		if i >= first && i < first+8 {
@@ -134,7 +136,7 @@ func (p CAPProfile) checkBitmap() error {
 	}
 	if all > maxCodeBits || ac < minACBits {
 		return fmt.Errorf("%w: the bitmap selects %d bits, %d of them cryptogram; a code has at most %d and at least %d",
-			ErrMalformed, all, ac, maxCodeBits, minACBits)
+			crypt.ErrMalformed, all, ac, maxCodeBits, minACBits)
 	}
 	return nil
 }
@@ -156,8 +158,8 @@ func (p CAPProfile) ExpectedCVR(scripts int) CVR {
 }
 
 // IAD is the issuer application data (9F10) with the given CVR.
-func (p CAPProfile) IAD(c CVR) Hex {
-	iad := make(Hex, 0, p.iadLength())
+func (p CAPProfile) IAD(c CVR) crypt.Hex {
+	iad := make(crypt.Hex, 0, p.iadLength())
 	iad = append(iad, p.IADPrefix...)
 	iad = append(iad, c[:]...)
 	return append(iad, p.IADSuffix...)
@@ -175,7 +177,7 @@ func (p CAPProfile) CryptogramInput(terminalData []byte, atc uint16, c CVR) []by
 
 // CardCryptogram is the card's own computation: the cryptogram under the card's
 // master key ac, for the terminal data that GENERATE AC brought.
-func (p CAPProfile) CardCryptogram(ac *TDES, terminalData []byte, atc uint16, c CVR) [8]byte {
+func (p CAPProfile) CardCryptogram(ac *crypt.TDES, terminalData []byte, atc uint16, c CVR) [8]byte {
 	sk := sessionKey(ac, ATCDiversifier(atc))
-	return Cryptogram(doubleKey(&sk), p.CryptogramInput(terminalData, atc, c), PadOne)
+	return Cryptogram(crypt.DoubleKey(&sk), p.CryptogramInput(terminalData, atc, c), crypt.PadOne)
 }

@@ -1,6 +1,10 @@
 package emv
 
-import "fmt"
+import (
+	"fmt"
+
+	"sceau/hsm/crypt"
+)
 
 // maxObjects bounds how many data objects one list may hold.
 const maxObjects = 256
@@ -29,7 +33,7 @@ func ParseTLV(data []byte) ([]TLV, error) {
 			return nil, fmt.Errorf("tag %X: %w", tag, err)
 		}
 		if len(out) == maxObjects {
-			return nil, fmt.Errorf("%w: more than %d data objects", ErrMalformed, maxObjects)
+			return nil, fmt.Errorf("%w: more than %d data objects", crypt.ErrMalformed, maxObjects)
 		}
 		out = append(out, TLV{Tag: tag, Value: rest[:n:n]})
 		data = rest[n:]
@@ -39,7 +43,7 @@ func ParseTLV(data []byte) ([]TLV, error) {
 
 func parseTag(data []byte) (uint32, []byte, error) {
 	if len(data) == 0 {
-		return 0, nil, fmt.Errorf("%w: no tag", ErrMalformed)
+		return 0, nil, fmt.Errorf("%w: no tag", crypt.ErrMalformed)
 	}
 	tag := uint32(data[0])
 	if data[0]&0x1F != 0x1F {
@@ -51,18 +55,18 @@ func parseTag(data []byte) (uint32, []byte, error) {
 			return tag, data[i+1:], nil
 		}
 	}
-	return 0, nil, fmt.Errorf("%w: a tag is cut, or longer than three bytes", ErrMalformed)
+	return 0, nil, fmt.Errorf("%w: a tag is cut, or longer than three bytes", crypt.ErrMalformed)
 }
 
 func parseLength(data []byte) (int, []byte, error) {
 	if len(data) == 0 {
-		return 0, nil, fmt.Errorf("%w: no length", ErrMalformed)
+		return 0, nil, fmt.Errorf("%w: no length", crypt.ErrMalformed)
 	}
 	n, rest := int(data[0]), data[1:]
 	if n >= 0x80 {
 		size := n & 0x7F
 		if size < 1 || size > 2 || len(rest) < size {
-			return 0, nil, fmt.Errorf("%w: a length is cut, or longer than two bytes", ErrMalformed)
+			return 0, nil, fmt.Errorf("%w: a length is cut, or longer than two bytes", crypt.ErrMalformed)
 		}
 		n = 0
 		for _, b := range rest[:size] {
@@ -71,7 +75,7 @@ func parseLength(data []byte) (int, []byte, error) {
 		rest = rest[size:]
 	}
 	if n > len(rest) {
-		return 0, nil, fmt.Errorf("%w: a value is cut", ErrMalformed)
+		return 0, nil, fmt.Errorf("%w: a value is cut", crypt.ErrMalformed)
 	}
 	return n, rest, nil
 }
@@ -140,10 +144,10 @@ func ParseDOL(data []byte) ([]DOLEntry, error) {
 			return nil, err
 		}
 		if len(rest) == 0 {
-			return nil, fmt.Errorf("%w: tag %X of a data object list has no length", ErrMalformed, tag)
+			return nil, fmt.Errorf("%w: tag %X of a data object list has no length", crypt.ErrMalformed, tag)
 		}
 		if total += int(rest[0]); total > 255 {
-			return nil, fmt.Errorf("%w: a data object list asks for more than 255 bytes", ErrMalformed)
+			return nil, fmt.Errorf("%w: a data object list asks for more than 255 bytes", crypt.ErrMalformed)
 		}
 		out = append(out, DOLEntry{Tag: tag, Length: int(rest[0])})
 		data = rest[1:]

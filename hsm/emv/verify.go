@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+
+	"sceau/hsm/crypt"
 )
 
 // Verifier checks the codes and cryptograms of one profile's cards under one
@@ -12,7 +14,7 @@ import (
 // is safe for concurrent use.
 type Verifier struct {
 	profile CAPProfile
-	imk     *TDES
+	imk     *crypt.TDES
 	dol     []DOLEntry
 	shift   []int          // by byte of the code's data: how far left its bits stand
 	counter [2][256]uint64 // the bits of the counter's high and low byte in the code
@@ -20,7 +22,7 @@ type Verifier struct {
 }
 
 // NewVerifier prepares a profile that passes [CAPProfile.Check].
-func NewVerifier(p CAPProfile, imkAC *TDES) (*Verifier, error) {
+func NewVerifier(p CAPProfile, imkAC *crypt.TDES) (*Verifier, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func (v *Verifier) Verify(q Query) (Match, bool, error) {
 		return Match{}, false, err
 	}
 	code, ok := parseCode(q.Code)
-	s := search{v: v, mk: doubleKey(&mk), q: q, code: code}
+	s := search{v: v, mk: crypt.DoubleKey(&mk), q: q, code: code}
 	s.input = appendTerminalData(make([]byte, 0, 272), v.dol, v.profile.IAF[0], q.Transaction)
 	match, found, err := s.run()
 	if err != nil || !found || !ok {
@@ -94,7 +96,7 @@ func (v *Verifier) Verify(q Query) (Match, bool, error) {
 
 // parseCode reads 8 digits; anything else is a number that no code has.
 func parseCode(code string) (uint64, bool) {
-	if !isDigits(code, 8, 8) {
+	if !crypt.IsDigits(code, 8, 8) {
 		return 1 << 63, false
 	}
 	var n uint64
@@ -106,7 +108,7 @@ func parseCode(code string) (uint64, bool) {
 
 type search struct {
 	v     *Verifier
-	mk    *TDES
+	mk    *crypt.TDES
 	q     Query
 	code  uint64
 	input []byte // terminal data; the card's part is appended for each try
@@ -152,7 +154,7 @@ func (v *Verifier) fixedBits(psn string, scripts int) uint64 {
 	var out uint64
 	i := 0
 	if v.profile.psnBytes() == 1 {
-		out |= v.bits(0, packBCD(psn, 1)[0])
+		out |= v.bits(0, crypt.PackBCD(psn, 1)[0])
 		i = 1
 	}
 	out |= v.bits(i, cidARQC)
@@ -188,12 +190,12 @@ func (s *search) try(atc uint16, scripts int) (bool, error) {
 
 // cryptogram appends the card's part to the terminal data, whose spare
 // capacity it uses.
-func (v *Verifier) cryptogram(mk *TDES, terminalData []byte, atc uint16, c CVR) [8]byte {
+func (v *Verifier) cryptogram(mk *crypt.TDES, terminalData []byte, atc uint16, c CVR) [8]byte {
 	sk := sessionKey(mk, ATCDiversifier(atc))
 	input := append(terminalData, v.profile.AIP...)
 	input = append(input, byte(atc>>8), byte(atc&0xFF))
 	input = append(input, c[:]...)
-	return Cryptogram(doubleKey(&sk), input, PadOne)
+	return Cryptogram(crypt.DoubleKey(&sk), input, crypt.PadOne)
 }
 
 // VerifyUnblock tells whether arqc is the cryptogram of a card that asks for
@@ -205,9 +207,9 @@ func (v *Verifier) VerifyUnblock(pan, psn string, atc uint16, un [4]byte, arqc [
 	if err != nil {
 		return 0, false, err
 	}
-	key := doubleKey(&mk)
+	key := crypt.DoubleKey(&mk)
 	sk := sessionKey(key, ATCDiversifier(atc))
-	session := doubleKey(&sk)
+	session := crypt.DoubleKey(&sk)
 	terminal := appendTerminalData(nil, v.dol, v.profile.IAF[0], Transaction{Mode: Mode2})
 	offset := 0
 	for _, e := range v.dol {
@@ -221,7 +223,7 @@ func (v *Verifier) VerifyUnblock(pan, psn string, atc uint16, un [4]byte, arqc [
 	}
 	for _, n := range scripts {
 		for _, c := range unblockForms(v.profile.ExpectedCVR(0), n, v.profile.PTL) {
-			ac := Cryptogram(session, v.profile.CryptogramInput(terminal, atc, c), PadOne)
+			ac := Cryptogram(session, v.profile.CryptogramInput(terminal, atc, c), crypt.PadOne)
 			if subtle.ConstantTimeCompare(ac[:], arqc[:]) == 1 {
 				return n, true, nil
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"sceau/hsm/crypt"
 	"sceau/internal/bench"
 )
 
@@ -62,7 +63,7 @@ func (k bareKey) derive(left, right [8]byte) bareKey {
 	var out [16]byte
 	k.encrypt(out[:8], left[:])
 	k.encrypt(out[8:], right[:])
-	setOddParity(out[:])
+	crypt.SetOddParity(out[:])
 	return newBareKey(out[:])
 }
 
@@ -98,11 +99,11 @@ func (c bareCheck) verify() bool {
 }
 
 func BenchmarkVerifyCAP(b *testing.B) {
-	key, err := ParseHex(benchIMK)
+	key, err := crypt.ParseHex(benchIMK)
 	if err != nil {
 		b.Fatal(err)
 	}
-	imk, err := NewTDES(key)
+	imk, err := crypt.NewTDES(key)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func BenchmarkVerifyCAP(b *testing.B) {
 	limit := bench.Side{Name: "bare_cryptogram", Ops: ops, Run: func() error {
 		for range ops {
 			if !bare.verify() {
-				return fmt.Errorf("%w: the bare check does not find the vector's code", ErrMalformed)
+				return fmt.Errorf("%w: the bare check does not find the vector's code", crypt.ErrMalformed)
 			}
 		}
 		return nil

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
 )
 
 // codeFor is the code that a card of a profile shows, made with a master key
@@ -31,9 +33,9 @@ func codeFor(t *testing.T, p emv.CAPProfile, imk []byte, of emv.Transaction) str
 	return code
 }
 
-func mustTDES(t *testing.T, key []byte) *emv.TDES {
+func mustTDES(t *testing.T, key []byte) *crypt.TDES {
 	t.Helper()
-	k, err := emv.NewTDES(key)
+	k, err := crypt.NewTDES(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,14 +47,14 @@ func knownKey(t *testing.T, h house) []byte {
 	t.Helper()
 	imk := make([]byte, 16)
 	for i, part := range []string{"0123456789ABCDEFFEDCBA9876543210", "1111111111111111FEDCBA9876543210"} {
-		raw, err := emv.ParseHex(part)
+		raw, err := crypt.ParseHex(part)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for j := range imk {
 			imk[j] ^= raw[j]
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +98,7 @@ func TestACodeIsNoProofOfAnAmountThatItsCardDoesNotSign(t *testing.T) {
 	h := withKeys(t)
 	imk := knownKey(t, h)
 	blind, seeing, half := emv.SecurAccess(), emv.SecurAccess(), emv.SecurAccess()
-	seeing.IAF, half.IAF = emv.Hex{0x80}, emv.Hex{0xA0}
+	seeing.IAF, half.IAF = crypt.Hex{0x80}, crypt.Hex{0xA0}
 	profiles := map[string]emv.CAPProfile{"blind": blind, "seeing": seeing, "half": half}
 	for name, p := range profiles {
 		writeProfile(t, h, name, p)

@@ -4,17 +4,18 @@ import (
 	"strings"
 	"testing"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 )
 
 // part is a component of the key "t" with its check value.
 func part(t *testing.T, index, component string) map[string]any {
 	t.Helper()
-	raw, err := emv.ParseHex(component)
+	raw, err := crypt.ParseHex(component)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kcv, err := emv.CheckValueTDES(raw)
+	kcv, err := keyblock.CheckValueTDES(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,37 +71,41 @@ func TestTestAndLiveKeysNeverMeet(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	for _, usage := range []string{"imk-ac", "imk-smi", "imk-smc"} {
-		h.must(t, "keys/"+usage, map[string]any{"usage": usage, "environment": "live"})
+		if _, refused := h.call(t, "OFFICER", "keys/"+usage, map[string]any{"usage": usage, "environment": "live"}); refused != "" {
+			t.Fatal(refused)
+		}
 	}
 	h.must(t, "keys/transport", map[string]any{"usage": "transport", "environment": "test"})
-	if _, refused := h.call(t, "officer", "keys/transport", map[string]any{"usage": "transport", "environment": "live"}); !strings.HasPrefix(refused, "conflict: ") {
+	if _, refused := h.call(t, "OFFICER", "keys/transport", map[string]any{"usage": "transport", "environment": "live"}); !strings.HasPrefix(refused, "conflict: ") {
 		t.Errorf("a test key asked for as a live one: %q", refused)
 	}
-	if _, refused := h.call(t, "officer", "card/personalise", personalise(attempt, card("C-0000000000000001"))); !strings.HasPrefix(refused, "key_usage: ") {
+	if _, refused := h.call(t, "officer", "card/personalise", personalise(attempt, card("C-0000000000000001"))); !strings.HasPrefix(refused, "mixed_environment: ") {
 		t.Errorf("live cards under a test transport key: %q", refused)
 	}
 	live := part(t, "1", one)
 	live["environment"] = "live"
-	if _, refused := h.call(t, "ann", "keys/t/components", live); refused != "" {
+	if _, refused := h.call(t, "ANN", "keys/t/components", live); refused != "" {
 		t.Fatal(refused)
 	}
-	if _, refused := h.call(t, "bob", "keys/t/components", part(t, "2", two)); !strings.HasPrefix(refused, "conflict: ") {
+	if _, refused := h.call(t, "BOB", "keys/t/components", part(t, "2", two)); !strings.HasPrefix(refused, "conflict: ") {
 		t.Errorf("a live key's second component entered for a test key: %q", refused)
 	}
 	second := part(t, "2", two)
 	second["environment"] = "live"
-	if answer, refused := h.call(t, "bob", "keys/t/components", second); refused != "" || answer["complete"] != true {
+	if answer, refused := h.call(t, "BOB", "keys/t/components", second); refused != "" || answer["complete"] != true {
 		t.Fatalf("the second component: %v %s", answer, refused)
 	}
 	request := personalise(attempt, card("C-0000000000000001"))
 	request["transport_key"] = "t"
 	h.must(t, "card/personalise", request)
 	mixed := newHouse(t)
-	mixed.must(t, "keys/imk-ac", map[string]any{"usage": "imk-ac", "environment": "live"})
+	if _, refused := mixed.call(t, "OFFICER", "keys/imk-ac", map[string]any{"usage": "imk-ac", "environment": "live"}); refused != "" {
+		t.Fatal(refused)
+	}
 	for _, usage := range []string{"imk-smi", "imk-smc", "transport"} {
 		mixed.must(t, "keys/"+usage, map[string]any{"usage": usage})
 	}
-	if _, refused := mixed.call(t, "officer", "card/personalise", personalise(attempt, card("C-0000000000000001"))); !strings.HasPrefix(refused, "key_usage: ") {
+	if _, refused := mixed.call(t, "officer", "card/personalise", personalise(attempt, card("C-0000000000000001"))); !strings.HasPrefix(refused, "mixed_environment: ") {
 		t.Errorf("a profile of live and test keys: %q", refused)
 	}
 }

@@ -1,16 +1,16 @@
 // Package engine is the Vault secrets engine in which card keys and PINs live:
 // the stand-in for a payment HSM. It makes issuer master keys or takes them in
-// components under dual control, shows them by key check value only, exports
-// none but the bureau's transport key (as a TR-31 key block); it personalises
-// cards, keeps their PINs as enciphered PIN blocks, gives each PIN to one
-// letter, verifies CAP codes and makes issuer scripts.
+// components under dual control, shows them by key check value only, lets them
+// in and out as TR-31 key blocks; it personalises cards, keeps their PINs as
+// enciphered PIN blocks, gives each PIN to one letter, verifies CAP codes and
+// cryptograms, and makes issuer scripts. docs/hsm.md has every path.
 //
 // It never logs a payload, never answers a key in clear, and answers a PIN on
 // one path only, pin/letter, which one Vault policy reaches. What is secret
 // travels as a string: Vault's audit log hashes strings and prints numbers.
 // Requests come in from Vault, values go to hsm/emv and come back; storage is
-// Vault's. Every refusal starts with a code word ("conflict: …") by which the
-// client sorts it.
+// Vault's; the time is an argument of Factory. Every refusal starts with a code
+// word ("conflict: …") by which the client sorts it, and changes nothing.
 package engine
 
 import (
@@ -18,52 +18,63 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"sceau/hsm/emv"
 )
 
 // Where things are in the engine's storage.
 const (
 	keyPrefix       = "key/"
 	componentPrefix = "component/"
+	proposalPrefix  = "proposal/"
+	activityPrefix  = "activity/"
 	profilePrefix   = "profile/"
+	setsPrefix      = "sets/"
 	pinPrefix       = "pin/"
 	pinKeyPath      = "pin-key"
+	journalPrefix   = "journal/"
 )
 
 // backend is the engine. locks guard the read-modify-write of one card or one
-// key each; the cache holds what is derived from keys and profiles, which are
-// written once.
+// key each; the cache holds what is derived from keys and profiles, and is
+// dropped when one of them changes.
 type backend struct {
 	*framework.Backend
 
-	locks []*locksutil.LockEntry
+	now     func() time.Time
+	locks   []*locksutil.LockEntry
+	journal journal
 
 	mu       sync.RWMutex
 	profiles map[string]*profileKeys // guarded by mu
+	pins     *pinCipher              // guarded by mu
+	epoch    uint64                  // guarded by mu: how often the cache was dropped
 }
 
-// Factory makes the engine for Vault.
-func Factory(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
-	b := &backend{locks: locksutil.CreateLocks(), profiles: map[string]*profileKeys{}}
-	b.Backend = &framework.Backend{
-		BackendType: logical.TypeLogical,
-		Help:        strings.TrimSpace(help),
-		Paths: []*framework.Path{
-			b.pathKeys(), b.pathKey(), b.pathComponents(), b.pathExport(), b.pathProfile(), b.pathPersonalise(),
-			b.pathPINLetter(), b.pathPINClose(), b.pathPINDestroy(), b.pathVerify(), b.pathUnblock(),
-		},
-		PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, pinKeyPath}},
-		Invalidate:   func(context.Context, string) { b.forget() },
+// Factory makes the engine for Vault; now is the wall clock.
+func Factory(now func() time.Time) logical.Factory {
+	return func(ctx context.Context, config *logical.BackendConfig) (logical.Backend, error) {
+		b := &backend{now: now, locks: locksutil.CreateLocks(), profiles: map[string]*profileKeys{}}
+		b.Backend = &framework.Backend{
+			BackendType: logical.TypeLogical,
+			Help:        strings.TrimSpace(help),
+			Paths: framework.PathAppend(
+				b.keyPaths(), b.cardPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
+				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathSelftest(), b.pathAudit()},
+			),
+			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, pinKeyPath}},
+			Invalidate:   b.invalidate,
+			PeriodicFunc: func(ctx context.Context, r *logical.Request) error { return b.journal.flush(ctx, r.Storage, b.now()) },
+			Clean:        func(context.Context) { b.forget() },
+		}
+		if err := b.Setup(ctx, config); err != nil {
+			return nil, fmt.Errorf("set up the card engine: %w", err)
+		}
+		return b, nil
 	}
-	if err := b.Setup(ctx, config); err != nil {
-		return nil, fmt.Errorf("set up the card engine: %w", err)
-	}
-	return b, nil
 }
 
 const help = `
@@ -72,58 +83,29 @@ computes with them. Keys are shown by their check value and PINs are given once,
 to the worker that prints them.
 `
 
+// lock takes the lock of one thing and answers how to give it back.
+func (b *backend) lock(path string) (unlock func()) {
+	l := locksutil.LockForKey(b.locks, path)
+	l.Lock()
+	return l.Unlock
+}
+
+// invalidate is Vault's word that another node has written to the storage.
+func (b *backend) invalidate(_ context.Context, key string) {
+	if strings.HasPrefix(key, journalPrefix) {
+		b.journal.restart()
+		return
+	}
+	if !strings.HasPrefix(key, pinPrefix) {
+		b.forget()
+	}
+}
+
 // forget drops what was derived from keys and profiles.
 func (b *backend) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.profiles)
-}
-
-// profileKeys is a card profile with the master keys of its cards.
-type profileKeys struct {
-	profile      emv.CAPProfile
-	environment  string // of its keys: test or live, never both
-	ac, smi, smc *emv.TDES
-	verifier     *emv.Verifier
-}
-
-// profileKeys reads a profile and its keys, once.
-func (b *backend) profileKeys(ctx context.Context, s logical.Storage, name string) (*profileKeys, error) {
-	b.mu.RLock()
-	known := b.profiles[name]
-	b.mu.RUnlock()
-	if known != nil {
-		return known, nil
-	}
-	profile, err := readProfile(ctx, s, name)
-	if err != nil {
-		return nil, err
-	}
-	p := &profileKeys{profile: profile.CAPProfile}
-	for _, k := range []struct {
-		into  **emv.TDES
-		name  string
-		usage string
-	}{{&p.ac, profile.AC, usageIMKAC}, {&p.smi, profile.SMI, usageIMKSMI}, {&p.smc, profile.SMC, usageIMKSMC}} {
-		key, err := usableKey(ctx, s, k.name, k.usage)
-		if err != nil {
-			return nil, err
-		}
-		if p.environment == "" {
-			p.environment = key.Environment
-		}
-		if key.Environment != p.environment {
-			return nil, refuse("key_usage", "profile %s has test and live keys", shown(name))
-		}
-		if *k.into, err = emv.NewTDES(key.Value); err != nil {
-			return nil, err
-		}
-	}
-	if p.verifier, err = emv.NewVerifier(p.profile, p.ac); err != nil {
-		return nil, refuse("invalid", "profile %s: %v", name, err)
-	}
-	b.mu.Lock()
-	b.profiles[name] = p
-	b.mu.Unlock()
-	return p, nil
+	b.pins = nil
+	b.epoch++
 }

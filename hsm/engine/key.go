@@ -5,157 +5,160 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
+	"strconv"
 
-	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 )
 
-// Usages of keys. The engine uses a key for its usage and nothing else.
+// States of a key.
 const (
-	usageIMKAC     = "imk-ac"
-	usageIMKSMI    = "imk-smi"
-	usageIMKSMC    = "imk-smc"
-	usageTransport = "transport"
-	usageKBPK      = "kbpk"
+	stateActive   = "active"
+	stateDisabled = "disabled" // refused everywhere until enabled again
+	stateDeleted  = "deleted"  // its values are gone; the name is never used again
 )
 
-// Algorithms of keys.
-const (
-	algorithmTDES2  = "tdes2"
-	algorithmAES256 = "aes256"
-)
+const maxKeyVersions = 99 // a TR-31 header writes two digits
 
-// storedKey is a key in storage.
+// storedKey is a key in storage: what it is for, and its versions. The latest
+// makes new things; earlier ones check what was made under them, until retired.
 type storedKey struct {
-	Usage       string   `json:"usage"`
-	Algorithm   string   `json:"algorithm"`
-	Version     int      `json:"version"`
-	KCV         string   `json:"kcv"`
-	Environment string   `json:"environment"`
-	Origin      string   `json:"origin"` // random, or components
-	Custodians  []string `json:"custodians,omitempty"`
-	Value       emv.Hex  `json:"value"`
+	Usage       string       `json:"usage"`
+	Algorithm   string       `json:"algorithm"`
+	Mode        string       `json:"mode"`
+	Export      string       `json:"exportability"`
+	Environment string       `json:"environment"`
+	State       string       `json:"state"`
+	Versions    []keyVersion `json:"versions"` // number 1 first
+}
+
+type keyVersion struct {
+	KCV        string    `json:"kcv"`
+	Origin     string    `json:"origin"` // random, components or key-block
+	Custodians []string  `json:"custodians,omitempty"`
+	Retired    bool      `json:"retired,omitempty"`
+	Value      crypt.Hex `json:"value,omitempty"`
+}
+
+// firstForm is how keys stood in storage before they had versions.
+type firstForm struct {
+	keyVersion
+
+	Version int `json:"version"`
 }
 
 var keyName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,47}$`)
 
-func nameField() *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Name: lower-case letters, digits and dashes, at most 48."}
-}
-
-func (b *backend) pathKeys() *framework.Path {
-	return &framework.Path{
-		Pattern: "keys/?$",
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: func(ctx context.Context, r *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-				names, err := r.Storage.List(ctx, keyPrefix)
-				if err != nil {
-					return nil, fmt.Errorf("list keys: %w", err)
-				}
-				return logical.ListResponse(names), nil
-			}},
-		},
-		HelpSynopsis: "List the names of keys.",
-	}
-}
-
-func (b *backend) pathKey() *framework.Path {
-	operations := write("Make a random key; the same again changes nothing.", b.createKey)
-	operations[logical.ReadOperation] = &framework.PathOperation{Callback: answered(b.readKey), Summary: "Describe a key."}
-	return &framework.Path{
-		Pattern: "keys/" + framework.GenericNameRegex("name"),
-		Fields: map[string]*framework.FieldSchema{
-			"name":        nameField(),
-			"usage":       {Type: framework.TypeString, Description: "imk-ac, imk-smi, imk-smc, transport or kbpk."},
-			"algorithm":   {Type: framework.TypeString, Description: "tdes2, or aes256 for a key block protection key."},
-			"environment": {Type: framework.TypeString, Default: "test", Description: "test or live."},
-		},
-		Operations:   operations,
-		HelpSynopsis: "Make a key inside the engine, or describe it by its check value.",
-	}
-}
-
-func (b *backend) createKey(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := text(data, "name")
-	k := storedKey{
-		Usage: text(data, "usage"), Algorithm: text(data, "algorithm"), Version: 1, Environment: text(data, "environment"), Origin: "random",
-	}
-	if err := k.check(name); err != nil {
-		return nil, err
-	}
-	lock := locksutil.LockForKey(b.locks, keyPrefix+name)
-	lock.Lock()
-	defer lock.Unlock()
-	there, err := readKey(ctx, r.Storage, name)
-	if err != nil {
-		return nil, err
-	}
-	if there != nil {
-		if there.Usage != k.Usage || there.Algorithm != k.Algorithm || there.Environment != k.Environment {
-			return nil, refuse("conflict", "key %s is there with usage %s and algorithm %s, for %s", name, there.Usage, there.Algorithm, there.Environment)
-		}
-		return there.describe(name), nil
-	}
-	k.Value = randomKey(k.Algorithm)
-	if err := b.putKey(ctx, r.Storage, name, &k); err != nil {
-		return nil, err
-	}
-	return k.describe(name), nil
-}
-
-// check validates what a key is for and fills the usage's own algorithm in.
-func (k *storedKey) check(name string) error {
+func checkKeyName(name string) error {
 	if !keyName.MatchString(name) {
 		return refuse("invalid", "a key's name has lower-case letters, digits and dashes, at most 48")
-	}
-	own := algorithmTDES2
-	switch k.Usage {
-	case usageIMKAC, usageIMKSMI, usageIMKSMC, usageTransport:
-	case usageKBPK:
-		own = algorithmAES256
-	default:
-		return refuse("invalid", "usage is imk-ac, imk-smi, imk-smc, transport or kbpk")
-	}
-	if k.Algorithm == "" {
-		k.Algorithm = own
-	}
-	if k.Algorithm != own && (k.Usage != usageKBPK || k.Algorithm != algorithmTDES2) {
-		return refuse("invalid", "the algorithm of usage %s is %s", k.Usage, own)
-	}
-	if k.Environment != "test" && k.Environment != "live" {
-		return refuse("invalid", "environment is test or live")
 	}
 	return nil
 }
 
-func randomKey(algorithm string) emv.Hex {
-	const tdes2, aes256 = 16, 32
-	size := tdes2
-	if algorithm == algorithmAES256 {
-		size = aes256
+// shown is a name that may stand in an error or in the journal.
+func shown(name string) string {
+	if keyName.MatchString(name) {
+		return name
 	}
-	for {
-		key := make([]byte, size)
-		_, _ = rand.Read(key) // never fails since Go 1.24: it ends the process instead
-		if algorithm != algorithmTDES2 {
-			return key
-		}
-		odd := emv.OddParity(key)
-		if !emv.WeakTDES(odd) {
-			return emv.Hex(odd)
-		}
+	return "(malformed name)"
+}
+
+// readKey reads a key; nil when there is none.
+func readKey(ctx context.Context, s logical.Storage, name string) (*storedKey, error) {
+	if !keyName.MatchString(name) {
+		return nil, nil //nolint:nilnil // no key has such a name
+	}
+	var k storedKey
+	found, err := get(ctx, s, keyPrefix+name, &k)
+	if err != nil || !found {
+		return nil, err
+	}
+	if k.State != "" {
+		return &k, nil
+	}
+	var first firstForm
+	if _, err := get(ctx, s, keyPrefix+name, &first); err != nil {
+		return nil, err
+	}
+	k.State, k.Versions = stateActive, []keyVersion{first.keyVersion}
+	return &k, k.fill()
+}
+
+// usableKey reads a key that must be there and active, for a usage and what its
+// mode must allow. The caller wipes it.
+func usableKey(ctx context.Context, s logical.Storage, name, usage string, need byte) (*storedKey, error) {
+	k, err := readKey(ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case k == nil || k.State == stateDeleted:
+		return nil, refuse("unknown_key", "%s", shown(name))
+	case k.Usage != usage:
+		return nil, refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
+	case k.State == stateDisabled:
+		return nil, refuse("key_disabled", "key %s is disabled", shown(name))
+	case !k.allows(need):
+		return nil, refuse("key_usage", "key %s has mode %s, this needs %c", shown(name), k.Mode, need)
+	}
+	return k, nil
+}
+
+func (k *storedKey) latest() int { return len(k.Versions) }
+
+// version is one that is still in use; 0 asks for the latest.
+func (k *storedKey) version(name string, n int) (keyVersion, error) {
+	if n == 0 {
+		n = k.latest()
+	}
+	if n < 1 || n > len(k.Versions) {
+		return keyVersion{}, refuse("unknown_key", "key %s has no version %d", shown(name), n)
+	}
+	if k.Versions[n-1].Retired {
+		return keyVersion{}, refuse("key_retired", "version %d of key %s is retired", n, shown(name))
+	}
+	return k.Versions[n-1], nil
+}
+
+// wipe clears the values in memory. Go may have copied them before: this keeps
+// the time short, it proves nothing.
+func (k *storedKey) wipe() {
+	if k == nil {
+		return
+	}
+	for _, v := range k.Versions {
+		clear(v.Value)
 	}
 }
 
-// putKey completes a key with its check value and stores it.
-func (b *backend) putKey(ctx context.Context, s logical.Storage, name string, k *storedKey) error {
+// schedule is a TDES key's latest version, ready to compute.
+func (k *storedKey) schedule(name string) (*crypt.TDES, error) {
+	v, err := k.version(name, 0)
+	if err != nil {
+		return nil, err
+	}
+	return crypt.NewTDES(v.Value)
+}
+
+// add appends a version with its check value.
+func (k *storedKey) add(v keyVersion) error {
+	if len(k.Versions) >= maxKeyVersions {
+		return refuse("conflict", "a key has at most %d versions: make another", maxKeyVersions)
+	}
 	var err error
-	if k.KCV, err = checkValue(k.Algorithm, k.Value); err != nil {
+	if v.KCV, err = checkValue(k.Algorithm, v.Value); err != nil {
 		return err
 	}
+	k.State = stateActive
+	k.Versions = append(k.Versions, v)
+	return nil
+}
+
+// putKey stores a key and forgets what was derived from it.
+func (b *backend) putKey(ctx context.Context, s logical.Storage, name string, k *storedKey) error {
 	if err := put(ctx, s, keyPrefix+name, k); err != nil {
 		return err
 	}
@@ -163,60 +166,50 @@ func (b *backend) putKey(ctx context.Context, s logical.Storage, name string, k 
 	return nil
 }
 
+func randomKey(algorithm string) crypt.Hex {
+	for {
+		key := make([]byte, size(algorithm))
+		_, _ = rand.Read(key) // never fails since Go 1.24: it ends the process instead
+		if isAES(algorithm) {
+			return key
+		}
+		odd := crypt.OddParity(key)
+		if !crypt.WeakTDES(odd) {
+			return crypt.Hex(odd)
+		}
+	}
+}
+
 func checkValue(algorithm string, value []byte) (string, error) {
-	if algorithm == algorithmAES256 {
-		return emv.CheckValueAES(value)
+	if isAES(algorithm) {
+		return keyblock.CheckValueAES(value)
 	}
-	return emv.CheckValueTDES(value)
+	return keyblock.CheckValueTDES(value)
 }
 
-func (b *backend) readKey(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name := text(data, "name")
-	k, err := readKey(ctx, r.Storage, name)
-	if err != nil || k == nil {
-		return nil, err // nil, nil is Vault's 404
-	}
-	return k.describe(name), nil
-}
-
+// describe tells everything of a key but its value.
 func (k *storedKey) describe(name string) *logical.Response {
+	versions := make([]map[string]any, len(k.Versions))
+	for i, v := range k.Versions {
+		state := "previous"
+		switch {
+		case v.Retired:
+			state = "retired"
+		case i+1 == k.latest():
+			state = "current"
+		}
+		versions[i] = map[string]any{"version": strconv.Itoa(i + 1), "kcv": v.KCV, "state": state, "origin": v.Origin}
+		if len(v.Custodians) > 0 {
+			versions[i]["custodians"] = v.Custodians
+		}
+	}
+	u, _ := usageNamed(k.Usage)
+	current := k.Versions[k.latest()-1]
 	return &logical.Response{Data: map[string]any{
-		"name": name, "usage": k.Usage, "algorithm": k.Algorithm, "version": fmt.Sprint(k.Version), "kcv": k.KCV,
-		"state": "active", "environment": k.Environment, "origin": k.Origin,
+		"name": name, "usage": k.Usage, "tr31_usage": u.code, "mode": k.Mode, "algorithm": k.Algorithm,
+		"exportability": k.Export, "environment": k.Environment, "state": k.State,
+		"version": strconv.Itoa(k.latest()), "kcv": current.KCV, "origin": current.Origin, "versions": versions,
 	}}
-}
-
-// readKey reads a key; nil when there is none.
-func readKey(ctx context.Context, s logical.Storage, name string) (*storedKey, error) {
-	var k storedKey
-	found, err := get(ctx, s, keyPrefix+name, &k)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &k, nil
-}
-
-// usableKey reads a key that must be there, for a usage.
-func usableKey(ctx context.Context, s logical.Storage, name, usage string) (*storedKey, error) {
-	k, err := readKey(ctx, s, name)
-	if err != nil {
-		return nil, err
-	}
-	if k == nil {
-		return nil, refuse("unknown_key", "%s", shown(name))
-	}
-	if k.Usage != usage {
-		return nil, refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
-	}
-	return k, nil
-}
-
-// shown is a name that may stand in an error.
-func shown(name string) string {
-	if keyName.MatchString(name) {
-		return name
-	}
-	return "(malformed name)"
 }
 
 func get(ctx context.Context, s logical.Storage, path string, into any) (bool, error) {

@@ -10,34 +10,42 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"sceau/hsm/emv"
-	"sceau/lifecycle"
+	"sceau/hsm/crypt"
+	"sceau/hsm/pinblock"
 )
 
-// maxReleases bounds how often one letter gets its PIN: a worker that is killed
-// so often is a fault, or an attack.
-const maxReleases = 5
-
-// storedPIN is a card's PIN and who may have it.
+// storedPIN is a card's PIN, what the card was made with, and who may have it.
 type storedPIN struct {
-	Attempt   string  `json:"attempt"`
-	Card      string  `json:"card"`            // fingerprint of what the card was made with
-	Block     emv.Hex `json:"block,omitempty"` // ISO 9564-1 format 2, enciphered with AES-256-GCM
-	Letter    string  `json:"letter,omitempty"`
-	Releases  int     `json:"releases,omitempty"`
-	Closed    bool    `json:"closed,omitempty"`
-	Destroyed bool    `json:"destroyed,omitempty"`
+	Attempt     string      `json:"attempt"`
+	Card        string      `json:"card"`                  // fingerprint of what the card was made with
+	Under       string      `json:"under,omitempty"`       // name and check value of the transport key
+	Keys        setVersions `json:"keys,omitzero"`         // master keys that it was made under
+	Environment string      `json:"environment,omitempty"` // of those keys; empty is test
+	Number      string      `json:"number,omitempty"`      // tag of the card number: a PIN block with another is refused
+	Block       crypt.Hex   `json:"block,omitempty"`       // ISO 9564-1 format 2, enciphered with AES-256-GCM
+	Letter      string      `json:"letter,omitempty"`
+	Releases    int         `json:"releases,omitempty"`
+	Closed      bool        `json:"closed,omitempty"`
+	Destroyed   bool        `json:"destroyed,omitempty"`
+	Wrong       int         `json:"wrong,omitempty"` // guesses at pin/verify since the last right one
+	WrongAt     time.Time   `json:"wrong_at,omitzero"`
 }
 
 // fingerprint tells cards that were made with other data apart, without
 // keeping the data.
 func (r cardRequest) fingerprint(profile, transportKey string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{profile, r.PAN, r.PSN, r.Expiry, transportKey}, "|")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// numberTag tells a card's number from another's.
+func numberTag(card, pan string) string {
+	sum := sha256.Sum256([]byte("number|" + card + "|" + pan))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -73,10 +81,14 @@ type pinCipher struct{ aead cipher.AEAD }
 
 // pinCipher reads the PIN storage key, and makes it the first time.
 func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher, error) {
-	lock := locksutil.LockForKey(b.locks, pinKeyPath)
-	lock.Lock()
-	defer lock.Unlock()
-	var key emv.Hex
+	b.mu.RLock()
+	known := b.pins
+	b.mu.RUnlock()
+	if known != nil {
+		return known, nil
+	}
+	defer b.lock(pinKeyPath)()
+	var key crypt.Hex
 	found, err := get(ctx, s, pinKeyPath, &key)
 	if err != nil {
 		return nil, err
@@ -87,6 +99,7 @@ func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher,
 			return nil, err
 		}
 	}
+	defer clear(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("schedule the PIN storage key: %w", err)
@@ -95,64 +108,39 @@ func (b *backend) pinCipher(ctx context.Context, s logical.Storage) (*pinCipher,
 	if err != nil {
 		return nil, fmt.Errorf("schedule the PIN storage key: %w", err)
 	}
-	return &pinCipher{aead: aead}, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pins = &pinCipher{aead: aead}
+	return b.pins, nil
 }
 
-func (c *pinCipher) seal(pin, place string) (emv.Hex, error) {
-	block, err := emv.PINBlockISO2(pin)
+// draw makes a PIN that nobody sees and seals it for its place.
+func (c *pinCipher) draw(length int, place string) (crypt.Hex, error) {
+	pin, err := randomPIN(length)
 	if err != nil {
 		return nil, err
 	}
+	block, err := pinblock.EncodeISO2(pin)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(block[:])
 	nonce := make([]byte, c.aead.NonceSize())
-	_, _ = rand.Read(nonce)
+	_, _ = rand.Read(nonce) // never fails since Go 1.24: it ends the process instead
 	return c.aead.Seal(nonce, nonce, block[:], []byte(place)), nil
 }
 
-func (c *pinCipher) open(sealed emv.Hex, place string) (string, error) {
+// open answers the PIN as a format 2 block, which the caller clears.
+func (c *pinCipher) open(sealed crypt.Hex, place string) (crypt.Key, error) {
 	n := c.aead.NonceSize()
 	if len(sealed) < n {
-		return "", fmt.Errorf("the PIN at %s is cut", place)
+		return nil, fmt.Errorf("the PIN at %s is cut", place)
 	}
 	block, err := c.aead.Open(nil, sealed[:n], sealed[n:], []byte(place))
 	if err != nil {
-		return "", fmt.Errorf("the PIN at %s does not open", place)
+		return nil, fmt.Errorf("the PIN at %s does not open", place)
 	}
-	return emv.OpenPINBlockISO2(block)
-}
-
-func pinFields(letter bool) map[string]*framework.FieldSchema {
-	fields := map[string]*framework.FieldSchema{
-		"card":        {Type: framework.TypeString, Required: true, Description: "Card identifier."},
-		"pin_version": {Type: framework.TypeString, Required: true, Description: "Version of its PIN."},
-	}
-	if letter {
-		fields["letter"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "The one letter that may carry it."}
-	}
-	return fields
-}
-
-func (b *backend) pathPINLetter() *framework.Path {
-	return &framework.Path{
-		Pattern: "pin/letter", Fields: pinFields(true),
-		Operations:   write("Give a PIN to its letter.", b.releasePIN),
-		HelpSynopsis: "Give a PIN to the one letter that carries it, until the letter is closed.",
-	}
-}
-
-func (b *backend) pathPINClose() *framework.Path {
-	return &framework.Path{
-		Pattern: "pin/close", Fields: pinFields(true),
-		Operations:   write("Close a PIN: nobody is given it again.", b.closePIN),
-		HelpSynopsis: "Close a PIN once its letter is encrypted and stored.",
-	}
-}
-
-func (b *backend) pathPINDestroy() *framework.Path {
-	return &framework.Path{
-		Pattern: "pin/destroy", Fields: pinFields(false),
-		Operations:   write("Destroy a PIN.", b.destroyPIN),
-		HelpSynopsis: "Erase a PIN that must not be used.",
-	}
+	return block, nil
 }
 
 // withPIN works on a stored PIN under its lock and stores it again.
@@ -161,9 +149,7 @@ func (b *backend) withPIN(ctx context.Context, s logical.Storage, data *framewor
 	if err != nil {
 		return err
 	}
-	lock := locksutil.LockForKey(b.locks, path)
-	lock.Lock()
-	defer lock.Unlock()
+	defer b.lock(path)()
 	var p storedPIN
 	found, err := get(ctx, s, path, &p)
 	if err != nil {
@@ -176,72 +162,4 @@ func (b *backend) withPIN(ctx context.Context, s logical.Storage, data *framewor
 		return err
 	}
 	return put(ctx, s, path, p)
-}
-
-// bind ties a PIN to its letter, or refuses another.
-func (p *storedPIN) bind(letter string) error {
-	switch {
-	case lifecycle.CheckID(lifecycle.PrefixPINLetter, letter) != nil:
-		return refuse("invalid", "letter is not a PIN letter's identifier")
-	case p.Destroyed:
-		return refuse("pin_destroyed", "this PIN was destroyed")
-	case p.Letter != "" && p.Letter != letter:
-		return refuse("pin_released", "this PIN belongs to another letter")
-	}
-	p.Letter = letter
-	return nil
-}
-
-func (b *backend) releasePIN(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	pins, err := b.pinCipher(ctx, r.Storage)
-	if err != nil {
-		return nil, err
-	}
-	pin := ""
-	err = b.withPIN(ctx, r.Storage, data, func(p *storedPIN, path string) error {
-		if err := p.bind(text(data, "letter")); err != nil {
-			return err
-		}
-		if p.Closed {
-			return refuse("pin_closed", "this PIN's letter is stored: nobody is given it again")
-		}
-		if p.Releases >= maxReleases {
-			return refuse("pin_released", "this PIN was given %d times: make the card again", maxReleases)
-		}
-		p.Releases++
-		var err error
-		pin, err = pins.open(p.Block, path)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &logical.Response{Data: map[string]any{"pin": pin + "." + noise()}}, nil
-}
-
-// noise is 128 random bits behind a PIN in an answer: the HMAC that Vault's audit
-// log keeps of the string cannot be tried out.
-func noise() string {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails since Go 1.24: it ends the process instead
-	return hex.EncodeToString(random[:])
-}
-
-func (b *backend) closePIN(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	return nil, b.withPIN(ctx, r.Storage, data, func(p *storedPIN, _ string) error {
-		if err := p.bind(text(data, "letter")); err != nil {
-			return err
-		}
-		p.Closed = true
-		return nil
-	})
-}
-
-// destroyPIN erases the PIN and keeps that it was there: its card is never made
-// again under this version.
-func (b *backend) destroyPIN(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	return nil, b.withPIN(ctx, r.Storage, data, func(p *storedPIN, _ string) error {
-		p.Block, p.Destroyed = nil, true
-		return nil
-	})
 }

@@ -2,11 +2,15 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 )
 
@@ -19,39 +23,140 @@ type storedProfile struct {
 	SMC string `json:"imk_smc"`
 }
 
-const maxProfile = 8 << 10
+const (
+	maxProfile    = 8 << 10
+	sessionKeyCSK = "csk"
+	cvnCSK        = "14"
+)
+
+// profileFields say a profile member by member; what is left out is as in the
+// built-in profile securaccess.
+func profileFields() map[string]*framework.FieldSchema {
+	hexadecimal := func(what string) *framework.FieldSchema {
+		return &framework.FieldSchema{Type: framework.TypeString, Description: what + ", hexadecimal."}
+	}
+	return map[string]*framework.FieldSchema{
+		"name":        nameField(),
+		"profile":     {Type: framework.TypeString, Description: "The whole profile as one JSON text, in the place of the members below."},
+		"ipb":         hexadecimal("Issuer proprietary bitmap (9F56): at most 26 bits, 16 or more of them of the cryptogram"),
+		"iaf":         hexadecimal("Internet authentication flags (9F55), 1 byte"),
+		"cvn":         {Type: framework.TypeString, Description: "Cryptogram version number, hexadecimal: 14 (M/Chip with common session keys)."},
+		"session_key": {Type: framework.TypeString, Description: "Session-key method: csk (EMV Book 2 A1.3.1)."},
+		"dki":         hexadecimal("Derivation key index in the issuer application data, 1 byte"),
+		"ptl":         {Type: framework.TypeString, Description: "PIN try limit, 1 to 15; also in byte 3 of the CVR."},
+		"cvr":         hexadecimal("Card verification results that a card with a right PIN and no script has, 6 bytes"),
+		"option":      {Type: framework.TypeString, Description: "Derivation of card keys: A or B (EMV Book 2 A1.4)."},
+		"pin_length":  {Type: framework.TypeString, Description: "Digits of a PIN: 4 to 12."},
+		"aid":         hexadecimal("Application identifier"),
+		"label":       {Type: framework.TypeString, Description: "Application label, up to 16 characters."},
+		"cdol1":       hexadecimal("What the first GENERATE AC is given (8C)"),
+		"cdol2":       hexadecimal("What the second is given (8D)"),
+		"imk_ac":      {Type: framework.TypeString, Description: "Name of the master key of usage imk-ac; default imk-ac."},
+		"imk_smi":     {Type: framework.TypeString, Description: "Name of the master key of usage imk-smi; default imk-smi."},
+		"imk_smc":     {Type: framework.TypeString, Description: "Name of the master key of usage imk-smc; default imk-smc."},
+	}
+}
+
+func (b *backend) pathProfiles() *framework.Path {
+	return &framework.Path{
+		Pattern: "profiles/?$",
+		Operations: operations{logical.ListOperation: b.quick("List profiles.", func(ctx context.Context, r *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+			names, err := r.Storage.List(ctx, profilePrefix)
+			if err != nil {
+				return nil, fmt.Errorf("list profiles: %w", err)
+			}
+			return logical.ListResponse(append(names, emv.SecurAccess().Name)), nil
+		})},
+		HelpSynopsis:    "List the names of card profiles.",
+		HelpDescription: "securaccess is built in.",
+	}
+}
 
 func (b *backend) pathProfile() *framework.Path {
-	operations := write("Write a card profile.", b.writeProfile)
-	operations[logical.ReadOperation] = &framework.PathOperation{Callback: answered(b.readProfile), Summary: "Read a card profile."}
 	return &framework.Path{
-		Pattern: "profiles/" + framework.GenericNameRegex("name"),
-		Fields: map[string]*framework.FieldSchema{
-			"name":    nameField(),
-			"profile": {Type: framework.TypeString, Description: "The profile as JSON; it holds no secret."},
+		Pattern: "profiles/" + framework.GenericNameRegex("name"), Fields: profileFields(),
+		Operations: operations{
+			logical.UpdateOperation: b.command("Write a card profile, once.", b.writeProfile),
+			logical.ReadOperation:   b.quick("Read a card profile.", b.readProfile),
 		},
-		Operations:   operations,
 		HelpSynopsis: "What the cards of one kind have in common. securaccess is built in.",
+		HelpDescription: "A profile is validated, then written once: cards made under it must stay verifiable. " +
+			"Members that are left out are those of securaccess. It holds no secret.",
 	}
+}
+
+// profileOf reads a profile from a request: one JSON text, or members.
+func profileOf(data *framework.FieldData) (storedProfile, error) {
+	if body := text(data, "profile"); body != "" {
+		var p storedProfile
+		if len(body) > maxProfile || strict([]byte(body), &p) != nil {
+			return p, refuse("invalid", "the profile is not the JSON of a card profile, of at most 8 KiB")
+		}
+		return p, nil
+	}
+	p := storedProfile{CAPProfile: emv.SecurAccess(), AC: text(data, "imk_ac"), SMI: text(data, "imk_smi"), SMC: text(data, "imk_smc")}
+	for field, into := range map[string]*crypt.Hex{
+		"ipb": &p.IPB, "iaf": &p.IAF, "cvr": &p.CVR, "aid": &p.AID, "cdol1": &p.CDOL1, "cdol2": &p.CDOL2,
+	} {
+		if given := text(data, field); given != "" {
+			value, err := crypt.ParseHex(given)
+			if err != nil {
+				return p, refuse("invalid", "%s is hexadecimal", field)
+			}
+			*into = value
+		}
+	}
+	prefix := p.IADPrefix.String()
+	prefix = orElse(text(data, "dki"), prefix[:2]) + orElse(text(data, "cvn"), prefix[2:])
+	var err error
+	if p.IADPrefix, err = crypt.ParseHex(prefix); err != nil {
+		return p, refuse("invalid", "dki and cvn are one byte each, hexadecimal")
+	}
+	if method := strings.ToLower(orElse(text(data, "session_key"), sessionKeyCSK)); method != sessionKeyCSK {
+		return p, refuse("invalid", "the session-key method is csk, the one of cryptogram version %s", cvnCSK)
+	}
+	p.Label, p.Option = orElse(text(data, "label"), p.Label), emv.Option(orElse(text(data, "option"), string(p.Option)))
+	for field, into := range map[string]*int{"ptl": &p.PTL, "pin_length": &p.PINLength} {
+		if given := text(data, field); given != "" {
+			if *into, err = bounded(field, given, 1, 15); err != nil {
+				return p, err
+			}
+		}
+	}
+	if text(data, "cvr") == "" {
+		p.CVR[2] = byte(p.PTL) //nolint:gosec // 1 to 15
+	}
+	return p, nil
+}
+
+func orElse(given, otherwise string) string {
+	if given == "" {
+		return otherwise
+	}
+	return given
 }
 
 // writeProfile stores a profile once: cards made under it must stay verifiable.
 func (b *backend) writeProfile(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	name, body := text(data, "name"), text(data, "profile")
-	if !keyName.MatchString(name) || len(body) > maxProfile {
-		return nil, refuse("invalid", "a profile has a name of lower-case letters, digits and dashes, and at most 8 KiB")
+	name := text(data, "name")
+	if !keyName.MatchString(name) {
+		return nil, refuse("invalid", "a profile's name has lower-case letters, digits and dashes, at most 48")
 	}
-	var p storedProfile
-	if strict([]byte(body), &p) != nil {
-		return nil, refuse("invalid", "the profile is not the JSON of a card profile")
+	p, err := profileOf(data)
+	if err != nil {
+		return nil, err
 	}
 	p.Name = name
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	lock := locksutil.LockForKey(b.locks, profilePrefix+name)
-	lock.Lock()
-	defer lock.Unlock()
+	p = p.withKeys()
+	for _, key := range []string{p.AC, p.SMI, p.SMC} {
+		if err := checkKeyName(key); err != nil {
+			return nil, err
+		}
+	}
+	defer b.lock(profilePrefix + name)()
 	var there storedProfile
 	found, err := get(ctx, r.Storage, profilePrefix+name, &there)
 	if err != nil {
@@ -60,7 +165,7 @@ func (b *backend) writeProfile(ctx context.Context, r *logical.Request, data *fr
 	if found || name == emv.SecurAccess().Name {
 		return nil, refuse("conflict", "profile %s is there: cards were made under it; write another", name)
 	}
-	if err := put(ctx, r.Storage, profilePrefix+name, p.withKeys()); err != nil {
+	if err := put(ctx, r.Storage, profilePrefix+name, p); err != nil {
 		return nil, err
 	}
 	b.forget()
@@ -82,11 +187,23 @@ func (b *backend) readProfile(ctx context.Context, r *logical.Request, data *fra
 	if err != nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{"profile": p}}, nil
+	whole, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write profile %s as JSON: %w", p.Name, err)
+	}
+	return &logical.Response{Data: map[string]any{
+		"name": p.Name, "profile": string(whole), "ipb": p.IPB.String(), "iaf": p.IAF.String(), "cvr": p.CVR.String(),
+		"dki": p.IADPrefix[:1].String(), "cvn": p.IADPrefix[1:].String(), "session_key": sessionKeyCSK, "ptl": strconv.Itoa(p.PTL),
+		"option": string(p.Option), "pin_length": strconv.Itoa(p.PINLength), "aid": p.AID.String(), "label": p.Label,
+		"cdol1": p.CDOL1.String(), "cdol2": p.CDOL2.String(), "imk_ac": p.AC, "imk_smi": p.SMI, "imk_smc": p.SMC,
+	}}, nil
 }
 
 func readProfile(ctx context.Context, s logical.Storage, name string) (storedProfile, error) {
 	var p storedProfile
+	if !keyName.MatchString(name) {
+		return p, refuse("unknown_profile", "%s", shown(name))
+	}
 	found, err := get(ctx, s, profilePrefix+name, &p)
 	if err != nil || found {
 		return p, err

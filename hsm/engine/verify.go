@@ -2,9 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
+	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -12,107 +13,109 @@ import (
 	"sceau/hsm/emv"
 )
 
-const (
-	maxChecks   = 200 // in one call
-	maxScripts  = 16
-	maxWindow   = 256
-	maxATC      = 65535
-	arqcLength  = 8
-	maxItemText = 64
-)
-
-// checkRequest is one code of a call.
-type checkRequest struct {
-	ID        string   `json:"id"`
-	PAN       string   `json:"pan"`
-	PSN       string   `json:"psn"`
-	Profile   string   `json:"profile"`
-	Mode      string   `json:"mode"`
-	Code      string   `json:"code"`
-	Challenge string   `json:"challenge"`
-	Amount    string   `json:"amount"`
-	Currency  string   `json:"currency"`
-	TDS       []string `json:"tds"`
-	LastATC   string   `json:"last_atc"`
-	Window    string   `json:"window"`
-	Scripts   []string `json:"scripts"`
-}
-
-func (b *backend) pathVerify() *framework.Path {
-	return &framework.Path{
-		Pattern: "cap/verify",
-		Fields: map[string]*framework.FieldSchema{
-			"items": {Type: framework.TypeSlice, Required: true, Description: "1 to 200 codes with what the reader signed."},
+func (b *backend) verifyPaths() []*framework.Path {
+	verify, resync := checkFields(), checkFields()
+	verify["items"] = &framework.FieldSchema{Type: framework.TypeSlice, Description: "1 to 200 codes, each an object of these fields and an id, in the place of one at the top."}
+	verify["batch"] = &framework.FieldSchema{Type: framework.TypeString, Description: "The list of items as one JSON text, answered as one: Vault's audit log then hashes one text a call."}
+	resync["next_code"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "The code that the reader showed right after it, in the same mode with the same data."}
+	resync["window"] = &framework.FieldSchema{Type: framework.TypeString, Default: "1024", Description: "How many counters after last_atc are tried: 1 to 4096."}
+	return []*framework.Path{
+		{
+			Pattern: "cap/verify", Fields: verify,
+			Operations:   operations{logical.UpdateOperation: b.quick("Verify CAP codes.", b.verify)},
+			HelpSynopsis: "Tell whether codes of the Chip Authentication Program are right, and at which counter.",
+			HelpDescription: "Answers valid and, of a right code, its counter atc; never a cryptogram. One code at the top of the request is answered at the top, a list in items. " +
+				"Counters and guesses are the caller's to remember: store atc before accepting, so that a code counts once. A window is 1 to 256.",
 		},
-		Operations:   write("Verify CAP codes.", b.verify),
-		HelpSynopsis: "Tell whether codes of the Chip Authentication Program are right. Counters are the caller's.",
+		{
+			Pattern: "cap/resync", Fields: resync,
+			Operations:   operations{logical.UpdateOperation: b.quick("Find a card's counter by two codes in a row.", b.resync)},
+			HelpSynopsis: "Find a card's counter by two consecutive codes in a larger window.",
+			HelpDescription: "For a card whose counter ran ahead of the window: two codes in a row, of counters n and n+1, are as hard to guess in a large window " +
+				"as one in a small. Answers valid and the counter atc of the second.",
+		},
+		b.pathARQC(),
 	}
 }
 
 func (b *backend) verify(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	var items []checkRequest
-	if err := decode(data.Get("items"), &items, "items"); err != nil {
-		return nil, err
+	if batch := text(data, "batch"); batch != "" {
+		return b.verifyBatch(ctx, r.Storage, batch)
 	}
-	if len(items) == 0 || len(items) > maxChecks {
-		return nil, refuse("invalid", "a call has 1 to %d items", maxChecks)
-	}
-	results := make([]map[string]any, len(items))
-	for i, item := range items {
-		if len(item.ID) > maxItemText {
-			return nil, refuse("invalid", "an item's id has at most %d characters", maxItemText)
-		}
-		result, err := b.verifyOne(ctx, r.Storage, item)
+	items, given := data.GetOk("items")
+	if !given {
+		one := checkOf(data)
+		result, err := b.verifyOne(ctx, r.Storage, &one)
 		if err != nil {
-			if result, err = itemError(err); err != nil {
-				return nil, err
-			}
+			return nil, err
 		}
-		result["id"] = item.ID
-		results[i] = result
+		return &logical.Response{Data: result}, nil
+	}
+	results, err := b.verifyAll(ctx, r.Storage, items)
+	if err != nil {
+		return nil, err
 	}
 	return &logical.Response{Data: map[string]any{"items": results}}, nil
 }
 
-// itemError is the answer for one malformed check; other checks of the call
-// stand. A failure of the storage is everybody's.
-func itemError(err error) (map[string]any, error) {
-	var refused *refusal
-	switch {
-	case errors.As(err, &refused):
-		return map[string]any{"valid": false, "error": refused.Error()}, nil
-	case errors.Is(err, emv.ErrMalformed):
-		return map[string]any{"valid": false, "error": "invalid: " + err.Error()}, nil
+// verifyBatch is verifyAll for items that come and go as one text.
+func (b *backend) verifyBatch(ctx context.Context, s logical.Storage, batch string) (*logical.Response, error) {
+	if len(batch) > maxBatch {
+		return nil, refuse("batch_too_large", "batch is a text of at most %d bytes", maxBatch)
 	}
-	return nil, err
+	var items []any
+	decoder := json.NewDecoder(strings.NewReader(batch))
+	decoder.UseNumber()
+	if decoder.Decode(&items) != nil {
+		return nil, refuse("invalid", "batch is the JSON text of a list of items")
+	}
+	results, err := b.verifyAll(ctx, s, items)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := json.Marshal(results)
+	if err != nil {
+		return nil, fmt.Errorf("write the answers as JSON: %w", err)
+	}
+	return &logical.Response{Data: map[string]any{"batch": string(answer)}}, nil
 }
 
-func (b *backend) verifyOne(ctx context.Context, s logical.Storage, item checkRequest) (map[string]any, error) {
-	keys, err := b.profileKeys(ctx, s, item.Profile)
+func (b *backend) verifyAll(ctx context.Context, s logical.Storage, items any) ([]map[string]any, error) {
+	checks, err := checksOf(items)
 	if err != nil {
 		return nil, err
 	}
-	q := emv.Query{PAN: item.PAN, PSN: item.PSN, Code: item.Code, Transaction: emv.Transaction{
-		Challenge: item.Challenge, Amount: item.Amount, Currency: item.Currency, TDS: item.TDS,
-	}}
-	if q.Transaction.Mode, err = emv.ParseMode(item.Mode); err != nil {
-		return nil, err
+	results := make([]map[string]any, len(checks))
+	for i := range checks {
+		if len(checks[i].ID) > maxItemText {
+			return nil, refuse("invalid", "an item's id has at most %d characters", maxItemText)
+		}
+		result, err := b.verifyOne(ctx, s, &checks[i])
+		if err != nil {
+			// A malformed check is answered in its place, and the others stand; a
+			// failure of the storage is everybody's.
+			r, ours := refused(err)
+			if !ours {
+				return nil, err
+			}
+			result = map[string]any{"valid": false, "error": r.Error()}
+		}
+		result["id"] = checks[i].ID
+		results[i] = result
 	}
-	last, err := bounded("last_atc", item.LastATC, 0, maxATC)
+	return results, nil
+}
+
+func (b *backend) verifyOne(ctx context.Context, s logical.Storage, check *checkRequest) (map[string]any, error) {
+	keys, sets, err := b.setsOf(ctx, s, check.Profile, check.KeyVersion)
 	if err != nil {
 		return nil, err
 	}
-	q.LastATC = uint16(last) //nolint:gosec // bounded
-	if q.Window, err = bounded("window", item.Window, 1, maxWindow); err != nil {
+	q, err := check.query(keys.profile, maxWindow)
+	if err != nil {
 		return nil, err
 	}
-	if q.Scripts, err = scriptNumbers(item.Scripts); err != nil {
-		return nil, err
-	}
-	if err := keys.profile.Signs(q.Transaction); err != nil {
-		return nil, err
-	}
-	match, valid, err := keys.verifier.Verify(q)
+	match, valid, err := find(sets, q)
 	if err != nil {
 		return nil, err
 	}
@@ -122,78 +125,76 @@ func (b *backend) verifyOne(ctx context.Context, s logical.Storage, item checkRe
 	return map[string]any{"valid": true, "atc": strconv.Itoa(int(match.ATC)), "scripts": strconv.Itoa(match.Scripts)}, nil
 }
 
-func bounded(name, value string, low, high int) (int, error) {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < low || n > high {
-		return 0, refuse("invalid", "%s is %d to %d", name, low, high)
+// setsOf are a profile and the generations of keys that a card may be of.
+func (b *backend) setsOf(ctx context.Context, s logical.Storage, profile, keyVersion string) (*profileKeys, []*keySet, error) {
+	version, err := versionOf(keyVersion)
+	if err != nil {
+		return nil, nil, err
 	}
-	return n, nil
+	keys, err := b.profileKeys(ctx, s, profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	sets, err := keys.candidates(version)
+	return keys, sets, err
 }
 
-func scriptNumbers(values []string) ([]int, error) {
-	if len(values) > maxScripts {
-		return nil, refuse("invalid", "scripts has at most %d numbers", maxScripts)
-	}
-	numbers := make([]int, len(values))
-	for i, v := range values {
-		var err error
-		if numbers[i], err = bounded("scripts", v, 0, maxScripts-1); err != nil {
-			return nil, err
+// find tries a code under each generation, newest first.
+func find(sets []*keySet, q emv.Query) (emv.Match, bool, error) {
+	for i, set := range sets {
+		if i > 0 && set.AC == sets[i-1].AC { // only its other keys differ
+			continue
+		}
+		if match, valid, err := set.verifier.Verify(q); err != nil || valid {
+			return match, valid, err
 		}
 	}
-	return numbers, nil
+	return emv.Match{}, false, nil
 }
 
-func (b *backend) pathUnblock() *framework.Path {
-	return &framework.Path{
-		Pattern: "script/pin-unblock",
-		Fields: map[string]*framework.FieldSchema{
-			"pan":     {Type: framework.TypeString, Required: true, Description: "Card number."},
-			"psn":     {Type: framework.TypeString, Required: true, Description: "Its sequence number."},
-			"profile": {Type: framework.TypeString, Required: true, Description: "Card profile."},
-			"atc":     {Type: framework.TypeString, Required: true, Description: "Transaction counter that the card gave."},
-			"arqc":    {Type: framework.TypeString, Required: true, Description: "Cryptogram that the card gave, 16 hexadecimal digits."},
-			"scripts": {Type: framework.TypeCommaStringSlice, Description: "Numbers of issuer scripts that the card may have taken."},
-		},
-		Operations:   write("Make a PIN CHANGE/UNBLOCK command.", b.unblock),
-		HelpSynopsis: "Make the issuer script that resets a card's PIN try counter (EMV Book 3 §6.5.10).",
+// resync looks for the counter at which the first code stands, and for the
+// second right behind it. The first may stand at several by chance.
+func (b *backend) resync(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	check := checkOf(data)
+	keys, sets, err := b.setsOf(ctx, r.Storage, check.Profile, check.KeyVersion)
+	if err != nil {
+		return nil, err
 	}
+	q, err := check.query(keys.profile, maxResync)
+	if err != nil {
+		return nil, err
+	}
+	next := text(data, "next_code")
+	if err := checkCode(next); err != nil {
+		return nil, err
+	}
+	for _, set := range sets {
+		match, valid, err := pair(set, q, next)
+		if err != nil {
+			return nil, err
+		}
+		if valid {
+			return &logical.Response{Data: map[string]any{"valid": true, "atc": strconv.Itoa(int(match.ATC)), "scripts": strconv.Itoa(match.Scripts)}}, nil
+		}
+	}
+	return &logical.Response{Data: map[string]any{"valid": false}}, nil
 }
 
-// unblock makes a script for the card that asks, proved by its cryptogram.
-func (b *backend) unblock(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	keys, err := b.profileKeys(ctx, r.Storage, text(data, "profile"))
-	if err != nil {
-		return nil, err
+// pair finds two codes at counters in a row within the window.
+func pair(set *keySet, q emv.Query, next string) (emv.Match, bool, error) {
+	end := int(q.LastATC) + q.Window
+	for int(q.LastATC) < end {
+		q.Window = end - int(q.LastATC)
+		first, valid, err := set.verifier.Verify(q)
+		if err != nil || !valid {
+			return emv.Match{}, false, err
+		}
+		after := q
+		after.Code, after.LastATC, after.Window = next, first.ATC, 1
+		if second, valid, err := set.verifier.Verify(after); err != nil || valid {
+			return second, valid, err
+		}
+		q.LastATC = first.ATC
 	}
-	pan, psn := text(data, "pan"), text(data, "psn")
-	counter, err := bounded("atc", text(data, "atc"), 1, maxATC)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := hex.DecodeString(text(data, "arqc"))
-	if err != nil || len(raw) != arqcLength {
-		return nil, refuse("invalid", "arqc has %d hexadecimal digits", 2*arqcLength)
-	}
-	numbers, _ := data.Get("scripts").([]string)
-	scripts, err := scriptNumbers(numbers)
-	if err != nil {
-		return nil, err
-	}
-	atc, arqc := uint16(counter), [arqcLength]byte(raw) //nolint:gosec // bounded
-	if _, ok, err := keys.verifier.VerifyUnblock(pan, psn, atc, [4]byte{}, arqc, scripts); err != nil {
-		return nil, err
-	} else if !ok {
-		return nil, refuse("wrong_arqc", "the card did not make this cryptogram for this counter")
-	}
-	mk, err := emv.CardMasterKey(keys.smi, keys.profile.Option, pan, psn)
-	if err != nil {
-		return nil, err
-	}
-	smi, err := emv.NewTDES(mk)
-	if err != nil {
-		return nil, err
-	}
-	apdu := emv.PINUnblock(smi, atc, arqc)
-	return &logical.Response{Data: map[string]any{"apdu": emv.Hex(apdu[:]).String()}}, nil
+	return emv.Match{}, false, nil
 }

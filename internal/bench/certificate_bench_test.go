@@ -60,11 +60,11 @@ func issueThroughTransit(b *testing.B, client *hsm.Client) func(int) error {
 		b.Fatal(err)
 	}
 	keys := hsm.NewKeyring(client)
-	signer := func() (crypto.Signer, error) { return keys.Signer(b.Context(), issuingKey) }
-	key, err := signer()
+	key, err := client.SigningKey(b.Context(), issuingKey, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
+	signer := func() (crypto.Signer, error) { return keys.Signer(b.Context(), issuingKey, key.Public()) }
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)

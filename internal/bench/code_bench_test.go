@@ -8,7 +8,9 @@ import (
 
 	"sceau/authn"
 	"sceau/hsm"
+	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/hsm/keyblock"
 	"sceau/internal/bench"
 	"sceau/lifecycle"
 	"sceau/store"
@@ -36,7 +38,7 @@ func (e capEngine) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn
 
 // enterIssuerKeys holds a key ceremony in which the benchmark is both
 // custodians, so that it knows the key under which cards make codes.
-func enterIssuerKeys(b *testing.B) (*hsm.Client, *emv.TDES) {
+func enterIssuerKeys(b *testing.B) (*hsm.Client, *crypt.TDES) {
 	b.Helper()
 	client, _, server := openVault(b)
 	if err := client.ApplyPolicies(b.Context()); err != nil {
@@ -56,7 +58,7 @@ func enterIssuerKeys(b *testing.B) (*hsm.Client, *emv.TDES) {
 		for j := range key {
 			key[j] ^= raw[j]
 		}
-		kcv, err := emv.CheckValueTDES(raw)
+		kcv, err := keyblock.CheckValueTDES(raw)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -76,7 +78,7 @@ func enterIssuerKeys(b *testing.B) (*hsm.Client, *emv.TDES) {
 			b.Fatal(err)
 		}
 	}
-	imk, err := emv.NewTDES(key)
+	imk, err := crypt.NewTDES(key)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -84,13 +86,13 @@ func enterIssuerKeys(b *testing.B) (*hsm.Client, *emv.TDES) {
 }
 
 // codeOf is what the reader shows for a card at a counter, in mode 2.
-func codeOf(imk *emv.TDES, card db.Card, atc uint16) (string, error) {
+func codeOf(imk *crypt.TDES, card db.Card, atc uint16) (string, error) {
 	profile := emv.SecurAccess()
 	master, err := emv.CardMasterKey(imk, profile.Option, card.PAN, "01")
 	if err != nil {
 		return "", err
 	}
-	key, err := emv.NewTDES(master)
+	key, err := crypt.NewTDES(master)
 	if err != nil {
 		return "", err
 	}

@@ -51,22 +51,47 @@ type Vault struct {
 // StartVault starts the Vault of o.Dir: initialised on the first call (one key
 // share, kept beside it in a file of mode 0600), unsealed on each, with the
 // engines, the AppRole method and the file audit device that Sceau needs.
-func StartVault(ctx context.Context, o Options) (_ *Vault, err error) {
-	o, err = o.prepare()
+func StartVault(ctx context.Context, o Options) (*Vault, error) {
+	o, err := o.prepare()
 	if err != nil {
 		return nil, err
 	}
+	engine, err := o.engine()
+	if err != nil {
+		return nil, err
+	}
+	v, err := o.launchVault(ctx, "vault", membership{})
+	if err != nil {
+		return nil, err
+	}
+	err = v.initialise(ctx, o)
+	if err == nil {
+		err = v.Unseal(ctx)
+	}
+	if err == nil {
+		err = v.setUp(ctx, engine)
+	}
+	if err != nil {
+		return nil, errors.Join(err, v.Stop())
+	}
+	return v, nil
+}
+
+// engine is the card engine's program, "" when it is not wanted.
+func (o Options) engine() (string, error) {
+	if o.WithoutCardEngine {
+		return "", nil
+	}
+	return o.tool(pluginName, "build")
+}
+
+// launchVault makes the folder of a Vault and starts its server, sealed.
+func (o Options) launchVault(ctx context.Context, name string, in membership) (_ *Vault, err error) {
 	server, err := o.tool("sceau-vault", "vault")
 	if err != nil {
 		return nil, err
 	}
-	engine := ""
-	if !o.WithoutCardEngine {
-		if engine, err = o.tool(pluginName, "build"); err != nil {
-			return nil, err
-		}
-	}
-	v := &Vault{dir: filepath.Join(o.Dir, "vault")}
+	v := &Vault{dir: o.folder(name)}
 	v.UnsealKey = filepath.Join(v.dir, "unseal.key")
 	v.RootTokenFile = filepath.Join(v.dir, "root.token")
 	v.AuditFile = filepath.Join(v.dir, "audit.log")
@@ -77,30 +102,19 @@ func StartVault(ctx context.Context, o Options) (_ *Vault, err error) {
 	if err := os.Chmod(v.dir, 0o700); err != nil { //nolint:gosec // a folder needs its x bit
 		return nil, fmt.Errorf("close Vault's folder to others: %w", err)
 	}
-	if v.lock, err = lock(filepath.Join(o.Dir, "vault.lock")); err != nil {
+	if v.lock, err = lock(filepath.Join(o.Dir, name+".lock")); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, v.Stop())
-		}
-	}()
-	if err := v.launch(ctx, server); err != nil {
-		return nil, err
+	if err := v.launch(ctx, server, in); err != nil {
+		return nil, errors.Join(err, v.Stop())
 	}
-	if err := v.initialise(ctx, o); err != nil {
-		return nil, err
-	}
-	if err := v.Unseal(ctx); err != nil {
-		return nil, err
-	}
-	return v, v.setUp(ctx, engine)
+	return v, nil
 }
 
 // launch starts the server and reads its address from its first line.
-func (v *Vault) launch(ctx context.Context, server string) error {
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), server, //nolint:gosec // the server that the Makefile built
-		"-addr", "127.0.0.1:0", "-data", filepath.Join(v.dir, "data"), "-plugins", v.plugins)
+func (v *Vault) launch(ctx context.Context, server string, in membership) error {
+	args := append([]string{"-addr", "127.0.0.1:0", "-data", filepath.Join(v.dir, "data"), "-plugins", v.plugins}, in.flags()...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), server, args...) //nolint:gosec // the server that the Makefile built
 	cmd.Dir = v.dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + v.dir}
 	read, write, err := os.Pipe()
@@ -180,13 +194,18 @@ func writeSecret(path, value string) error {
 
 // Unseal opens Vault with the kept key and waits until it serves.
 func (v *Vault) Unseal(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, vaultReady)
-	defer cancel()
 	if err := v.http.do(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.key}, nil); err != nil {
 		return err
 	}
+	return v.wait(ctx, "sys/health")
+}
+
+// wait polls a health path until Vault serves.
+func (v *Vault) wait(ctx context.Context, health string) error {
+	ctx, cancel := context.WithTimeout(ctx, vaultReady)
+	defer cancel()
 	for {
-		err := v.http.do(ctx, http.MethodGet, "sys/health", nil, nil)
+		err := v.http.do(ctx, http.MethodGet, health, nil, nil)
 		if err == nil {
 			return nil
 		}

@@ -57,11 +57,10 @@ func (v *Vault) setUp(ctx context.Context, engine string) error {
 // name carries the sum, so that a new build neither pulls the file from under
 // the running one nor makes the registered sum wrong.
 func (v *Vault) mountEngine(ctx context.Context, engine string, mounted bool) error {
-	sum, err := sumFile(engine)
+	sum, command, err := v.installEngine(engine)
 	if err != nil {
 		return err
 	}
-	command := pluginName + "-" + sum[:16]
 	var registered struct {
 		Data struct{ SHA256 string }
 	}
@@ -71,9 +70,6 @@ func (v *Vault) mountEngine(ctx context.Context, engine string, mounted bool) er
 	}
 	if mounted && registered.Data.SHA256 == sum {
 		return nil
-	}
-	if err := copyProgram(engine, filepath.Join(v.plugins, command)); err != nil {
-		return err
 	}
 	entry := map[string]any{"sha256": sum, "command": command}
 	if err := v.http.do(ctx, http.MethodPut, "sys/plugins/catalog/secret/"+pluginName, entry, nil); err != nil {
@@ -88,6 +84,20 @@ func (v *Vault) mountEngine(ctx context.Context, engine string, mounted bool) er
 		return err
 	}
 	return v.dropOldEngines(command)
+}
+
+// installEngine copies the card engine into the plugin folder, and gives its
+// SHA-256 and the copy's name.
+func (v *Vault) installEngine(engine string) (sum, command string, err error) {
+	if sum, err = sumFile(engine); err != nil {
+		return "", "", err
+	}
+	command = pluginName + "-" + sum[:16]
+	path := filepath.Join(v.plugins, command)
+	if there, err := sumFile(path); err == nil && there == sum {
+		return sum, command, nil
+	}
+	return sum, command, copyProgram(engine, path)
 }
 
 // dropOldEngines deletes the copies of earlier builds.

@@ -3,15 +3,17 @@
 // Vault, which stands in for a hardware security module.
 //
 // It starts as the real one does: not initialised, then sealed; init and
-// unseal come over HTTP. It has the kv, transit and pki engines, the approle
-// method, the file audit device, and external plugins from one directory. When
-// it listens it prints one line of JSON, {"address": ..., "version": ...}, and
-// it ends on SIGTERM or SIGINT, sealing first.
+// unseal come over HTTP. Alone it keeps its storage in files; with -node and
+// -cluster it is a member of a Raft cluster on this machine. It has the kv,
+// transit and pki engines, the approle method, the file audit device, and
+// external plugins from one directory. When it listens it prints one line of
+// JSON, {"address": ..., "version": ...}, and it ends on SIGTERM or SIGINT,
+// sealing first.
 //
 // It must never serve production: it speaks plain HTTP on a loopback address
-// only, keeps its storage in files without replication, and its release (the
-// last whose dependencies the module proxy serves) is exposed to
-// CVE-2026-5807, an unauthenticated denial of service on generate-root.
+// only, and its release (the last whose dependencies the module proxy serves)
+// is exposed to CVE-2026-5807, an unauthenticated denial of service on
+// generate-root.
 // Nothing imports it; it is its own module so that its dependencies stay out of
 // Sceau's.
 package main
@@ -33,7 +35,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
-	"github.com/hashicorp/vault/sdk/physical/file"
 	"github.com/hashicorp/vault/vault"
 )
 
@@ -50,6 +51,7 @@ const (
 
 type options struct {
 	address, data, plugins, logLevel string
+	node, cluster                    string
 }
 
 func main() {
@@ -57,6 +59,8 @@ func main() {
 	flag.StringVar(&o.address, "addr", "127.0.0.1:0", "loopback address to listen on; port 0 takes a free one")
 	flag.StringVar(&o.data, "data", "", "folder of the encrypted storage, made when missing")
 	flag.StringVar(&o.plugins, "plugins", "", "folder of the plugins that may be registered")
+	flag.StringVar(&o.node, "node", "", "name of this member of a Raft cluster; empty keeps the storage in files")
+	flag.StringVar(&o.cluster, "cluster", "", "with -node: loopback address and port for the other members")
 	flag.StringVar(&o.logLevel, "log", "error", "log level: trace, debug, info, warn, error, off")
 	showVersion := flag.Bool("version", false, "print the version and end")
 	flag.Parse()
@@ -75,24 +79,34 @@ func main() {
 
 // serve runs the server until ctx ends, then seals it.
 func serve(ctx context.Context, o options, ready, logs io.Writer) error {
-	core, err := newCore(o, logs)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = core.Shutdown() }() // seals: the storage is consistent at every moment anyway
 	listener, err := listenLoopback(ctx, o.address)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = listener.Close() }()
 	address := listener.Addr().String()
+	core, err := newCore(o, address, logs)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = core.Shutdown() }() // seals: the storage is consistent at every moment anyway
+	handler := vaulthttp.Handler.Handler(&vault.HandlerProperties{
+		Core: core,
+		ListenerConfig: &configutil.Listener{
+			Type: "tcp", Address: address, TLSDisable: true,
+			MaxRequestSize: maxRequestSize, MaxRequestDuration: maxRequestDuration,
+		},
+	})
+	if o.node != "" {
+		members, err := loopback(o.cluster)
+		if err != nil {
+			return fmt.Errorf("-cluster: %w", err)
+		}
+		core.SetClusterListenerAddrs([]*net.TCPAddr{members})
+		core.SetClusterHandler(handler)
+	}
 	server := &http.Server{
-		Handler: vaulthttp.Handler.Handler(&vault.HandlerProperties{
-			Core: core,
-			ListenerConfig: &configutil.Listener{
-				Type: "tcp", Address: address, TLSDisable: true,
-				MaxRequestSize: maxRequestSize, MaxRequestDuration: maxRequestDuration,
-			},
-		}),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       5 * time.Minute,
@@ -116,22 +130,10 @@ func serve(ctx context.Context, o options, ready, logs io.Writer) error {
 	return nil
 }
 
-// newCore is Vault itself over file storage in o.data.
-func newCore(o options, logs io.Writer) (*vault.Core, error) {
-	if o.data == "" {
-		return nil, errors.New("-data is needed: the folder of the encrypted storage")
-	}
-	if err := os.MkdirAll(o.data, 0o700); err != nil {
-		return nil, fmt.Errorf("make the storage folder: %w", err)
-	}
+// newCore is Vault itself over the storage of o.
+func newCore(o options, apiAddress string, logs io.Writer) (*vault.Core, error) {
 	log := hclog.New(&hclog.LoggerOptions{Name: "vault", Level: hclog.LevelFromString(o.logLevel), Output: logs})
-	storage, err := file.NewFileBackend(map[string]string{"path": o.data}, log.Named("storage"))
-	if err != nil {
-		return nil, fmt.Errorf("open the storage: %w", err)
-	}
-	core, err := vault.NewCore(&vault.CoreConfig{
-		Physical:           storage,
-		StorageType:        "file",
+	config := &vault.CoreConfig{
 		DisableMlock:       true, // a container seldom grants IPC_LOCK
 		Logger:             log,
 		AllLoggers:         []hclog.Logger{log},
@@ -141,21 +143,32 @@ func newCore(o options, logs io.Writer) (*vault.Core, error) {
 		AuditBackends:      auditBackends(),
 		BuiltinRegistry:    registry{},
 		ClusterName:        "sceau-development",
-	})
+	}
+	if err := o.store(config, apiAddress, log); err != nil {
+		return nil, err
+	}
+	core, err := vault.NewCore(config)
 	if err != nil {
 		return nil, fmt.Errorf("start the core: %w", err)
 	}
 	return core, nil
 }
 
-// listenLoopback refuses any address that another machine could reach.
-func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
+// loopback reads an address and refuses any that another machine could reach.
+func loopback(address string) (*net.TCPAddr, error) {
+	at, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("read -addr: %w", err)
+		return nil, fmt.Errorf("read an address: %w", err)
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return nil, fmt.Errorf("-addr %s is not a loopback address: this server speaks plain HTTP", address)
+	if !at.IP.IsLoopback() {
+		return nil, fmt.Errorf("%s is not a loopback address: this server speaks plain HTTP", address)
+	}
+	return at, nil
+}
+
+func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
+	if _, err := loopback(address); err != nil {
+		return nil, fmt.Errorf("-addr: %w", err)
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)

@@ -16,7 +16,8 @@ import (
 	"sceau/cmd/sceau/internal/client"
 	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
+	"sceau/hsm/keyblock"
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
@@ -37,7 +38,7 @@ func (d *demonstration) holdCeremony(ctx context.Context) error {
 		return err
 	}
 	err = d.house.Hold(ctx, house.Ceremony{
-		By: officer, Root: d.vaults.root, Online: d.vaults.online, Bank: d.bank, PublicBase: d.doors.public, Shards: 1,
+		By: officer, Root: d.vaults.root.RootKeystore(), Online: d.vaults.online, Cards: d.vaults.online, Bank: d.bank, PublicBase: d.doors.public, Shards: 1,
 		Say: func(format string, args ...any) { d.screen.note(format, args...) },
 	})
 	if err != nil {
@@ -71,7 +72,7 @@ func (d *demonstration) shareTransportKey(ctx context.Context) error {
 		for j, b := range component {
 			kbpk[j] ^= b
 		}
-		kcv, err := emv.CheckValueAES(component)
+		kcv, err := keyblock.CheckValueAES(component)
 		if err != nil {
 			return err
 		}
@@ -86,18 +87,22 @@ func (d *demonstration) shareTransportKey(ctx context.Context) error {
 			return err
 		}
 	}
-	block, kcv, err := d.vaults.online.ExportKey(ctx, house.DefaultTransportKey, name)
+	_, _, err := d.vaults.custodian1.ExportKey(ctx, house.DefaultTransportKey, name)
+	if !errors.Is(err, hsm.ErrProposed) {
+		return fmt.Errorf("one custodian alone exported the transport key: %w", err)
+	}
+	block, kcv, err := d.vaults.custodian2.ExportKey(ctx, house.DefaultTransportKey, name)
 	if err != nil {
 		return err
 	}
-	_, key, err := emv.UnwrapKey(kbpk, block)
+	_, key, err := keyblock.Unwrap(kbpk, block)
 	if err != nil {
 		return err
 	}
-	if d.transport, err = emv.NewTDES(key); err != nil {
+	if d.transport, err = crypt.NewTDES(key); err != nil {
 		return err
 	}
-	got, err := emv.CheckValueTDES(key)
+	got, err := keyblock.CheckValueTDES(key)
 	d.screen.check("the bureau opens the transport key's TR-31 block and finds its check value", errors.Join(err, equal(got, kcv)))
 	return nil
 }

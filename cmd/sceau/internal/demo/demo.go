@@ -24,7 +24,7 @@ import (
 
 	"sceau/cmd/sceau/internal/client"
 	"sceau/cmd/sceau/internal/house"
-	"sceau/hsm/emv"
+	"sceau/hsm/crypt"
 	"sceau/internal/devenv"
 	"sceau/jobs"
 )
@@ -58,8 +58,8 @@ type demonstration struct {
 	doors       doors
 
 	bureau, printRoom correspondent
-	transport         *emv.TDES // the bureau's copy of the transport key
-	bankKey           string    // API key of the online banking
+	transport         *crypt.TDES // the bureau's copy of the transport key
+	bankKey           string      // API key of the online banking
 	online, terminal  *client.Client
 
 	report report

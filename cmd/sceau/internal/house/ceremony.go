@@ -27,12 +27,13 @@ const (
 	DefaultTransportKey   = "transport-bureau-1"
 )
 
-// Ceremony is a key ceremony: who holds it, with which keys to Vault, and for
+// Ceremony is a key ceremony: who holds it, with which key stores, and for
 // which bank.
 type Ceremony struct {
 	By         lifecycle.Actor
-	Root       *hsm.Client // its policy reaches the root's mount and nothing else
-	Online     *hsm.Client // makes and certifies the online keys
+	Root       hsm.Keystore // the root's key and nothing else
+	Online     hsm.Keystore // makes and certifies the online keys
+	Cards      *hsm.Client  // makes the card keys
 	Bank       *Bank
 	PublicBase string
 	Shards     int // CRLs that holders' certificates are spread over
@@ -82,20 +83,20 @@ func (h *House) authorities(ctx context.Context) (map[string]*x509.Certificate, 
 }
 
 func (h *House) makeRoot(ctx context.Context, c Ceremony) error {
-	if err := c.Root.CreateRootSigningKey(ctx, RootKey, hsm.P256); err != nil {
+	if err := c.Root.CreateSigningKey(ctx, RootKey, hsm.P256); err != nil {
 		return err
 	}
-	signer, err := c.Root.RootSigner(ctx, RootKey)
+	key, err := c.Root.SigningKey(ctx, RootKey, 0)
 	if err != nil {
 		return err
 	}
-	certificate, err := ca.SelfSignRoot(signer, c.Bank.CAName("Root CA"), h.config.Now())
+	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.Bank.CAName("Root CA"), h.config.Now())
 	if err != nil {
 		return err
 	}
 	c.Say("root CA %s: %s", RootID, certificate.Subject)
 	return h.Service.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: RootID, Certificate: certificate.Raw, Mount: "transit-root", Key: RootKey, Shards: 1,
+		ID: RootID, Certificate: certificate.Raw, Mount: c.Root.Where(), Key: RootKey, Shards: 1,
 	})
 }
 
@@ -105,7 +106,7 @@ func (h *House) rootIssuer(ctx context.Context, c Ceremony) (*ca.Issuer, crypto.
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := c.Root.RootSigner(ctx, RootKey)
+	signer, err := hsm.NewKeyring(c.Root).Signer(ctx, RootKey, known[RootID].PublicKey)
 	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
 }
 
@@ -127,7 +128,7 @@ func (h *House) makeIssuing(ctx context.Context, c Ceremony) error {
 	}
 	c.Say("issuing CA %s: %s", IssuingID, certificate.Subject)
 	return h.Service.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: IssuingID, Certificate: certificate.Raw, Mount: "transit", Key: IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
+		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
 	})
 }
 
@@ -157,7 +158,7 @@ func (h *House) makeResponder(ctx context.Context, c Ceremony) error {
 	if err != nil {
 		return err
 	}
-	signer, err := c.Online.Signer(ctx, IssuingKey)
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, IssuingKey, known[IssuingID].PublicKey)
 	if err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func (c Ceremony) cardKeys(ctx context.Context) error {
 		name  string
 		usage hsm.KeyUsage
 	}{{imkAC, hsm.UsageIMKAC}, {imkSMI, hsm.UsageIMKSMI}, {imkSMC, hsm.UsageIMKSMC}, {DefaultTransportKey, hsm.UsageTransport}} {
-		info, err := c.Online.CreateKey(ctx, k.name, k.usage, "")
+		info, err := c.Cards.CreateKey(ctx, k.name, k.usage, "")
 		if err != nil {
 			return fmt.Errorf("card key %s: %w", k.name, err)
 		}

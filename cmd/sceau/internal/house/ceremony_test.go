@@ -39,7 +39,7 @@ func TestACeremonyHeldAgainRenewsTheResponderAloneAndInTime(t *testing.T) {
 	hold := func() (ca, responder []byte) {
 		t.Helper()
 		err := h.Hold(t.Context(), house.Ceremony{
-			By: lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer}, Root: admin, Online: admin, Bank: bank,
+			By: lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer}, Root: admin.RootKeystore(), Online: admin, Cards: admin, Bank: bank,
 			PublicBase: "http://127.0.0.1:1", Shards: 2, Say: func(string, ...any) {},
 		})
 		if err != nil {

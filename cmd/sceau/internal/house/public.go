@@ -65,7 +65,9 @@ func (h *House) responder(ctx context.Context, issuer *x509.Certificate, keys *h
 	}
 	return revocation.Responder{
 		IssuerID: IssuingID, Responder: responder,
-		Signer: func(ctx context.Context) (crypto.Signer, error) { return keys.Signer(ctx, delegate.Key) },
+		Signer: func(ctx context.Context) (crypto.Signer, error) {
+			return keys.Signer(ctx, delegate.Key, certificate.PublicKey)
+		},
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package emv
+package crypt
 
 import (
 	"crypto/aes"
@@ -16,7 +16,7 @@ const (
 	PadOne   Padding = 2 // method 2: one bit, then zeros, always
 )
 
-func (p Padding) apply(data []byte, size int) []byte {
+func (p Padding) Apply(data []byte, size int) []byte {
 	n := len(data)
 	switch p {
 	case PadOne:
@@ -37,7 +37,12 @@ func (p Padding) apply(data []byte, size int) []byte {
 // enciphered under the first again. The EMV application cryptogram and the
 // script MAC are both this.
 func RetailMAC(key *TDES, data []byte, pad Padding) [8]byte {
-	var mac [8]byte
+	return RetailMACFrom(key, [8]byte{}, data, pad)
+}
+
+// RetailMACFrom is [RetailMAC] chained to what came before: mac is the value that
+// the first block is XORed with.
+func RetailMACFrom(key *TDES, mac [8]byte, data []byte, pad Padding) [8]byte {
 	for n := len(data); n >= 8; n = len(data) {
 		subtle.XORBytes(mac[:], mac[:], data[:8])
 		key.first.Encrypt(mac[:], mac[:])
@@ -67,7 +72,7 @@ func lastRetailBlock(key *TDES, mac [8]byte) [8]byte {
 func CBCMAC(block cipher.Block, data []byte) []byte {
 	size := block.BlockSize()
 	mac := make([]byte, size)
-	for padded := PadZeros.apply(data, size); len(padded) > 0; padded = padded[size:] {
+	for padded := PadZeros.Apply(data, size); len(padded) > 0; padded = padded[size:] {
 		subtle.XORBytes(mac, mac, padded[:size])
 		block.Encrypt(mac, mac)
 	}
@@ -83,7 +88,7 @@ func CMAC(block cipher.Block, data []byte) []byte {
 	whole := len(data) > 0 && len(data)%size == 0
 	if !whole {
 		doubleInField(sub) // K2
-		data = PadOne.apply(data, size)
+		data = PadOne.Apply(data, size)
 	}
 	mac := make([]byte, size)
 	for ; len(data) > 0; data = data[size:] {
@@ -120,28 +125,3 @@ func AESCMAC(key, data []byte) ([]byte, error) {
 	}
 	return CMAC(block, data), nil
 }
-
-// CheckValueTDES is the key check value of a TDES key: the first three bytes of
-// an enciphered zero block, as six hexadecimal digits (ANSI X9.24-1 annex A).
-func CheckValueTDES(key []byte) (string, error) {
-	t, err := NewTDES(key)
-	if err != nil {
-		return "", err
-	}
-	var block [8]byte
-	t.Encrypt(block[:], block[:])
-	return Hex(block[:3]).String(), nil
-}
-
-// CheckValueAES is the key check value of an AES key: the first five bytes of a
-// CMAC over a zero block, as ten hexadecimal digits (ANSI X9.24-1 annex A).
-func CheckValueAES(key []byte) (string, error) {
-	mac, err := AESCMAC(key, make([]byte, aes.BlockSize))
-	if err != nil {
-		return "", err
-	}
-	return Hex(mac[:5]).String(), nil
-}
-
-// Equal compares secrets in constant time.
-func Equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -1,4 +1,4 @@
-package emv
+package crypt
 
 import (
 	"bytes"
@@ -40,8 +40,8 @@ func NewTDES(key []byte) (*TDES, error) {
 	return &TDES{first: first, second: second, third: third}, nil
 }
 
-// doubleKey is NewTDES for a key that this package derived, 16 bytes by type.
-func doubleKey(key *[16]byte) *TDES {
+// DoubleKey is NewTDES for a key that this package derived, 16 bytes by type.
+func DoubleKey(key *[16]byte) *TDES {
 	first, err1 := des.NewCipher(key[:8])
 	second, err2 := des.NewCipher(key[8:])
 	if err1 != nil || err2 != nil {
@@ -89,11 +89,11 @@ func (t *TDES) ecb(data []byte, crypt func(dst, src []byte)) ([]byte, error) {
 // that the byte has an odd number of ones.
 func OddParity(key []byte) Key {
 	out := bytes.Clone(key)
-	setOddParity(out)
+	SetOddParity(out)
 	return out
 }
 
-func setOddParity(key []byte) {
+func SetOddParity(key []byte) {
 	for i, b := range key {
 		key[i] = b&0xFE | byte(bits.OnesCount8(b&0xFE)&1^1) //nolint:gosec // 0 or 1
 	}

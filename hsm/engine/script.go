@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"sceau/hsm/crypt"
+	"sceau/hsm/emv"
+	"sceau/hsm/pinblock"
+	"sceau/lifecycle"
+)
+
+// schemeCSK is the cryptogram version of every profile (hexadecimal 14).
+const schemeCSK = "MasterCardCVN20"
+
+// scriptFields are the live card that asks for a script.
+func scriptFields(more map[string]*framework.FieldSchema) map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{
+		"pan":         {Type: framework.TypeString, Required: true, Description: "Card number."},
+		"psn":         {Type: framework.TypeString, Required: true, Description: "Its sequence number, 2 digits."},
+		"profile":     {Type: framework.TypeString, Required: true, Description: "Card profile."},
+		"atc":         {Type: framework.TypeString, Required: true, Description: "Transaction counter that the card gave."},
+		"arqc":        {Type: framework.TypeString, Required: true, Description: "Cryptogram that the card gave, 16 hexadecimal digits."},
+		"scripts":     {Type: framework.TypeCommaStringSlice, Description: "Numbers of issuer scripts that the card may have taken."},
+		"sequence":    {Type: framework.TypeString, Default: "0", Description: "How many commands went before this one in the same transaction: 0 to 9."},
+		"key_version": {Type: framework.TypeString, Description: "Version of the master key that the card was made under; empty tries all that are not retired."},
+	}
+	for name, field := range more {
+		fields[name] = field
+	}
+	return fields
+}
+
+func (b *backend) scriptPaths() []*framework.Path {
+	const proved = "The card proves itself by the cryptogram of this transaction, made without typed data and without a right PIN; " +
+		"the command works for this card and this transaction only, and the answer is its APDU, with its MAC under a session key from the cryptogram."
+	return []*framework.Path{
+		{
+			Pattern: "script/pin-unblock", Fields: scriptFields(nil),
+			Operations:      operations{logical.UpdateOperation: b.command("Make a PIN CHANGE/UNBLOCK command that resets the try counter.", b.unblock)},
+			HelpSynopsis:    "Make the issuer script that resets a card's PIN try counter (EMV Book 3 §6.5.10).",
+			HelpDescription: proved,
+		},
+		{
+			Pattern: "script/pin-change",
+			Fields: scriptFields(map[string]*framework.FieldSchema{
+				"attempt":     {Type: framework.TypeString, Required: true, Description: "Attempt ID: the same gets the same PIN."},
+				"card":        {Type: framework.TypeString, Required: true, Description: "Card identifier."},
+				"pin_version": {Type: framework.TypeString, Required: true, Description: "Version of the new PIN; drawn here when it is not there."},
+			}),
+			Operations:   operations{logical.UpdateOperation: b.command("Make a PIN CHANGE/UNBLOCK command with a new PIN.", b.changePIN)},
+			HelpSynopsis: "Make the issuer script that gives a card a new PIN (EMV Book 3 §6.5.10, P2 = 02).",
+			HelpDescription: proved + " The new PIN is drawn in the engine, kept under its version for its letter (pin/letter), " +
+				"and leaves enciphered for the card only.",
+		},
+		{
+			Pattern: "script/block",
+			Fields: scriptFields(map[string]*framework.FieldSchema{
+				"command": {Type: framework.TypeString, Required: true, Description: "application-block, application-unblock or card-block."},
+			}),
+			Operations:      operations{logical.UpdateOperation: b.command("Make a command that blocks or unblocks.", b.block)},
+			HelpSynopsis:    "Make the issuer script that blocks or unblocks the application, or blocks the card for good (EMV Book 3 §6.5.1 to §6.5.3).",
+			HelpDescription: proved + " A blocked card does not come back.",
+		},
+	}
+}
+
+// session is a live card with the keys for its scripts.
+type session struct {
+	card   emv.SchemeCard
+	script emv.ScriptSession
+	keys   *profileKeys
+	pan    string
+}
+
+// session checks the card's proof and derives the keys of this transaction.
+func (b *backend) session(ctx context.Context, r *logical.Request, data *framework.FieldData) (*session, error) {
+	keys, sets, err := b.setsOf(ctx, r.Storage, text(data, "profile"), text(data, "key_version"))
+	if err != nil {
+		return nil, err
+	}
+	given, err := proofOf(data)
+	if err != nil {
+		return nil, err
+	}
+	numbers, _ := data.Get("scripts").([]string)
+	scripts, err := scriptNumbers(numbers)
+	if err != nil {
+		return nil, err
+	}
+	sequence, err := bounded("sequence", orElse(text(data, "sequence"), "0"), 0, 9)
+	if err != nil {
+		return nil, err
+	}
+	set, err := proved(sets, given, scripts)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := emv.SchemeByName(schemeCSK)
+	if err != nil {
+		return nil, err
+	}
+	scheme.Option = keys.profile.Option
+	s := &session{keys: keys, pan: given.pan}
+	if s.card, err = scheme.Card(set.ac, set.smi, set.smc, given.pan, given.psn); err != nil {
+		return nil, err
+	}
+	s.script, err = s.card.Scripts(given.atc, given.arqc, uint64(sequence)) //nolint:gosec // bounded
+	return s, err
+}
+
+// wipe clears the card's keys.
+func (s *session) wipe() {
+	for _, key := range []crypt.Key{s.card.AC, s.card.SMI, s.card.SMC} {
+		clear(key)
+	}
+}
+
+// proved finds the generation whose card made the cryptogram. Two generations
+// with one cryptogram key but other keys for scripts cannot be told apart.
+func proved(sets []*keySet, given proof, scripts []int) (*keySet, error) {
+	var found *keySet
+	for _, set := range sets {
+		if found != nil && set.AC != found.AC {
+			break
+		}
+		_, ok, err := set.verifier.VerifyUnblock(given.pan, given.psn, given.atc, [4]byte{}, given.arqc, scripts)
+		if err != nil {
+			return nil, err
+		}
+		if ok && found != nil {
+			return nil, refuse("conflict", "cards of master key version %d have different keys for scripts: rotate the three together", set.AC)
+		}
+		if ok {
+			found = set
+		}
+	}
+	if found == nil {
+		return nil, refuse("wrong_arqc", "the card did not make this cryptogram for this counter")
+	}
+	return found, nil
+}
+
+func apdu(command []byte) *logical.Response {
+	return &logical.Response{Data: map[string]any{"apdu": crypt.Hex(command).String()}}
+}
+
+func (b *backend) unblock(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	s, err := b.session(ctx, r, data)
+	if err != nil {
+		return nil, err
+	}
+	defer s.wipe()
+	return apdu(s.script.APDU(emv.PINUnblockCommand, nil)), nil
+}
+
+func (b *backend) block(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	command, ok := map[string]emv.Command{
+		"application-block": emv.ApplicationBlock, "application-unblock": emv.ApplicationUnblock, "card-block": emv.CardBlock,
+	}[text(data, "command")]
+	if !ok {
+		return nil, refuse("invalid", "command is application-block, application-unblock or card-block")
+	}
+	s, err := b.session(ctx, r, data)
+	if err != nil {
+		return nil, err
+	}
+	defer s.wipe()
+	return apdu(s.script.APDU(command, nil)), nil
+}
+
+// changePIN draws the card's next PIN, or takes the one that the same attempt
+// drew, and enciphers it for the card.
+func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	path, err := pinPath(text(data, "card"), text(data, "pin_version"))
+	if err != nil {
+		return nil, err
+	}
+	attempt := text(data, "attempt")
+	if lifecycle.CheckID(lifecycle.PrefixAttempt, attempt) != nil {
+		return nil, refuse("invalid", "attempt is not an attempt identifier")
+	}
+	s, err := b.session(ctx, r, data)
+	if err != nil {
+		return nil, err
+	}
+	defer s.wipe()
+	pins, err := b.pinCipher(ctx, r.Storage)
+	if err != nil {
+		return nil, err
+	}
+	defer b.lock(path)()
+	p, err := s.nextPIN(ctx, r.Storage, pins, path, text(data, "card"), attempt)
+	if err != nil {
+		return nil, err
+	}
+	block, err := pins.open(p.Block, path)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(block)
+	pin, err := pinblock.DecodeISO2(block)
+	if err != nil {
+		return nil, err
+	}
+	command, err := s.card.PINChange(s.script, pin, "")
+	if err != nil {
+		return nil, err
+	}
+	return apdu(command), nil
+}
+
+func (s *session) nextPIN(ctx context.Context, storage logical.Storage, pins *pinCipher, path, card, attempt string) (*storedPIN, error) {
+	var p storedPIN
+	found, err := get(ctx, storage, path, &p)
+	if err != nil {
+		return nil, err
+	}
+	number := numberTag(card, s.pan)
+	switch {
+	case !found:
+		p = storedPIN{Attempt: attempt, Environment: s.keys.environment, Number: number}
+		if p.Block, err = pins.draw(s.keys.profile.PINLength, path); err != nil {
+			return nil, err
+		}
+		return &p, put(ctx, storage, path, p)
+	case p.Attempt != attempt || p.Number != number:
+		return nil, refuse("conflict", "this PIN of card %s was drawn by another attempt, or for another card number", card)
+	case p.Destroyed:
+		return nil, refuse("pin_destroyed", "this PIN of card %s was destroyed", card)
+	}
+	return &p, nil
+}
