@@ -51,7 +51,7 @@ func TestNoSequenceOfUseCasesLeavesTheTables(t *testing.T) {
 			t.Error(wrong)
 		}
 	})
-	h.wantReached(t, "made", "posted", "active", "cancelled", "issued", "held", "completed")
+	h.wantReached(t, "with_bureau", "active", "cancelled", "issued", "held", "completed")
 }
 
 // wantReached tells a walk that got nowhere from one that proves something.
