@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -117,7 +118,7 @@ func (c *Ceremony) cardKey(ctx context.Context, k PlanKey) (whole bool, err erro
 	if info.Usage != k.Usage || info.Environment != environment {
 		return false, fmt.Errorf("%w: it is there for %s, %s", lifecycle.Conflict, info.Usage, info.Environment)
 	}
-	return true, c.made(ctx, "hsm/"+k.Name, "key "+name, described(info))
+	return true, c.made(ctx, "hsm/"+k.Name, "key "+name, described(info, k.Custodians))
 }
 
 // sayComponents tells each custodian what to type, on a line of their own.
@@ -132,18 +133,37 @@ func (c *Ceremony) sayComponents(k PlanKey) {
 	}
 }
 
-// described is what the minutes say of a card key.
-func described(info hsm.KeyInfo) map[string]string {
+// described is what the minutes say of a card key. people are those who may have
+// entered it, by the names that the plan gives them.
+func described(info hsm.KeyInfo, people []string) map[string]string {
 	d := map[string]string{"key": "hsm/" + info.Name, "usage": string(info.Usage), "kcv": info.KCV, "version": fmt.Sprint(info.Version), "environment": info.Environment}
 	for _, v := range info.Versions {
 		if v.Version == info.Version {
 			d["origin"] = v.Origin
 			if len(v.Custodians) > 0 {
-				d["custodians"] = strings.Join(v.Custodians, ", ")
+				d["custodians"] = strings.Join(named(v.Custodians, people), ", ")
 			}
 		}
 	}
 	return d
+}
+
+// unnamed are the characters that Vault replaces in a token's display name.
+var unnamed = regexp.MustCompile(`[^a-zA-Z0-9-]`)
+
+// named gives people's names back to the display names of their tokens.
+func named(tokens, people []string) []string {
+	names := make([]string, len(tokens))
+	for i, token := range tokens {
+		names[i] = strings.TrimPrefix(token, "token-")
+		for _, person := range people {
+			if unnamed.ReplaceAllString(person, "-") == names[i] {
+				names[i] = person
+				break
+			}
+		}
+	}
+	return names
 }
 
 // cleanUp deletes a rehearsal's keys. Deletion of card keys is for two officers:

@@ -34,7 +34,7 @@ func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components b
 			return err
 		}
 	}
-	return c.act(ctx, fmt.Sprintf("rotate %s %d", key, info.Version), described(info))
+	return c.act(ctx, fmt.Sprintf("rotate %s %d", key, info.Version), described(info, nil))
 }
 
 // rotatingFrom is the version that this ceremony's rotation began with: recorded
