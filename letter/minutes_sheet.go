@@ -3,6 +3,7 @@ package letter
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,7 +81,8 @@ func (m *minutes) head() {
 		rows = append(rows, [2]string{m.words.witnesses, strings.Join(d.Witnesses, ", ")})
 	}
 	for _, row := range rows {
-		m.fact(leftEdge, row[0], row[1], style{size: bodySize, colour: black})
+		st := style{size: bodySize, colour: black}
+		m.fact(leftEdge, row[0], m.wrap(row[1], st), st)
 	}
 	m.y += 3
 	m.heading(m.words.acts)
@@ -97,7 +99,7 @@ func (m *minutes) heading(text string) {
 func (m *minutes) act(number int, a MinutesAct) {
 	height := leading * 1.6
 	for _, f := range a.Facts {
-		height += leading * float64(len(m.rows(f, valueX)))
+		height += leading * float64(len(m.rows(f)))
 	}
 	m.room(height)
 	s := m.sheet()
@@ -110,39 +112,48 @@ func (m *minutes) act(number int, a MinutesAct) {
 		if f.Kind == FactKCV {
 			st = style{bold: true, size: 11, colour: black}
 		}
-		m.fact(actX, m.words.word(f.Kind), grouped(f), st)
+		m.fact(actX, m.words.word(f.Kind), m.rows(f), st)
 	}
 	m.y += 2.6
 }
 
-func (m *minutes) rows(f Fact, x float64) []string {
-	return m.sheet().wrap(style{size: 8.5}, rightEdge-x, grouped(f))
+// rows are the lines of a value, as people compare it with another: a check
+// value in pairs, a fingerprint in two lines of four groups.
+func (m *minutes) rows(f Fact) []string {
+	const octet, group, groups = 2, 8, 4
+	switch f.Kind {
+	case FactKCV:
+		return []string{strings.Join(chunks(f.Value, octet), " ")}
+	case FactSHA256:
+		var rows []string
+		for half := range slices.Chunk(chunks(f.Value, group), groups) {
+			rows = append(rows, strings.Join(half, " "))
+		}
+		return rows
+	}
+	return m.wrap(m.words.word(f.Value), style{size: 8.5})
 }
 
-// fact sets a label and its value.
-func (m *minutes) fact(x float64, label, value string, st style) {
+func (m *minutes) wrap(text string, st style) []string {
+	return m.sheet().wrap(st, rightEdge-valueX, text)
+}
+
+func chunks(text string, size int) []string {
+	var parts []string
+	for part := range slices.Chunk([]byte(text), size) {
+		parts = append(parts, string(part))
+	}
+	return parts
+}
+
+// fact sets a label and the lines of its value.
+func (m *minutes) fact(x float64, label string, rows []string, st style) {
 	s := m.sheet()
 	s.text(style{size: 8, colour: grey}, x, m.y, label)
-	for _, row := range s.wrap(st, rightEdge-valueX, value) {
+	for _, row := range rows {
 		s.text(st, valueX, m.y, row)
 		m.y += leading
 	}
-}
-
-// grouped is a value as people compare it with another.
-func grouped(f Fact) string {
-	size := map[string]int{FactSHA256: 8, FactKCV: 2}[f.Kind]
-	if size == 0 {
-		return f.Value
-	}
-	var b strings.Builder
-	for i, r := range f.Value {
-		if i > 0 && i%size == 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // signatures sets a box for each person, two in a row.

@@ -43,7 +43,7 @@ func minutesFrench() minutesWords {
 		known: map[string]string{
 			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
 			"root-list": "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
-			"key": "Clé de carte", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
+			"key": "Clé de carte", "rotating": "Rotation commencée à la version", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
 			"there": "Déjà en place", "name": "Clé", "usage": "Usage", "kcv": "Valeur de contrôle", "version": "Version", "environment": "Environnement",
 			"origin": "Origine", "custodians": "Composantes de", "subject": "Sujet", "sha256": "Empreinte SHA-256", "until": "Valable jusqu’au",
 			"mount": "Coffre", "refused": "Accès refusé ensuite à", "witnesses": "Témoins",
@@ -64,7 +64,7 @@ func minutesDutch() minutesWords {
 		known: map[string]string{
 			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
 			"root-list": "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
-			"key": "Kaartsleutel", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
+			"key": "Kaartsleutel", "rotating": "Rotatie begonnen bij versie", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
 			"there": "Al aanwezig", "name": "Sleutel", "usage": "Gebruik", "kcv": "Controlewaarde", "version": "Versie", "environment": "Omgeving",
 			"origin": "Herkomst", "custodians": "Componenten van", "subject": "Onderwerp", "sha256": "SHA-256-vingerafdruk", "until": "Geldig tot",
 			"mount": "Kluis", "refused": "Daarna geweigerd aan", "witnesses": "Getuigen",
@@ -85,7 +85,7 @@ func minutesGerman() minutesWords {
 		known: map[string]string{
 			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
 			"root-list": "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
-			"key": "Kartenschlüssel", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
+			"key": "Kartenschlüssel", "rotating": "Rotation begonnen bei Version", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
 			"there": "Schon vorhanden", "name": "Schlüssel", "usage": "Verwendung", "kcv": "Prüfwert", "version": "Version", "environment": "Umgebung",
 			"origin": "Herkunft", "custodians": "Komponenten von", "subject": "Inhaber", "sha256": "SHA-256-Fingerabdruck", "until": "Gültig bis",
 			"mount": "Tresor", "refused": "Danach verweigert", "witnesses": "Zeugen",
@@ -106,7 +106,7 @@ func minutesEnglish() minutesWords {
 		known: map[string]string{
 			"begun": "Ceremony opened", "root": "Root CA made", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
 			"root-list": "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
-			"key": "Card key", "rotate": "New key version", "retire": "Key version retired",
+			"key": "Card key", "rotating": "Rotation begun at version", "rotate": "New key version", "retire": "Key version retired",
 			"there": "There before", "name": "Key", "usage": "Usage", "kcv": "Check value", "version": "Version", "environment": "Environment",
 			"origin": "Origin", "custodians": "Components of", "subject": "Subject", "sha256": "SHA-256 fingerprint", "until": "Valid until",
 			"mount": "Vault", "refused": "Refused afterwards to", "witnesses": "Witnesses",

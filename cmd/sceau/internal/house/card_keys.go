@@ -99,9 +99,6 @@ func (c *Ceremony) cardKeys(ctx context.Context) error {
 
 func (c *Ceremony) cardKey(ctx context.Context, k PlanKey) (whole bool, err error) {
 	name, environment := c.prefix+k.Name, c.Plan.Environment
-	if c.Rehearsal {
-		environment = "test"
-	}
 	var info hsm.KeyInfo
 	if len(k.Custodians) == 0 || c.Rehearsal {
 		info, err = c.Cards.CreateKeyIn(ctx, name, k.Usage, k.Algorithm, environment)

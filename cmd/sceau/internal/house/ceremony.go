@@ -69,7 +69,7 @@ func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, e
 		return nil, fmt.Errorf("%w: a rehearsal is held in Vault, where an administrator deletes its keys", lifecycle.Invalid)
 	}
 	if c.Rehearsal {
-		c.ledger = &rehearsal{now: h.config.Now}
+		c.ledger, c.Plan.Environment = &rehearsal{now: h.config.Now}, "test"
 		c.prefix = "rehearsal-" + h.config.Now().UTC().Format("20060102-150405") + "-"
 	}
 	err := h.hold(ctx, &c)
