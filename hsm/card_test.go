@@ -258,7 +258,8 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 
 func TestVerifiedCodesComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
-	client, _ := script(t, always(http.StatusOK, map[string]any{"batch": `[
+	client, _ := script(t, always(http.StatusOK, map[string]any{
+		"batch": `[
 		{"id":"2","error":"unknown_profile: x"},
 		{"id":"1","valid":true,"atc":12,"scripts":1},
 		{"id":"0","valid":false}]`, // numbers are taken too

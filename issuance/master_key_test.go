@@ -31,9 +31,13 @@ func TestAVersionOfAMasterKeyIsInUseUntilItsLastCardIsNot(t *testing.T) {
 		version int
 		want    int
 	}{
-		{issuance.MasterKeyAC, 1, 2}, {issuance.MasterKeyAC, 2, 1}, {issuance.MasterKeyAC, 3, 0},
-		{issuance.MasterKeySMI, 1, 3}, {issuance.MasterKeySMI, 2, 0},
-		{issuance.MasterKeySMC, 1, 2}, {issuance.MasterKeySMC, 3, 1},
+		{issuance.MasterKeyAC, 1, 2},
+		{issuance.MasterKeyAC, 2, 1},
+		{issuance.MasterKeyAC, 3, 0},
+		{issuance.MasterKeySMI, 1, 3},
+		{issuance.MasterKeySMI, 2, 0},
+		{issuance.MasterKeySMC, 1, 2},
+		{issuance.MasterKeySMC, 3, 1},
 	} {
 		if got := h.under(t, c.key, c.version); got != c.want {
 			t.Errorf("%d cards under version %d of %s, want %d", got, c.version, c.key, c.want)

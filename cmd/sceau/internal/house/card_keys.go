@@ -35,7 +35,9 @@ type PlanKey struct {
 // DefaultPlan is drawn keys of the test environment: development and first steps.
 func DefaultPlan() Plan {
 	return Plan{Environment: "test", Keys: []PlanKey{
-		{Name: "imk-ac", Usage: hsm.UsageIMKAC}, {Name: "imk-smi", Usage: hsm.UsageIMKSMI}, {Name: "imk-smc", Usage: hsm.UsageIMKSMC},
+		{Name: "imk-ac", Usage: hsm.UsageIMKAC},
+		{Name: "imk-smi", Usage: hsm.UsageIMKSMI},
+		{Name: "imk-smc", Usage: hsm.UsageIMKSMC},
 		{Name: DefaultTransportKey, Usage: hsm.UsageTransport},
 	}}
 }
