@@ -206,3 +206,32 @@ func BenchmarkSign(b *testing.B) {
 		bench.Comparison{Ours: ours(1), Limits: []bench.Side{h.transit(b.Context(), "bare_transit", 1, manySigns, 1)}}.Measure(b)
 	})
 }
+
+// BenchmarkSignBatch signs thousands of digests in calls of 100, from 16 callers
+// and from one, as the OCSP worker does.
+func BenchmarkSignBatch(b *testing.B) {
+	h := newBenchHouse(b)
+	key, err := h.client.SigningKey(b.Context(), transitKey, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	digests := make([][]byte, hundred)
+	for i := range digests {
+		digest := sha256.Sum256(fmt.Append(nil, "answer ", i))
+		digests[i] = digest[:]
+	}
+	const calls = 48
+	for name, at := range map[string]int{"16_callers": callers, "lone_caller": 1} {
+		b.Run(name, func(b *testing.B) {
+			bench.Comparison{
+				Ours: bench.Side{Name: "SignBatch", Ops: calls * hundred, Run: func() error {
+					return bench.Parallel(at, calls, func(int) error {
+						_, err := key.SignBatch(b.Context(), digests, crypto.SHA256)
+						return err
+					})
+				}},
+				Limits: []bench.Side{h.transit(b.Context(), "bare_transit_batch", at, calls*hundred, hundred)},
+			}.Measure(b)
+		})
+	}
+}

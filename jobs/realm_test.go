@@ -175,7 +175,6 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 	if err != nil {
 		return err
 	}
-	rootSigner := rootKey.Signer(ctx)
 	before := monday.AddDate(0, 0, -1)
 	root, err := ca.SelfSignRoot(rootKey.Signer(ctx), name("Aubépine Root"), before)
 	if err != nil {
