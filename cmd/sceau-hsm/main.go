@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -43,20 +44,18 @@ const (
 // check runs the vectors and answers the exit code.
 func check(args []string, out, errs io.Writer) int {
 	folder, err := vectors(args)
-	if err != nil {
-		fmt.Fprintln(errs, "sceau-hsm selftest:", err)
-		return exitUnreadable
+	var report selftest.Report
+	if err == nil {
+		report, err = selftest.Run(folder)
 	}
-	report, err := selftest.Run(folder)
 	if err != nil {
-		fmt.Fprintln(errs, "sceau-hsm selftest:", err)
+		_, _ = fmt.Fprintln(errs, strings.Join(append([]string{"sceau-hsm selftest"}, args...), " ")+":", err)
 		return exitUnreadable
 	}
 	for _, f := range report.Failures {
-		fmt.Fprintln(out, f)
+		_, _ = fmt.Fprintln(out, f)
 	}
-	fmt.Fprintln(out, report)
-	if len(report.Failures) > 0 {
+	if _, err := fmt.Fprintln(out, report); err != nil || len(report.Failures) > 0 {
 		return exitFailed
 	}
 	return exitPassed

@@ -16,6 +16,7 @@ const (
 	PadOne   Padding = 2 // method 2: one bit, then zeros, always
 )
 
+// Apply answers a padded copy, whole blocks of size bytes.
 func (p Padding) Apply(data []byte, size int) []byte {
 	n := len(data)
 	switch p {

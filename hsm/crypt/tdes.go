@@ -93,6 +93,7 @@ func OddParity(key []byte) Key {
 	return out
 }
 
+// SetOddParity is [OddParity] in place.
 func SetOddParity(key []byte) {
 	for i, b := range key {
 		key[i] = b&0xFE | byte(bits.OnesCount8(b&0xFE)&1^1) //nolint:gosec // 0 or 1

@@ -96,9 +96,16 @@ func (s Scheme) input(t SchemeTransaction) ([]byte, error) {
 		value crypt.Hex
 		size  int
 	}{
-		{"9F02", t.Amount9F02, 6}, {"9F03", t.Other9F03, 6}, {"9F1A", t.Country9F1A, 2}, {"95", t.TVR95, 5},
-		{"5F2A", t.Currency5F2A, 2}, {"9A", t.Date9A, 3}, {"9C", t.Type9C, 1}, {"9F37", t.UN9F37, 4},
-		{"82", t.AIP82, 2}, {"9F36", t.ATC9F36, 2},
+		{"9F02", t.Amount9F02, 6},
+		{"9F03", t.Other9F03, 6},
+		{"9F1A", t.Country9F1A, 2},
+		{"95", t.TVR95, 5},
+		{"5F2A", t.Currency5F2A, 2},
+		{"9A", t.Date9A, 3},
+		{"9C", t.Type9C, 1},
+		{"9F37", t.UN9F37, 4},
+		{"82", t.AIP82, 2},
+		{"9F36", t.ATC9F36, 2},
 	} {
 		if len(f.value) != f.size {
 			return nil, fmt.Errorf("%w: tag %s has %d bytes, not %d", crypt.ErrMalformed, f.tag, len(f.value), f.size)
@@ -155,6 +162,7 @@ func (c SchemeCard) CryptogramKey(atc uint16, un [4]byte) (crypt.Key, error) {
 		return SessionKey(mk, ATCDiversifier(atc)), nil
 	case SessionMChip:
 		return SessionKey(mk, MChipDiversifier(atc, un)), nil
+	case SessionNone, SessionTree:
 	}
 	return c.AC, nil
 }

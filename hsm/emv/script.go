@@ -26,7 +26,7 @@ func EncipherScript(skSMC *crypt.TDES, how Encipherment, data []byte) ([]byte, e
 	}
 	switch how {
 	case EncipherVisa:
-		framed := append([]byte{byte(len(data))}, data...)
+		framed := append([]byte{byte(len(data) & 0xFF)}, data...)
 		return skSMC.EncryptECB(crypt.PadOne.Apply(framed, 8))
 	case EncipherMChip:
 		if len(data)%8 == 0 {

@@ -55,7 +55,7 @@ func Diversify(master crypt.Key, t Template, data [10]byte) (Keys, error) {
 	}
 	var out Keys
 	for i, into := range []*crypt.Key{&out.ENC, &out.MAC, &out.DEK} {
-		number := byte(i + 1) //nolint:gosec // 1 to 3
+		number := byte(i + 1)
 		plain := append(append(append([]byte{}, part...), 0xF0, number), part...)
 		if *into, err = kmc.EncryptECB(append(plain, 0x0F, number)); err != nil {
 			return Keys{}, err
@@ -71,7 +71,7 @@ func diversifyKDF3(master crypt.Key, data [10]byte) (Keys, error) {
 	}
 	var out Keys
 	for i, into := range []*crypt.Key{&out.ENC, &out.MAC, &out.DEK} {
-		label := []byte{0, 0, 0, byte(i + 1), 0} //nolint:gosec // 1 to 3
+		label := []byte{0, 0, 0, byte(i + 1), 0}
 		*into = counterKDF(block, nil, append(label, data[:]...), len(master))
 	}
 	return out, nil

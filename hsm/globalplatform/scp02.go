@@ -102,7 +102,7 @@ func (s *SCP02) Wrap(apdu []byte) ([]byte, error) {
 		return nil, errTooLong
 	}
 	if s.chained {
-		single, err := des.NewCipher(s.Keys.MAC[:8]) //nolint:gosec // by annex E.3.4
+		single, err := des.NewCipher(s.Keys.MAC[:8])
 		if err != nil {
 			return nil, fmt.Errorf("schedule the MAC key: %w", err)
 		}

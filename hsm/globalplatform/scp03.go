@@ -1,6 +1,7 @@
 package globalplatform
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
@@ -107,15 +108,18 @@ func (s *SCP03) Wrap(apdu []byte) ([]byte, error) {
 		return nil, err
 	}
 	data := c.data
+	encipher := s.level&levelCENC != 0 && len(data) > 0
+	if encipher {
+		data = crypt.PadOne.Apply(data, 16)
+	}
+	if len(data) > maxSecuredData {
+		return nil, errTooLong // nothing was sent: the channel stays as it was
+	}
 	if s.level != 0 { // counts every command after EXTERNAL AUTHENTICATE
 		s.counter++
 	}
-	if s.level&levelCENC != 0 && len(data) > 0 {
-		data = crypt.PadOne.Apply(data, 16)
+	if encipher {
 		cipher.NewCBCEncrypter(s.enc, s.iv(0)).CryptBlocks(data, data) // #nosec G407 -- the IV is an enciphered counter, §6.2.6
-	}
-	if len(data) > maxSecuredData {
-		return nil, errTooLong
 	}
 	s.chain = [16]byte(crypt.CMAC(s.mac, append(s.chain[:], c.secured(data, nil)...)))
 	return c.secured(data, s.chain[:8]), nil
@@ -151,13 +155,9 @@ func (s *SCP03) Unwrap(answer []byte, status [2]byte) ([]byte, error) {
 	}
 	plain := make([]byte, len(data))
 	cipher.NewCBCDecrypter(s.enc, s.iv(0x80)).CryptBlocks(plain, data)
-	for n := len(plain) - 1; n >= 0; n-- {
-		if plain[n] == 0x80 {
-			return plain[:n], nil
-		}
-		if plain[n] != 0 {
-			break
-		}
+	unpadded := bytes.TrimRight(plain, "\x00")
+	if n := len(unpadded) - 1; n >= 0 && unpadded[n] == 0x80 {
+		return unpadded[:n], nil
 	}
 	return nil, fmt.Errorf("%w: the padding of an enciphered answer", crypt.ErrMismatch)
 }

@@ -34,7 +34,7 @@ func VerifyPVV(pvk *crypt.TDES, index byte, pin, pan, pvv string) (bool, error) 
 // IBM3624 is the rule by which an issuer derives PINs from card numbers.
 type IBM3624 struct {
 	Decimalisation string // sixteen decimal digits, one for each hexadecimal digit
-	Offset, Length int    // the part of the card number that is validation data
+	Offset, Length int    // the part of the card number that is validation data; of more than 16 digits the first count
 	Pad            byte   // hexadecimal digit that fills the validation data up to 16
 }
 
@@ -45,7 +45,7 @@ func (r IBM3624) NaturalPIN(pvk cipher.Block, pan string, digits int) (string, e
 		return "", fmt.Errorf("%w: a card number has up to 19 digits", crypt.ErrMalformed)
 	case !crypt.IsDigits(r.Decimalisation, 16, 16):
 		return "", fmt.Errorf("%w: a decimalisation table has 16 decimal digits", crypt.ErrMalformed)
-	case r.Offset < 0 || r.Length < 1 || r.Length > 16 || r.Offset+r.Length > len(pan):
+	case r.Offset < 0 || r.Length < 1 || r.Offset > len(pan) || r.Length > len(pan)-r.Offset:
 		return "", fmt.Errorf("%w: the validation data lie outside the card number", crypt.ErrMalformed)
 	case digits < 4 || digits > 16 || pvk.BlockSize() != 8:
 		return "", fmt.Errorf("%w: an IBM 3624 PIN has 4 to 16 digits, under a DES key", crypt.ErrMalformed)

@@ -80,30 +80,31 @@ func (c *check) capturedAPDUs(row capturedRow) {
 
 func isCaptureMode(mode string) bool { return mode == "m1" || mode == "m2" }
 
-// onlyReaderData tells whether data hold, in this order or with the response code
-// further back, nothing but what a CAP reader puts into them.
+// onlyReaderData tells whether data hold nothing but what a CAP reader puts into
+// them. The second command always has the response code; its list need not ask for
+// the rest again.
 func onlyReaderData(data []byte, second bool, challenge string) bool {
-	text := crypt.Hex(data).String()
-	must := []string{"8000000000"} // terminal verification results
-	if second {
-		must = append(must, "5A33") // response code
+	if challenge != "" && !crypt.IsDigits(challenge, 1, 8) {
+		return false
 	}
+	must := []string{"8000000000"} // terminal verification results
 	if challenge != "" {
-		if !crypt.IsDigits(challenge, 1, 8) {
-			return false
-		}
 		must = append(must, strings.Repeat("0", 8-len(challenge))+challenge)
 	}
+	// A Visa card's date, then terminal type and cardholder verification results.
+	may := []string{"010101", "34", "010002"}
+	if second {
+		must, may = []string{"5A33"}, slices.Concat(must, may)
+	}
+	text := crypt.Hex(data).String()
 	for _, m := range must {
 		if !strings.Contains(text, m) {
 			return false
 		}
 		text = strings.Replace(text, m, "", 1)
 	}
-	// A Visa card's date, then terminal type and cardholder verification results
-	// where the list asks for them.
-	for _, may := range []string{"010101", "34", "010002"} {
-		text = strings.Replace(text, may, "", 1)
+	for _, m := range may {
+		text = strings.Replace(text, m, "", 1)
 	}
 	return strings.Trim(text, "0") == ""
 }

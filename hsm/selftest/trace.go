@@ -39,13 +39,14 @@ type traceRow struct {
 // trace is a conversation as far as it was judged.
 type trace struct {
 	*check
-	card   *traceCard
-	row    traceRow
-	record []byte // template 70
-	tries  int    // tries left, by GET DATA
-	codes  int    // codes that were made
-	asked  bool   // a first cryptogram came
-	atc    uint16
+	card    *traceCard
+	row     traceRow
+	record  []byte // template 70
+	tries   int    // tries left, by GET DATA
+	codes   int    // codes that were made
+	refused bool   // a wrong PIN was typed, with tries left
+	asked   bool   // a first cryptogram came
+	atc     uint16
 }
 
 // runTrace judges each command of a reader and each answer of its card.
@@ -63,7 +64,8 @@ func runTrace(c *check, f file, row traceRow) {
 		n := len(x.Answer) - 2
 		t.exchange(x.Command, x.Answer[:n], [2]byte(x.Answer[n:]))
 	}
-	c.that("reader_shows", (t.codes == 1) != (row.Shows == "wrong PIN"))
+	isCode := crypt.IsDigits(row.Shows, 8, 20)
+	c.that("reader_shows", isCode == (t.codes == 1) && (!t.refused || row.Shows == "wrong PIN"))
 }
 
 func (t *trace) exchange(command, answer []byte, status [2]byte) {
@@ -84,6 +86,7 @@ func (t *trace) exchange(command, answer []byte, status [2]byte) {
 		t.that("GET DATA", done && command[2] == 0x9F && command[3] == 0x17 && t.readTries(answer))
 	case [2]byte{0x00, 0x20}:
 		block, err := pinblock.EncodeISO2(t.row.PIN)
+		t.refused = status[0] == 0x63
 		t.that("VERIFY", err == nil && command[3] == 0x80 && bytes.Equal(data, block[:]) && status == t.verified())
 	case [2]byte{0x80, 0xAE}:
 		t.generate(command[2], data, answer, done)
@@ -119,24 +122,28 @@ func (t *trace) verified() [2]byte {
 	case t.row.PIN == t.card.PIN:
 		return [2]byte{0x90, 0x00}
 	}
-	return [2]byte{0x63, byte(0xC0 | (t.tries-1)&0x0F)}
+	return [2]byte{0x63, 0xC0 | byte((t.tries-1)&0x0F)}
 }
 
 var numbers = regexp.MustCompile(`\d+`)
 
-// typed reads what was typed out of the row's words: "mode 1, challenge 1234".
-func (t *trace) typed() (emv.Transaction, bool) {
+// typed reads what was typed out of the row's words, "mode 1, challenge 1234", and
+// out of the number that reached the card.
+func (t *trace) typed(un string) (emv.Transaction, bool) {
 	words := numbers.FindAllString(t.row.What, -1)
 	if len(words) == 0 || !strings.HasPrefix(t.row.What, "mode ") {
 		return emv.Transaction{}, false
 	}
 	tx := emv.Transaction{Mode: emv.Mode(words[0])}
+	challenge := strings.TrimLeft(un, "0")
 	switch {
-	case len(words) == 1:
-	case tx.Mode == emv.Mode2:
+	case tx.Mode != emv.Mode2:
+		tx.Challenge = challenge
+		if len(words) > 1 && strings.TrimLeft(words[len(words)-1], "0") != challenge {
+			return tx, false
+		}
+	case len(words) > 1:
 		tx.Mode, tx.TDS = emv.Mode2TDS, words[1:]
-	default:
-		tx.Challenge = strings.Join(words[1:], "")
 	}
 	return tx, tx.Check() == nil
 }
@@ -145,9 +152,13 @@ func (t *trace) typed() (emv.Transaction, bool) {
 // the first one the code.
 func (t *trace) generate(p1 byte, data, answer []byte, done bool) {
 	first := p1 == 0x80
-	tx, ok := t.typed()
 	profile := emv.SecurAccess()
 	dol := emv.FindTLV(t.record, 0x70, 0x8C)
+	un := "" // the unpredictable number ends this card's list
+	if len(data) >= 4 && bytes.HasSuffix(dol, []byte{0x9F, 0x37, 4}) {
+		un = crypt.Hex(data[len(data)-4:]).String()
+	}
+	tx, ok := t.typed(un)
 	terminal, err := emv.TerminalData(dol, t.card.IAF[0], tx)
 	ac, counter := emv.FindTLV(answer, 0x77, 0x9F26), emv.FindTLV(answer, 0x77, 0x9F36)
 	if !ok || !done || err != nil || len(ac) != 8 || len(counter) != 2 || len(t.card.BeforeATC) != 2 {
