@@ -67,7 +67,9 @@ func TestAWrongLineIsReportedByFieldAndTheRightOnesAreKept(t *testing.T) {
 		{"an overlong UTF-8 form", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\xc0\xaf" }},
 		{"half a surrogate pair", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "M\xed\xa0\x80" }},
 		{"a name longer than a window's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = strings.Repeat("Abcde", 8) }},
-		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.GivenName, o.Surname = "Max", "Featherstone-Vandenberghe-X" }},
+		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) {
+			o.GivenName, o.Surname = "Max", "Featherstone-Vandenberghe-X"
+		}},
 		{"a language that no letter is written in", "language", func(_ demodata.Order, o *demodata.Order) { o.Language = "es" }},
 		{"an address that is no e-mail", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "helene at example" }},
 		{"an e-mail that adds a header", "email", func(_ demodata.Order, o *demodata.Order) { o.Email = "\"a@b.example\rBcc: x\"" }},

@@ -67,6 +67,7 @@ func TestABatchGoesFromApprovalToTheHoldersHands(t *testing.T) {
 	j.await(t, "four orders that are done", "SELECT count(*) = 4 FROM orders WHERE state = 'completed'")
 	j.awaitIdle(t, QueueDefault)
 	j.checkSecrecy(t, before)
+	j.awaitIdle(t, QueueDefault) // a schedule may have come due meanwhile
 	for _, job := range j.jobs(t) {
 		if job.State != "completed" || job.Attempt != 1 || len(job.Errors) != 0 {
 			t.Errorf("job %v", job)
