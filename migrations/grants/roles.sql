@@ -6,6 +6,10 @@
 --   sceau_pin     the PIN-letter worker: it never sees a card number
 --   sceau_public  the revocation door: status, lists, CA certificates; it cannot write
 
+-- One process at a time: PostgreSQL lets no two change the rights of one table at
+-- once.
+SELECT pg_advisory_xact_lock(hashtextextended('sceau roles', 0));
+
 DO $$
 DECLARE
     name text;

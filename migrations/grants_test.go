@@ -1,0 +1,91 @@
+package migrations_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+
+	"sceau/internal/testenv"
+	"sceau/migrations"
+)
+
+const noRight = "42501" // insufficient_privilege
+
+func TestSeveralProcessesMayGiveRightsAtOnceAndAgain(t *testing.T) {
+	t.Parallel()
+	url := testenv.Database(t)
+	if err := migrations.Up(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	var processes errgroup.Group
+	for range 8 {
+		processes.Go(func() error { return migrations.Grant(t.Context(), url) })
+	}
+	if err := processes.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrations.Grant(t.Context(), url); err != nil {
+		t.Fatalf("again: %v", err)
+	}
+}
+
+func TestEachKindOfProcessHasItsRightsAndNoMore(t *testing.T) {
+	t.Parallel()
+	url := testenv.Database(t)
+	if err := migrations.Up(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrations.Grant(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		role, name, statement string
+		may                   bool
+	}{
+		{migrations.RoleApp, "reads card numbers", "SELECT pan FROM card", true},
+		{migrations.RoleApp, "writes the trail", "INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state) " +
+			"VALUES (now(), 'a', 'r', 't', 'i', 'e', '', 's')", true},
+		{migrations.RoleApp, "changes the trail", "UPDATE audit_entry SET actor = 'b'", false},
+		{migrations.RoleApp, "shortens the trail", "DELETE FROM audit_entry", false},
+		{migrations.RoleApp, "empties the trail", "TRUNCATE audit_entry", false},
+		{migrations.RoleApp, "drops the trail", "DROP TABLE audit_entry", false},
+		{migrations.RoleApp, "stops the trail's guard", "ALTER TABLE audit_entry DISABLE TRIGGER ALL", false},
+		{migrations.RoleApp, "forges a migration", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, true)", false},
+		{migrations.RoleApp, "makes a table", "CREATE TABLE mine (n int)", false},
+
+		{migrations.RolePIN, "finds a PIN's letter", "SELECT l.id, c.pin_version FROM pin_letter l JOIN card c ON c.id = l.card_id", true},
+		{migrations.RolePIN, "reads whom it goes to", "SELECT given_name, street FROM holder", true},
+		{migrations.RolePIN, "reads a card number", "SELECT pan FROM card", false},
+		{migrations.RolePIN, "reads a whole card", "SELECT card FROM card", false},
+		{migrations.RolePIN, "reads what is for the bureau", "SELECT dgis FROM batch_card", false},
+		{migrations.RolePIN, "reads letters", "SELECT content FROM document", false},
+		{migrations.RolePIN, "reads the trail", "SELECT detail FROM audit_entry", false},
+		{migrations.RolePIN, "opposes a card", "UPDATE card SET state = 'opposed'", false},
+		{migrations.RolePIN, "posts sooner", "UPDATE pin_letter SET post_after = now()", false},
+
+		{migrations.RolePublic, "reads a list", "SELECT full_der FROM crl", true},
+		{migrations.RolePublic, "reads a status", "SELECT serial, revoked_at, reason FROM certificate", true},
+		{migrations.RolePublic, "reads who holds a certificate", "SELECT holder_id FROM certificate", false},
+		{migrations.RolePublic, "reads people", "SELECT surname FROM holder", false},
+		{migrations.RolePublic, "reads cards", "SELECT id FROM card", false},
+		{migrations.RolePublic, "revokes", "UPDATE certificate SET revoked_at = now(), reason = 1", false},
+		{migrations.RolePublic, "writes an answer", "DELETE FROM ocsp_answer", false},
+		{migrations.RolePublic, "writes a list", "UPDATE crl SET number = 9", false},
+	} {
+		t.Run(test.role+" "+test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := connect(t, testenv.DatabaseAs(t, url, test.role)).Exec(t.Context(), test.statement)
+			if test.may {
+				if err != nil {
+					t.Errorf("it may not: %v", err)
+				}
+				return
+			}
+			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != noRight {
+				t.Errorf("error = %v, want SQLSTATE %s", err, noRight)
+			}
+		})
+	}
+}
