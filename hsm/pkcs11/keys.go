@@ -31,8 +31,8 @@ func (t *Token) CreateSigningKey(ctx context.Context, name string, algorithm hsm
 		return err
 	}
 	_, err := use(ctx, t, "create signing key "+name, func(_ context.Context, open *crypto11.Context) (crypto11.Signer, error) {
-		t.making.Lock()
-		defer t.making.Unlock()
+		t.objects.Lock()
+		defer t.objects.Unlock()
 		latest, pair, err := find(open, name, 0)
 		if err != nil {
 			return nil, err
@@ -54,8 +54,8 @@ func (t *Token) RotateSigningKey(ctx context.Context, name string) error {
 		return err
 	}
 	_, err := use(ctx, t, "rotate signing key "+name, func(_ context.Context, open *crypto11.Context) (crypto11.Signer, error) {
-		t.making.Lock()
-		defer t.making.Unlock()
+		t.objects.Lock()
+		defer t.objects.Unlock()
 		latest, pair, err := find(open, name, 0)
 		if err != nil {
 			return nil, err
@@ -74,6 +74,8 @@ func (t *Token) SigningKey(ctx context.Context, name string, version int) (*hsm.
 		return nil, err
 	}
 	return use(ctx, t, "read signing key "+name, func(_ context.Context, open *crypto11.Context) (*hsm.SigningKey, error) {
+		t.objects.RLock()
+		defer t.objects.RUnlock()
 		found, pair, err := find(open, name, version)
 		if err != nil {
 			return nil, err

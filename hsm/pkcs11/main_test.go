@@ -18,6 +18,7 @@ const (
 	fragile = "Sceau fragile"
 	guarded = "Sceau guarded"
 	shared  = "Sceau shared" // with another program
+	brief   = "Sceau brief"
 )
 
 var soft devenv.SoftHSM
@@ -29,7 +30,7 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "sceau-softhsm-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		soft, err = devenv.NewSoftHSM(context.Background(), dir, lasting, fragile, guarded, shared)
+		soft, err = devenv.NewSoftHSM(context.Background(), dir, lasting, fragile, guarded, shared, brief)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

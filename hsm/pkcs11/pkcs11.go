@@ -48,7 +48,9 @@ const (
 // again after its module was away.
 type Token struct {
 	config Config
-	making sync.Mutex // one key is made at a time, so that no version is made twice
+	// A key is made alone: no version is made twice, and nobody looks at an
+	// object that is half made. SoftHSM fails the maker when somebody does.
+	objects sync.RWMutex
 
 	mu      sync.Mutex
 	open    *crypto11.Context // nil: not logged in; guarded by mu

@@ -40,7 +40,7 @@ func TestATokenThatIsAwayServesAgainWhenItIsBack(t *testing.T) { //nolint:parall
 
 func TestAClosedTokenIsUnavailable(t *testing.T) {
 	t.Parallel()
-	store := open(t, token(t, lasting, soft.PIN))
+	store := open(t, token(t, brief, soft.PIN))
 	if err := store.CreateSigningKey(t.Context(), "issuing-closed", hsm.P256); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ type versionKey struct {
 
 func (k *versionKey) sign(ctx context.Context, digests [][]byte, opts crypto.SignerOpts) ([][]byte, error) {
 	return use(ctx, k.token, "sign with "+k.name, func(ctx context.Context, open *crypto11.Context) ([][]byte, error) {
+		k.token.objects.RLock()
+		defer k.token.objects.RUnlock()
 		pair, err := k.in(open)
 		if err != nil {
 			return nil, err
