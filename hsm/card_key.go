@@ -88,6 +88,11 @@ func (a keyAnswer) info() KeyInfo {
 // usage's own. The same call again answers the key that is there; with another
 // usage or algorithm it is [lifecycle.Conflict].
 func (c *Client) CreateKey(ctx context.Context, name string, usage KeyUsage, algorithm string) (KeyInfo, error) {
+	return c.CreateKeyIn(ctx, name, usage, algorithm, "")
+}
+
+// CreateKeyIn is CreateKey for an environment, test or live; empty is test.
+func (c *Client) CreateKeyIn(ctx context.Context, name string, usage KeyUsage, algorithm, environment string) (KeyInfo, error) {
 	path, err := c.keyPath(name, "")
 	if err != nil {
 		return KeyInfo{}, err
@@ -95,6 +100,9 @@ func (c *Client) CreateKey(ctx context.Context, name string, usage KeyUsage, alg
 	request := map[string]string{"usage": string(usage)}
 	if algorithm != "" {
 		request["algorithm"] = algorithm
+	}
+	if environment != "" {
+		request["environment"] = environment
 	}
 	var answer keyAnswer
 	if err := c.post(ctx, "create card key "+name, path, request, &answer); err != nil {

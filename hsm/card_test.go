@@ -119,7 +119,7 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 			_, _, err := c.ExportKey(ctx, "transport", "bureau-kbpk")
 			return err
 		}, `PUT hsm/keys/transport/export {"kbpk":"bureau-kbpk"}`},
-		{"personalise", map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "0101AA"}}}, func(ctx context.Context, c *hsm.Client) error {
+		{"personalise", map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "0101AA", "key_versions": []string{"1", "1", "1"}}}}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.Personalise(ctx, hsm.PersonaliseRequest{
 				Attempt: attempt, Profile: "securaccess", TransportKey: "transport", Cards: cardsOf(t, 1),
 			})
@@ -182,7 +182,7 @@ func TestALargeBatchGoesInCallsOfAHundredAndKeepsItsOrder(t *testing.T) {
 			if !ok {
 				return http.StatusBadRequest, "invalid: no identifier"
 			}
-			made = append(made, map[string]any{"card": id, "dgis": fmt.Sprintf("%X", id)})
+			made = append(made, map[string]any{"card": id, "dgis": fmt.Sprintf("%X", id), "key_versions": []string{"2", "1", "3"}})
 		}
 		return http.StatusOK, map[string]any{"cards": made, "transport_kcv": "A1B2C3"}
 	})
@@ -195,7 +195,8 @@ func TestALargeBatchGoesInCallsOfAHundredAndKeepsItsOrder(t *testing.T) {
 		t.Errorf("%d calls, want 3", got)
 	}
 	for i, card := range cards {
-		if made[i].Card != card.Card || string(made[i].DGIs) != string(card.Card) || made[i].TransportKCV != "A1B2C3" {
+		if made[i].Card != card.Card || string(made[i].DGIs) != string(card.Card) || made[i].TransportKCV != "A1B2C3" ||
+			made[i].Keys != (hsm.MasterKeyVersions{AC: 2, SMI: 1, SMC: 3}) {
 			t.Fatalf("card %d is %+v, want %s", i, made[i], card.Card)
 		}
 	}
@@ -233,6 +234,7 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 		{"nothing at all", http.StatusOK, nil, release},
 		{"no card", http.StatusOK, map[string]any{"cards": []any{}}, personalise},
 		{"another card", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-2", "dgis": "48213579"}}}, personalise},
+		{"no versions of the master keys", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "48213579"}}}, personalise},
 		{"data that is no hexadecimal", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "48213579x"}}}, personalise},
 		{"no check answered", http.StatusOK, map[string]any{"batch": "[]"}, verify},
 		{"an answer that is no list", http.StatusOK, map[string]any{"batch": "48213579"}, verify},
@@ -256,7 +258,8 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 
 func TestVerifiedCodesComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
-	client, _ := script(t, always(http.StatusOK, map[string]any{"batch": `[
+	client, _ := script(t, always(http.StatusOK, map[string]any{
+		"batch": `[
 		{"id":"2","error":"unknown_profile: x"},
 		{"id":"1","valid":true,"atc":12,"scripts":1},
 		{"id":"0","valid":false}]`, // numbers are taken too

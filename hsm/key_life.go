@@ -23,17 +23,22 @@ func proposed(doing string, until time.Time) error {
 
 // ListKeys are the names of the card engine's keys, deleted ones too.
 func (c *Client) ListKeys(ctx context.Context) ([]string, error) {
-	var answer struct {
-		Keys []string `json:"keys"`
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
-	defer cancel()
-	const doing = "list card keys"
-	response, err := c.vault.Logical().ReadRawWithDataWithContext(ctx, c.config.CardMount+"/keys", map[string][]string{"list": {"true"}})
-	err = readAnswer(ctx, doing, response, err, &answer)
+	names, err := c.list(ctx, "list card keys", c.config.CardMount+"/keys")
 	if errors.Is(err, lifecycle.NotFound) { // Vault's word for an empty list
 		return nil, nil
 	}
+	return names, err
+}
+
+// list reads the names below a path.
+func (c *Client) list(ctx context.Context, doing, path string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	var answer struct {
+		Keys []string `json:"keys"`
+	}
+	response, err := c.vault.Logical().ReadRawWithDataWithContext(ctx, path, map[string][]string{"list": {"true"}})
+	err = readAnswer(ctx, doing, response, err, &answer)
 	return answer.Keys, err
 }
 

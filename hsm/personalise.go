@@ -37,7 +37,12 @@ type PersonalisedCard struct {
 	Card         lifecycle.CardID
 	DGIs         []byte
 	TransportKCV string // check value of the key that enciphered them
+	Keys         MasterKeyVersions
 }
+
+// MasterKeyVersions are the versions of the issuer master keys that a card's
+// keys were derived from.
+type MasterKeyVersions struct{ AC, SMI, SMC int }
 
 type cardRequest struct {
 	Card       lifecycle.CardID `json:"card"`
@@ -89,6 +94,7 @@ func (c *Client) personaliseChunk(ctx context.Context, r PersonaliseRequest, car
 		Cards []struct {
 			Card lifecycle.CardID `json:"card"`
 			DGIs string           `json:"dgis"`
+			Keys []number         `json:"key_versions"`
 		} `json:"cards"`
 		TransportKCV string `json:"transport_kcv"`
 	}
@@ -98,17 +104,25 @@ func (c *Client) personaliseChunk(ctx context.Context, r PersonaliseRequest, car
 	if len(answer.Cards) != len(cards) {
 		return nil, fmt.Errorf("%s: the engine answered %d cards", doing, len(answer.Cards))
 	}
-	byCard := make(map[lifecycle.CardID]string, len(cards))
-	for _, a := range answer.Cards {
-		byCard[a.Card] = a.DGIs
+	byCard := make(map[lifecycle.CardID]int, len(cards))
+	for i, a := range answer.Cards {
+		byCard[a.Card] = i
 	}
 	made := make([]PersonalisedCard, len(cards))
 	for i, card := range cards {
-		dgis, err := hex.DecodeString(byCard[card.Card])
-		if err != nil || len(dgis) == 0 {
+		at, there := byCard[card.Card]
+		if !there {
 			return nil, fmt.Errorf("%s: the engine answered no data for card %s", doing, card.Card)
 		}
-		made[i] = PersonalisedCard{Card: card.Card, DGIs: dgis, TransportKCV: answer.TransportKCV}
+		dgis, err := hex.DecodeString(answer.Cards[at].DGIs)
+		keys := answer.Cards[at].Keys
+		if err != nil || len(dgis) == 0 || len(keys) != 3 {
+			return nil, fmt.Errorf("%s: the engine answered no data for card %s", doing, card.Card)
+		}
+		made[i] = PersonalisedCard{
+			Card: card.Card, DGIs: dgis, TransportKCV: answer.TransportKCV,
+			Keys: MasterKeyVersions{AC: int(keys[0]), SMI: int(keys[1]), SMC: int(keys[2])},
+		}
 	}
 	return made, nil
 }

@@ -158,6 +158,7 @@ type PersonalisedCard struct {
 	Card         lifecycle.CardID
 	DGIs         []byte
 	TransportKCV string // check value of the key that enciphers them
+	Keys         MasterKeyVersions
 }
 
 // FinishPersonalise records what the engine answered. A card stopped meanwhile
@@ -186,6 +187,9 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 				return err
 			}
 			if err := tx.SetBatchCardDGIs(ctx, p.DGIs, plan.Batch, p.Card); err != nil {
+				return fmt.Errorf("card %s: %w", p.Card, err)
+			}
+			if err := tx.SetCardKeys(ctx, p.Keys.row(p.Card)); err != nil {
 				return fmt.Errorf("card %s: %w", p.Card, err)
 			}
 		}

@@ -29,7 +29,7 @@ func (t Tools) personalise(ctx context.Context, args issuance.PersonaliseArgs, d
 	}
 	cards := make([]issuance.PersonalisedCard, len(made))
 	for i, m := range made {
-		cards[i] = issuance.PersonalisedCard{Card: m.Card, DGIs: m.DGIs, TransportKCV: m.TransportKCV}
+		cards[i] = issuance.PersonalisedCard{Card: m.Card, DGIs: m.DGIs, TransportKCV: m.TransportKCV, Keys: issuance.MasterKeyVersions(m.Keys)}
 	}
 	return t.Service.FinishPersonalise(ctx, plan, cards, done)
 }

@@ -4,17 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+
+	"golang.org/x/term"
 
 	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
-	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
 // ceremonyCmd holds key ceremonies.
 type ceremonyCmd struct {
-	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Make what is missing: root, issuing CA, OCSP responder, the root's list, card keys."`
+	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Hold the ceremony, or go on with it: root, issuing CA, OCSP responder, the root's list, card keys."`
+	Minutes   ceremonyMinutesCmd   `cmd:"" help:"Print the minutes of a ceremony from what is on record."`
+	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key; the old one stays live."`
+	Retire    ceremonyRetireCmd    `cmd:"" help:"End an old version of a master key, once its last card has expired."`
 	Component ceremonyComponentCmd `cmd:"" help:"A custodian enters one component of a card key."`
 	Export    ceremonyExportCmd    `cmd:"" help:"Export a transport key as a TR-31 key block for the bureau."`
 }
@@ -23,19 +28,29 @@ type ceremonyHoldCmd struct {
 	databaseFlags
 	vaultFlags
 	bankFlags
+	minutesFlags
 	keystoreFlags
 	rootKeystoreFlags
 
+	ID         string `name:"id" help:"Name of the ceremony, for instance its date: held again under it, it goes on." required:""`
 	Officer    string `help:"Login of the security officer who holds the ceremony." required:""`
 	PublicBase string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
 	Shards     int    `help:"CRLs that certificates are spread over." default:"1"`
+	Plan       string `help:"YAML file: environment, witnesses, card keys and their custodians. Without it the engine draws test keys." type:"existingfile" placeholder:"FILE"`
+	Rehearse   bool   `help:"Do all with keys of names of their own, leave the database as it is, and delete the keys at the end."`
 }
 
-// Run holds the ceremony.
+// Run holds the ceremony, or goes on with it.
 func (c ceremonyHoldCmd) Run(w *world) error {
 	bank, err := c.bankFlags.read()
 	if err != nil {
 		return err
+	}
+	plan := house.DefaultPlan()
+	if c.Plan != "" {
+		if plan, err = house.ReadPlan(c.Plan); err != nil {
+			return err
+		}
 	}
 	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
 	if err != nil {
@@ -56,15 +71,73 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 		return err
 	}
 	defer closeStore()
-	root, closeRoot, err := c.root(w.ctx, c.keystoreFlags, c.VaultAddr)
+	openRoot, admin, err := c.root(w.ctx, c.keystoreFlags, online, c.Officer)
 	if err != nil {
 		return err
 	}
-	defer closeRoot()
-	return h.Hold(w.ctx, house.Ceremony{
-		By: by, Root: root, Online: store, Cards: online, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+	if admin != nil {
+		defer admin.Close()
+	}
+	acts, err := h.Hold(w.ctx, house.Ceremony{
+		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		Rehearsal: c.Rehearse, Now: w.now,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
+	if err != nil {
+		return err
+	}
+	return c.minutesFlags.write(w, bank, house.Minutes{ID: c.ID, Rehearsal: c.Rehearse, Acts: acts})
+}
+
+// minutesFlags say where the minutes go.
+type minutesFlags struct {
+	Minutes  string `help:"File for the minutes, PDF: to be printed and signed." placeholder:"FILE"`
+	Language string `help:"Language of the minutes: fr, nl, de or en." enum:"fr,nl,de,en" default:"fr"`
+}
+
+func (f minutesFlags) write(w *world, bank *house.Bank, m house.Minutes) error {
+	if f.Minutes == "" {
+		return nil
+	}
+	pdf, err := m.PDF(bank, f.Language, w.now())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.Minutes, pdf, 0o600); err != nil {
+		return fmt.Errorf("write the minutes: %w", err)
+	}
+	_, err = fmt.Fprintln(w.out, "minutes:", f.Minutes)
+	return err
+}
+
+// ceremonyMinutesCmd prints the minutes again, also of a ceremony under way.
+type ceremonyMinutesCmd struct {
+	databaseFlags
+	bankFlags
+	minutesFlags
+
+	ID string `name:"id" help:"Name of the ceremony." required:""`
+}
+
+// Run writes the minutes from what is on record.
+func (c ceremonyMinutesCmd) Run(w *world) error {
+	if c.Minutes == "" {
+		return fmt.Errorf("%w: where do the minutes go? give --minutes", errUsage)
+	}
+	bank, err := c.bankFlags.read()
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	acts, err := h.Service.Acts(w.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return c.minutesFlags.write(w, bank, house.Minutes{ID: c.ID, Acts: acts})
 }
 
 // ceremonyComponentCmd reads the component from a file, never from the command
@@ -75,9 +148,11 @@ type ceremonyComponentCmd struct {
 	Key           string       `help:"Name of the key." required:""`
 	Usage         hsm.KeyUsage `help:"imk-ac, imk-smi, imk-smc, transport or kbpk." required:""`
 	Algorithm     string       `help:"tdes2, tdes3, aes128 or aes256." default:"tdes2"`
+	Environment   string       `help:"test or live, as the plan says." enum:"test,live" default:"test"`
+	Rotate        bool         `help:"The component is of the key's next version."`
 	Index         int          `help:"Number of this component, from 1." required:""`
 	Total         int          `help:"How many components there are." default:"2"`
-	ComponentFile string       `help:"File with the component in hexadecimal; burn it afterwards." required:"" placeholder:"FILE"`
+	ComponentFile string       `help:"File with the component in hexadecimal; burn it afterwards. Without it the component is typed at the terminal, and not shown." placeholder:"FILE"`
 	KCV           string       `name:"kcv" help:"Check value of the component: 6 hexadecimal digits, 10 for AES." required:""`
 }
 
@@ -88,14 +163,13 @@ func (c ceremonyComponentCmd) Run(w *world) error {
 		return err
 	}
 	defer vault.Close()
-	const longest = 256
-	text, err := readLimited(c.ComponentFile, longest)
+	text, err := c.component(w)
 	if err != nil {
 		return err
 	}
 	complete, kcv, err := vault.EnterComponent(w.ctx, hsm.KeyComponent{
 		Key: c.Key, Usage: c.Usage, Algorithm: c.Algorithm, Index: c.Index, Total: c.Total,
-		Component: strings.TrimSpace(string(text)), KCV: c.KCV,
+		Component: strings.Join(strings.Fields(string(text)), ""), KCV: c.KCV, Environment: c.Environment, Rotate: c.Rotate,
 	})
 	clear(text)
 	if err != nil {
@@ -107,6 +181,26 @@ func (c ceremonyComponentCmd) Run(w *world) error {
 	}
 	_, err = fmt.Fprintf(w.out, "key %s is whole: check value %s\n", c.Key, kcv)
 	return err
+}
+
+// component reads the component from its file, or from the terminal without
+// showing it. Groups may be parted by spaces, as they stand on a form.
+func (c ceremonyComponentCmd) component(w *world) ([]byte, error) {
+	const longest = 256
+	if c.ComponentFile != "" {
+		return readLimited(c.ComponentFile, longest)
+	}
+	terminal := int(os.Stdin.Fd()) //nolint:gosec // a file descriptor fits
+	if !term.IsTerminal(terminal) {
+		return nil, fmt.Errorf("%w: no terminal to type the component at: give --component-file", errUsage)
+	}
+	_, _ = fmt.Fprintf(w.logs, "component %d of %d of %s (not shown): ", c.Index, c.Total, c.Key)
+	text, err := term.ReadPassword(terminal)
+	_, _ = fmt.Fprintln(w.logs)
+	if err != nil {
+		return nil, fmt.Errorf("read the component: %w", err)
+	}
+	return text, nil
 }
 
 type ceremonyExportCmd struct {
@@ -132,43 +226,4 @@ func (c ceremonyExportCmd) Run(w *world) error {
 		return err
 	}
 	return json.NewEncoder(w.out).Encode(map[string]string{"key": c.Key, "key_block": block, "kcv": kcv})
-}
-
-// importCmd takes an order file as a member of staff.
-type importCmd struct {
-	databaseFlags
-	bankFlags
-
-	File string `arg:"" help:"The order file: CSV, UTF-8, semicolons." type:"existingfile"`
-	As   string `help:"Login of the operator or account manager who takes it." required:""`
-}
-
-// Run imports, and tells which lines were refused and why.
-func (c importCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), c.TestNames)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	by, err := staff(w, h, c.As, lifecycle.RoleOperator, lifecycle.RoleAccountManager)
-	if err != nil {
-		return err
-	}
-	file, err := openFile(c.File)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }()
-	report, err := h.Service.ImportOrders(w.ctx, by, file, nil)
-	if err != nil {
-		return err
-	}
-	for _, e := range report.Wrong {
-		if _, err := fmt.Fprintf(w.out, "line %d: %s: %s\n", e.Line, e.Field, e.Why); err != nil {
-			return err
-		}
-	}
-	_, err = fmt.Fprintf(w.out, "%d lines: %d kept (%d cards, %d certificates), %d refused\n",
-		report.Lines, report.Kept, report.Cards, report.Certificates, report.Refused)
-	return err
 }

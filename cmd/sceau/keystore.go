@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
 )
 
@@ -24,7 +25,7 @@ type keystoreFlags struct {
 
 // rootKeystoreFlags say where the root's key is, for the ceremony.
 type rootKeystoreFlags struct {
-	RootTokenFile     string `help:"File with a Vault token of the root ceremony's policy, given for the day." env:"SCEAU_ROOT_TOKEN_FILE" placeholder:"FILE"`
+	AdminTokenFile    string `help:"File with an administrator's Vault token: it opens the root's mount for the minutes of the root's acts, and cleans up after a rehearsal." env:"SCEAU_ADMIN_TOKEN_FILE" placeholder:"FILE"`
 	PKCS11RootToken   string `name:"pkcs11-root-token" help:"Label of the token with the root's key." env:"SCEAU_PKCS11_ROOT_TOKEN" placeholder:"LABEL"`
 	PKCS11RootPINFile string `name:"pkcs11-root-pin-file" help:"File with its user PIN, mode 0600." env:"SCEAU_PKCS11_ROOT_PIN_FILE" placeholder:"FILE"`
 }
@@ -38,17 +39,20 @@ func (f keystoreFlags) store(ctx context.Context, vault *hsm.Client) (store hsm.
 	return openModule(ctx, f.PKCS11Module, f.PKCS11Token, f.PKCS11PINFile)
 }
 
-// root is where the root's key is, in the same kind of store.
-func (f rootKeystoreFlags) root(ctx context.Context, online keystoreFlags, vaultAddr string) (store hsm.Keystore, closeIt func(), err error) {
+// root is how the root's key is opened for its acts, in the same kind of store.
+// admin is nil where the store is a module.
+func (f rootKeystoreFlags) root(ctx context.Context, online keystoreFlags, ceremony *hsm.Client, officer string) (open house.RootOpener, admin *hsm.Client, err error) {
 	if online.Keystore == inModule {
-		return openModule(ctx, online.PKCS11Module, f.PKCS11RootToken, f.PKCS11RootPINFile)
+		return func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error) {
+			store, closeIt, err := openModule(ctx, online.PKCS11Module, f.PKCS11RootToken, f.PKCS11RootPINFile)
+			return store, func(context.Context) error { closeIt(); return nil }, err
+		}, nil, nil
 	}
-	if f.RootTokenFile == "" {
-		return nil, nil, fmt.Errorf("%w: with which token to the root's key? give --root-token-file FILE", errUsage)
+	if f.AdminTokenFile == "" {
+		return nil, nil, fmt.Errorf("%w: who opens the root's mount? give --admin-token-file FILE", errUsage)
 	}
-	client, err := hsm.Open(ctx, hsm.Config{Address: vaultAddr, TokenFile: f.RootTokenFile})
-	if err != nil {
+	if admin, err = ceremony.Beside(ctx, f.AdminTokenFile); err != nil {
 		return nil, nil, err
 	}
-	return client.RootKeystore(), client.Close, nil
+	return house.VaultRoot(admin, ceremony, officer), admin, nil
 }

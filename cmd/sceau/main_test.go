@@ -81,7 +81,7 @@ func TestVersionAndHelpAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"serve", "work", "ocsp", "migrate", "ceremony", "doctor", "terminal", "demo", "dev"} {
+	for _, command := range []string{"serve", "work", "ocsp", "migrate", "vault", "ceremony", "doctor", "terminal", "demo", "dev"} {
 		if !strings.Contains(out, "\n  "+command) {
 			t.Errorf("--help does not name %s", command)
 		}

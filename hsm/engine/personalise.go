@@ -69,7 +69,7 @@ type batch struct {
 	pins      *pinCipher
 	storage   logical.Storage
 	renew     bool
-	make      func(ctx context.Context, c *batch, r cardRequest) (crypt.Hex, error)
+	make      func(ctx context.Context, c *batch, r cardRequest) (map[string]any, error)
 }
 
 func (b *backend) personalise(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -157,10 +157,7 @@ func (c *batch) all(ctx context.Context, cards []cardRequest, kcv string) (*logi
 	for range min(writers, len(cards)) {
 		group.Go(func() {
 			for i := range next {
-				var dgis crypt.Hex
-				if dgis, errs[i] = c.make(ctx, c, cards[i]); errs[i] == nil {
-					made[i] = map[string]any{"card": cards[i].Card, "dgis": dgis.String()}
-				}
+				made[i], errs[i] = c.make(ctx, c, cards[i])
 			}
 		})
 	}
@@ -181,7 +178,7 @@ func (c *batch) all(ctx context.Context, cards []cardRequest, kcv string) (*logi
 // the PIN is the stored one, so the bytes are the same. Again is for a worker
 // that was killed, hence under the same transport key, and over once the PIN is
 // in its letter.
-func (b *backend) makeCard(ctx context.Context, c *batch, r cardRequest) (crypt.Hex, error) {
+func (b *backend) makeCard(ctx context.Context, c *batch, r cardRequest) (map[string]any, error) {
 	path, err := pinPath(r.Card, r.PINVersion)
 	if err != nil {
 		return nil, err
@@ -204,7 +201,7 @@ func (b *backend) makeCard(ctx context.Context, c *batch, r cardRequest) (crypt.
 		if err := put(ctx, c.storage, path, p); err != nil {
 			return nil, err
 		}
-		return c.dgis(r, p, path)
+		return c.answer(r, p, path)
 	}
 	if p.Attempt != c.attempt || p.Card != fingerprint {
 		return nil, refuse("conflict", "card %s was made by another attempt, or with other data", r.Card)
@@ -212,7 +209,7 @@ func (b *backend) makeCard(ctx context.Context, c *batch, r cardRequest) (crypt.
 	if err := p.unprinted(r.Card); err != nil {
 		return nil, err
 	}
-	return c.dgis(r, p, path)
+	return c.answer(r, p, path)
 }
 
 // unprinted refuses a card whose PIN is in its letter, or destroyed: its data
@@ -233,6 +230,20 @@ func (p *storedPIN) generation() setVersions {
 		return firstSet()
 	}
 	return p.Keys
+}
+
+// answer is a card's data, and which versions of the master keys they were
+// derived from: who keeps the card keeps those.
+func (c *batch) answer(r cardRequest, p storedPIN, path string) (map[string]any, error) {
+	dgis, err := c.dgis(r, p, path)
+	if err != nil {
+		return nil, err
+	}
+	under := p.generation()
+	return map[string]any{
+		"card": r.Card, "dgis": dgis.String(),
+		"key_versions": []string{strconv.Itoa(under.AC), strconv.Itoa(under.SMI), strconv.Itoa(under.SMC)},
+	}, nil
 }
 
 func (c *batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error) {
@@ -281,7 +292,7 @@ func (b *backend) rekey(ctx context.Context, r *logical.Request, data *framework
 
 // rekeyCard gives a card to another attempt: the bytes that it was given before
 // are of no more use than the key that they are under.
-func (b *backend) rekeyCard(ctx context.Context, c *batch, r cardRequest) (crypt.Hex, error) {
+func (b *backend) rekeyCard(ctx context.Context, c *batch, r cardRequest) (map[string]any, error) {
 	path, err := pinPath(r.Card, r.PINVersion)
 	if err != nil {
 		return nil, err
@@ -311,7 +322,7 @@ func (b *backend) rekeyCard(ctx context.Context, c *batch, r cardRequest) (crypt
 	if err := put(ctx, c.storage, path, p); err != nil {
 		return nil, err
 	}
-	return c.dgis(r, p, path)
+	return c.answer(r, p, path)
 }
 
 // pinPath is where a card's PIN is.

@@ -417,6 +417,25 @@ func (q *Queries) CardsToExpire(ctx context.Context, today time.Time, at time.Ti
 	return items, nil
 }
 
+const cardsUnder = `-- name: CardsUnder :one
+SELECT count(*) AS cards, coalesce(max(c.expiry), 'epoch')::date AS until
+FROM card c LEFT JOIN card_keys k ON k.card_id = c.id
+WHERE c.expiry >= $1 AND c.state NOT IN ('ordered', 'approved', 'opposed', 'expired', 'cancelled', 'destroyed')
+    AND coalesce(CASE $2::text WHEN 'ac' THEN k.ac WHEN 'smi' THEN k.smi ELSE k.smc END, 1) = $3::integer
+`
+
+type CardsUnderRow struct {
+	Cards int64
+	Until time.Time
+}
+
+func (q *Queries) CardsUnder(ctx context.Context, today time.Time, master string, version int32) (CardsUnderRow, error) {
+	row := q.db.QueryRow(ctx, cardsUnder, today, master, version)
+	var i CardsUnderRow
+	err := row.Scan(&i.Cards, &i.Until)
+	return i, err
+}
+
 const countCAPAttempt = `-- name: CountCAPAttempt :execrows
 UPDATE card SET cap_failures = cap_failures + 1 WHERE id = $1 AND cap_failures < $2
 `
@@ -824,6 +843,28 @@ UPDATE card SET end_reason = $1, receipt = $2 WHERE id = $3
 
 func (q *Queries) SetCardEnd(ctx context.Context, endReason string, receipt string, iD lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, setCardEnd, endReason, receipt, iD)
+	return err
+}
+
+const setCardKeys = `-- name: SetCardKeys :exec
+INSERT INTO card_keys (card_id, ac, smi, smc) VALUES ($1, $2, $3, $4)
+ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc
+`
+
+type SetCardKeysParams struct {
+	CardID lifecycle.CardID
+	AC     int32
+	SMI    int32
+	SMC    int32
+}
+
+func (q *Queries) SetCardKeys(ctx context.Context, arg SetCardKeysParams) error {
+	_, err := q.db.Exec(ctx, setCardKeys,
+		arg.CardID,
+		arg.AC,
+		arg.SMI,
+		arg.SMC,
+	)
 	return err
 }
 

@@ -146,3 +146,13 @@ SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return
 
 -- name: SetReturnFileApplied :exec
 UPDATE return_file SET applied_at = @applied_at WHERE id = @id;
+
+-- name: SetCardKeys :exec
+INSERT INTO card_keys (card_id, ac, smi, smc) VALUES (@card_id, @ac, @smi, @smc)
+ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc;
+
+-- name: CardsUnder :one
+SELECT count(*) AS cards, coalesce(max(c.expiry), 'epoch')::date AS until
+FROM card c LEFT JOIN card_keys k ON k.card_id = c.id
+WHERE c.expiry >= @today AND c.state NOT IN ('ordered', 'approved', 'opposed', 'expired', 'cancelled', 'destroyed')
+    AND coalesce(CASE @master::text WHEN 'ac' THEN k.ac WHEN 'smi' THEN k.smi ELSE k.smc END, 1) = @version::integer;

@@ -37,8 +37,9 @@ func (d *demonstration) holdCeremony(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.house.Hold(ctx, house.Ceremony{
-		By: officer, Root: d.vaults.root.RootKeystore(), Online: d.vaults.online, Cards: d.vaults.online, Bank: d.bank, PublicBase: d.doors.public, Shards: 1,
+	_, err = d.house.Hold(ctx, house.Ceremony{
+		ID: "demo", By: officer, OpenRoot: house.VaultRoot(d.vaults.admin, d.vaults.online, officer.ID), Admin: d.vaults.admin, Online: d.vaults.online, Cards: d.vaults.online, Plan: house.DefaultPlan(), Bank: d.bank,
+		PublicBase: d.doors.public, Shards: 1, Now: d.clock.Now,
 		Say: func(format string, args ...any) { d.screen.note(format, args...) },
 	})
 	if err != nil {

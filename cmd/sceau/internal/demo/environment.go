@@ -65,10 +65,10 @@ func newCorrespondent(dir, name string, now time.Time) (correspondent, error) {
 // vaults are the clients of the demonstration, each with its process's policy
 // and no more.
 type vaults struct {
-	admin                  *hsm.Client // sets policies and tokens up, does nothing else
+	admin                  *hsm.Client // sets policies and tokens up, opens the root's mount
 	worker, pins, api      *hsm.Client
 	ocsp                   *hsm.Client
-	root, online           *hsm.Client // of the key ceremony
+	online                 *hsm.Client // of the key ceremony
 	custodian1, custodian2 *hsm.Client // of the bureau's transport key
 }
 
@@ -91,7 +91,6 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 		{&v.pins, hsm.RolePINLetter, "pin worker"},
 		{&v.api, hsm.RoleAPI, "api"},
 		{&v.ocsp, hsm.RoleOCSP, "ocsp"},
-		{&v.root, hsm.RoleRootCeremony, "root ceremony"},
 		{&v.online, hsm.RoleCeremony, "ceremony"},
 		{&v.custodian1, hsm.RoleCeremony, "custodian 1"},
 		{&v.custodian2, hsm.RoleCeremony, "custodian 2"},
@@ -108,7 +107,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 }
 
 func (v *vaults) close() {
-	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.ocsp, v.root, v.online, v.custodian1, v.custodian2, v.admin} {
+	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.ocsp, v.online, v.custodian1, v.custodian2, v.admin} {
 		if c != nil {
 			c.Close()
 		}

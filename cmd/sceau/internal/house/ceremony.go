@@ -2,12 +2,14 @@ package house
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"sceau/ca"
@@ -18,58 +20,175 @@ import (
 
 // Names of the CAs and of their keys in Vault.
 const (
-	RootID                = "root-1"
-	RootKey               = "root-1"
-	IssuingID             = "issuing-1"
-	IssuingKey            = "issuing-1"
-	responderKey          = "ocsp-1"
-	imkAC, imkSMI, imkSMC = "imk-ac", "imk-smi", "imk-smc"
-	DefaultTransportKey   = "transport-bureau-1"
+	RootID              = "root-1"
+	RootKey             = "root-1"
+	IssuingID           = "issuing-1"
+	IssuingKey          = "issuing-1"
+	responderKey        = "ocsp-1"
+	DefaultTransportKey = "transport-bureau-1"
 )
 
-// Ceremony is a key ceremony: who holds it, with which key stores, and for
+// Ceremony is a key ceremony: who holds it, with which keys to Vault, and for
 // which bank.
 type Ceremony struct {
+	ID         string // names the ceremony: held again under it, it goes on
 	By         lifecycle.Actor
-	Root       hsm.Keystore // the root's key and nothing else
 	Online     hsm.Keystore // makes and certifies the online keys
 	Cards      *hsm.Client  // makes the card keys
+	OpenRoot   RootOpener
+	Admin      *hsm.Client // cleans up after a rehearsal
+	Plan       Plan
 	Bank       *Bank
 	PublicBase string
 	Shards     int // CRLs that holders' certificates are spread over
 	Say        func(format string, args ...any)
+	Now        func() time.Time
+
+	// Rehearsal does all with keys of names of their own that are deleted at the
+	// end, and leaves the database as it is.
+	Rehearsal bool
+
+	prefix string       // of keys, for a rehearsal
+	root   hsm.Keystore // while it is open
+	close  func(context.Context) error
+	ledger ledger
+	there  []string // what was there before: no act of this ceremony
 }
 
-// Hold makes what is missing: root, issuing CA, OCSP responder, the root's
-// list, the issuer master keys of cards. What is there stays, so that a
-// ceremony that was interrupted can be held again.
-func (h *House) Hold(ctx context.Context, c Ceremony) error {
-	known, err := h.authorities(ctx)
-	if err != nil {
+// ErrWaiting ends a ceremony that custodians must go on with: some key waits for
+// components.
+var ErrWaiting = errors.New("the ceremony waits for custodians")
+
+// Hold does the acts that are missing: root, issuing CA, the root's list, OCSP
+// responder, the master keys of cards, and gives the acts done so far, under
+// this ID. What is done is on record and not done again, so that a ceremony that
+// was interrupted is held again. [ErrWaiting] tells that it is not over.
+func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, error) {
+	c.ledger = h.Service
+	if c.Rehearsal && c.Admin == nil {
+		return nil, fmt.Errorf("%w: a rehearsal is held in Vault, where an administrator deletes its keys", lifecycle.Invalid)
+	}
+	if c.Rehearsal {
+		c.ledger, c.Plan.Environment = &rehearsal{now: h.config.Now}, "test"
+		c.prefix = "rehearsal-" + h.config.Now().UTC().Format("20060102-150405") + "-"
+	}
+	err := h.hold(ctx, &c)
+	if c.Rehearsal {
+		err = errors.Join(err, c.cleanUp(context.WithoutCancel(ctx)))
+	}
+	acts, errActs := c.ledger.Acts(context.WithoutCancel(ctx), c.ID)
+	return acts, errors.Join(err, errActs)
+}
+
+func (h *House) hold(ctx context.Context, c *Ceremony) (err error) {
+	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	if known[RootID] == nil {
-		if err := h.makeRoot(ctx, c); err != nil {
-			return fmt.Errorf("root CA: %w", err)
-		}
-	}
-	if known[IssuingID] == nil {
-		if err := h.makeIssuing(ctx, c); err != nil {
-			return fmt.Errorf("issuing CA: %w", err)
-		}
+	if err := h.rootActs(ctx, c); err != nil {
+		return err
 	}
 	if err := h.makeResponder(ctx, c); err != nil {
 		return fmt.Errorf("OCSP responder: %w", err)
 	}
-	if err := h.publishRootList(ctx, c); err != nil {
-		return fmt.Errorf("list of the root: %w", err)
-	}
 	return c.cardKeys(ctx)
 }
 
+// begin records the beginning, with what is there already; a ceremony that goes
+// on reads it again. What is made between an act and its record is told by it.
+func (c *Ceremony) begin(ctx context.Context) error {
+	if c.ID == "" {
+		return fmt.Errorf("%w: a ceremony has a name, under which it goes on when it is interrupted", lifecycle.Invalid)
+	}
+	acts, err := c.ledger.Acts(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range acts {
+		if a.Name == actBegun {
+			c.there = strings.Fields(a.Detail["there"])
+			c.Say("ceremony %s goes on: %d acts are done", c.ID, len(acts))
+			return nil
+		}
+	}
+	if err := c.look(ctx); err != nil {
+		return err
+	}
+	return c.act(ctx, actBegun, map[string]string{
+		"there": strings.Join(c.there, " "), "witnesses": strings.Join(c.Plan.Witnesses, ", "), "environment": c.Plan.Environment,
+	})
+}
+
+// look finds what is there before the ceremony.
+func (c *Ceremony) look(ctx context.Context) error {
+	known, err := authorities(ctx, c.ledger)
+	if err != nil {
+		return err
+	}
+	c.there = slices.Sorted(maps.Keys(known))
+	switch newest, err := c.ledger.NewestDelegate(ctx, IssuingID); {
+	case err == nil:
+		c.there = append(c.there, responderThing(newest.Certificate))
+	case !errors.Is(err, lifecycle.NotFound):
+		return err
+	}
+	for _, k := range c.Plan.Keys {
+		switch _, err := c.Cards.KeyInfo(ctx, c.prefix+k.Name); {
+		case err == nil:
+			c.there = append(c.there, "hsm/"+k.Name)
+		case !errors.Is(err, lifecycle.NotFound):
+			return err
+		}
+	}
+	return nil
+}
+
+// Names of acts that are not of one key.
+const (
+	actBegun  = "begun"
+	actOpened = "root-opened"
+	actClosed = "root-closed"
+)
+
+// act records an act with what it made, and tells it. What was there before the
+// ceremony is no act of it; what is on record is not recorded again.
+func (c *Ceremony) act(ctx context.Context, name string, detail map[string]string) error {
+	err := c.ledger.RecordAct(ctx, c.By, c.ID, name, detail)
+	if errors.Is(err, lifecycle.Conflict) { // recorded before the ceremony was interrupted
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var told []string
+	for _, k := range slices.Sorted(maps.Keys(detail)) {
+		if detail[k] != "" {
+			told = append(told, k+" "+detail[k])
+		}
+	}
+	c.Say("%s: %s", name, strings.Join(told, " · "))
+	return nil
+}
+
+// made records the act that made a thing, unless it was there before.
+func (c *Ceremony) made(ctx context.Context, thing, act string, detail map[string]string) error {
+	if slices.Contains(c.there, thing) {
+		return nil
+	}
+	return c.act(ctx, act, detail)
+}
+
+// certified is what the minutes say of a certificate.
+func certified(key string, certificate *x509.Certificate) map[string]string {
+	sum := sha256.Sum256(certificate.Raw)
+	return map[string]string{
+		"key": key, "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
+		"until": certificate.NotAfter.UTC().Format("2006-01-02"),
+	}
+}
+
 // authorities are the certificates of the CAs, by name.
-func (h *House) authorities(ctx context.Context) (map[string]*x509.Certificate, error) {
-	all, err := h.Service.Authorities(ctx)
+func authorities(ctx context.Context, l ledger) (map[string]*x509.Certificate, error) {
+	all, err := l.Authorities(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,54 +201,12 @@ func (h *House) authorities(ctx context.Context) (map[string]*x509.Certificate, 
 	return known, nil
 }
 
-func (h *House) makeRoot(ctx context.Context, c Ceremony) error {
-	if err := c.Root.CreateSigningKey(ctx, RootKey, hsm.P256); err != nil {
-		return err
+// onlineKey makes an online signing key, or finds it.
+func (c *Ceremony) onlineKey(ctx context.Context, name string) (*hsm.SigningKey, error) {
+	if err := c.Online.CreateSigningKey(ctx, c.prefix+name, hsm.P256); err != nil {
+		return nil, err
 	}
-	key, err := c.Root.SigningKey(ctx, RootKey, 0)
-	if err != nil {
-		return err
-	}
-	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.Bank.CAName("Root CA"), h.config.Now())
-	if err != nil {
-		return err
-	}
-	c.Say("root CA %s: %s", RootID, certificate.Subject)
-	return h.Service.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: RootID, Certificate: certificate.Raw, Mount: c.Root.Where(), Key: RootKey, Shards: 1,
-	})
-}
-
-// rootIssuer is the root as an issuer, with its signer.
-func (h *House) rootIssuer(ctx context.Context, c Ceremony) (*ca.Issuer, crypto.Signer, error) {
-	known, err := h.authorities(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	signer, err := hsm.NewKeyring(c.Root).Signer(ctx, RootKey, known[RootID].PublicKey)
-	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
-}
-
-func (h *House) makeIssuing(ctx context.Context, c Ceremony) error {
-	root, rootSigner, err := h.rootIssuer(ctx, c)
-	if err != nil {
-		return err
-	}
-	if err := c.Online.CreateSigningKey(ctx, IssuingKey, hsm.P256); err != nil {
-		return err
-	}
-	key, err := c.Online.SigningKey(ctx, IssuingKey, 0)
-	if err != nil {
-		return err
-	}
-	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), c.Bank.CAName("Issuing CA"), newSerial(), h.config.Now())
-	if err != nil {
-		return err
-	}
-	c.Say("issuing CA %s: %s", IssuingID, certificate.Subject)
-	return h.Service.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
-	})
+	return c.Online.SigningKey(ctx, c.prefix+name, 0)
 }
 
 // renewBefore is how long before its end a responder's certificate is renewed.
@@ -139,84 +216,52 @@ const renewBefore = 30 * 24 * time.Hour
 
 // makeResponder certifies the OCSP responder, and certifies it again before it
 // ends. A running responder takes the new certificate when it starts again.
-func (h *House) makeResponder(ctx context.Context, c Ceremony) error {
-	newest, err := h.Service.NewestDelegate(ctx, IssuingID)
+func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
+	newest, err := c.ledger.NewestDelegate(ctx, IssuingID)
 	if err == nil && newest.NotAfter.Sub(h.config.Now()) > renewBefore {
-		return nil
+		certificate, err := x509.ParseCertificate(newest.Certificate)
+		if err != nil {
+			return fmt.Errorf("its certificate: %w", err)
+		}
+		return c.certifiedResponder(ctx, newest.Key, certificate)
 	}
 	if err != nil && !errors.Is(err, lifecycle.NotFound) {
 		return err
 	}
-	known, err := h.authorities(ctx)
+	known, err := authorities(ctx, c.ledger)
 	if err != nil {
 		return err
 	}
-	if err := c.Online.CreateSigningKey(ctx, responderKey, hsm.P256); err != nil {
-		return err
-	}
-	key, err := c.Online.SigningKey(ctx, responderKey, 0)
+	key, err := c.onlineKey(ctx, responderKey)
 	if err != nil {
 		return err
 	}
-	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, IssuingKey, known[IssuingID].PublicKey)
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, known[IssuingID].PublicKey)
 	if err != nil {
 		return err
 	}
 	issuer := &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}
-	certificate, err := ca.SignOCSPResponder(issuer, signer, key.Public(), c.Bank.CAName("OCSP responder"), newSerial(), h.config.Now())
+	certificate, err := ca.SignOCSPResponder(issuer, signer, key.Public(), c.caName("OCSP responder"), newSerial(), h.config.Now())
 	if err != nil {
 		return err
 	}
-	c.Say("OCSP responder: %s", certificate.Subject)
-	return h.Service.RecordDelegate(ctx, c.By, issuance.Delegate{
-		Issuer: IssuingID, Certificate: certificate.Raw, Key: responderKey, NotAfter: certificate.NotAfter,
+	err = c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
+		Issuer: IssuingID, Certificate: certificate.Raw, Key: c.prefix + responderKey, NotAfter: certificate.NotAfter,
 	})
-}
-
-// publishRootList signs the root's list of revoked CAs, which is empty until
-// somebody revokes one.
-func (h *House) publishRootList(ctx context.Context, c Ceremony) error {
-	plan, err := h.Service.BeginCRL(ctx, RootID, 0, true)
-	if err != nil || plan.Nothing {
-		return err
-	}
-	if plan.UnderWay {
-		return fmt.Errorf("%w: somebody signs it now: hold the ceremony again in a minute", lifecycle.Conflict)
-	}
-	root, signer, err := h.rootIssuer(ctx, c)
 	if err != nil {
 		return err
 	}
-	var none iter.Seq2[ca.Revoked, error] = func(func(ca.Revoked, error) bool) {}
-	der, err := ca.EncodeCRL(ca.CRL{
-		Issuer: root.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.ThisUpdate.AddDate(1, 0, 0),
-		OnlyCA: true,
-	}, none, signer)
-	if err != nil {
-		return err
-	}
-	if err := ca.CheckSuccessor(plan.Previous, der, root.Certificate, h.config.Now(), nil); err != nil {
-		return err
-	}
-	c.Say("list of the root: number %d, until %s", plan.Number, plan.ThisUpdate.AddDate(1, 0, 0).Format("2006-01-02"))
-	return h.Service.FinishCRL(ctx, plan, der, nil, 0, nil)
+	return c.certifiedResponder(ctx, c.prefix+responderKey, certificate)
 }
 
-// cardKeys makes the issuer master keys inside the engine. The transport key is
-// the bureau's: custodians enter or export it.
-func (c Ceremony) cardKeys(ctx context.Context) error {
-	for _, k := range []struct {
-		name  string
-		usage hsm.KeyUsage
-	}{{imkAC, hsm.UsageIMKAC}, {imkSMI, hsm.UsageIMKSMI}, {imkSMC, hsm.UsageIMKSMC}, {DefaultTransportKey, hsm.UsageTransport}} {
-		info, err := c.Cards.CreateKey(ctx, k.name, k.usage, "")
-		if err != nil {
-			return fmt.Errorf("card key %s: %w", k.name, err)
-		}
-		c.Say("card key %s: check value %s", k.name, info.KCV)
-	}
-	return nil
+// certifiedResponder records a responder's certificate, which is there before by
+// its own fingerprint: a newer one is another act.
+func (c *Ceremony) certifiedResponder(ctx context.Context, key string, certificate *x509.Certificate) error {
+	detail := certified(c.Online.Where()+"/"+key, certificate)
+	return c.made(ctx, responderThing(certificate.Raw), "responder "+detail["sha256"][:8], detail)
 }
+
+func responderThing(der []byte) string { return fmt.Sprintf("%s/%X", responderKey, sha256.Sum256(der)) }
 
 func newSerial() lifecycle.Serial {
 	var random [16]byte

@@ -22,7 +22,7 @@ const listsEvery = 2 * time.Second
 // Public opens the revocation door: lists, OCSP, CA certificates. Of the key
 // store it uses responders' keys only.
 func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*revocation.Handler, error) {
-	known, err := h.authorities(ctx)
+	known, err := authorities(ctx, h.Service)
 	if err != nil {
 		return nil, err
 	}

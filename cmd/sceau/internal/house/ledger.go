@@ -1,0 +1,71 @@
+package house
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+// ledger is where a ceremony keeps what it made: the database, or for a
+// rehearsal this process alone.
+type ledger interface {
+	Authorities(ctx context.Context) ([]issuance.Authority, error)
+	RecordAuthority(ctx context.Context, by lifecycle.Actor, a issuance.Authority) error
+	NewestDelegate(ctx context.Context, issuer string) (issuance.Delegate, error)
+	RecordDelegate(ctx context.Context, by lifecycle.Actor, d issuance.Delegate) error
+	BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool) (issuance.CRLPlan, error)
+	FinishCRL(ctx context.Context, plan issuance.CRLPlan, full, delta []byte, entries int, done issuance.Done) error
+	RecordAct(ctx context.Context, by lifecycle.Actor, ceremony, act string, detail map[string]string) error
+	Acts(ctx context.Context, ceremony string) ([]issuance.CeremonyAct, error)
+}
+
+// rehearsal is the ledger of a rehearsal: it forgets all when it is over.
+type rehearsal struct {
+	now         func() time.Time
+	authorities []issuance.Authority
+	delegates   []issuance.Delegate
+	listed      bool
+	acts        []issuance.CeremonyAct
+}
+
+func (r *rehearsal) Authorities(context.Context) ([]issuance.Authority, error) {
+	return r.authorities, nil
+}
+
+func (r *rehearsal) RecordAuthority(_ context.Context, _ lifecycle.Actor, a issuance.Authority) error {
+	r.authorities = append(r.authorities, a)
+	return nil
+}
+
+func (r *rehearsal) NewestDelegate(_ context.Context, issuer string) (issuance.Delegate, error) {
+	for _, d := range r.delegates {
+		if d.Issuer == issuer {
+			return d, nil
+		}
+	}
+	return issuance.Delegate{}, fmt.Errorf("responder of %s: %w", issuer, lifecycle.NotFound)
+}
+
+func (r *rehearsal) RecordDelegate(_ context.Context, _ lifecycle.Actor, d issuance.Delegate) error {
+	r.delegates = append(r.delegates, d)
+	return nil
+}
+
+func (r *rehearsal) BeginCRL(_ context.Context, issuer string, shard int, _ bool) (issuance.CRLPlan, error) {
+	return issuance.CRLPlan{Issuer: issuer, Shard: shard, Number: 1, ThisUpdate: r.now().Truncate(time.Second), Nothing: r.listed}, nil
+}
+
+func (r *rehearsal) FinishCRL(context.Context, issuance.CRLPlan, []byte, []byte, int, issuance.Done) error {
+	r.listed = true
+	return nil
+}
+
+func (r *rehearsal) RecordAct(_ context.Context, by lifecycle.Actor, _, act string, detail map[string]string) error {
+	r.acts = append(r.acts, issuance.CeremonyAct{Name: act, At: r.now(), By: by.ID, Detail: detail})
+	return nil
+}
+
+func (r *rehearsal) Acts(context.Context, string) ([]issuance.CeremonyAct, error) { return r.acts, nil }

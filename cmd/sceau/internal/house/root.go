@@ -1,0 +1,200 @@
+package house
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"sceau/ca"
+	"sceau/hsm"
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+// rootActs are the acts that need the root's key, in one short unsealing of its
+// mount: the token for it is made when the first is due, and revoked right after
+// the last, also when one fails.
+func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
+	defer func() { err = errors.Join(err, c.closeRoot(context.WithoutCancel(ctx))) }()
+	known, err := authorities(ctx, c.ledger)
+	if err != nil {
+		return err
+	}
+	if known[RootID] == nil {
+		if known[RootID], err = h.makeRoot(ctx, c); err != nil {
+			return fmt.Errorf("root CA: %w", err)
+		}
+	}
+	if err := c.made(ctx, RootID, "root", certified("transit-root/"+c.prefix+RootKey, known[RootID])); err != nil {
+		return err
+	}
+	if known[IssuingID] == nil {
+		if known[IssuingID], err = h.makeIssuing(ctx, c); err != nil {
+			return fmt.Errorf("issuing CA: %w", err)
+		}
+	}
+	if err := c.made(ctx, IssuingID, "issuing", certified(c.Online.Where()+"/"+c.prefix+IssuingKey, known[IssuingID])); err != nil {
+		return err
+	}
+	if err := h.publishRootList(ctx, c); err != nil {
+		return fmt.Errorf("list of the root: %w", err)
+	}
+	return nil
+}
+
+// RootOpener opens the store of the root's key for the minutes of its acts. What
+// it gives closes the store again, and shows that it is closed.
+type RootOpener func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error)
+
+// VaultRoot opens the root's mount with a token that an administrator makes for
+// the act, of a quarter of an hour. It is closed by revoking the token, and by
+// asking the mount with it, and with the ceremony's own token: both are refused.
+func VaultRoot(admin, ceremony *hsm.Client, officer string) RootOpener {
+	return func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error) {
+		client, err := admin.As(ctx, hsm.RoleRootCeremony, officer)
+		if err != nil {
+			return nil, nil, err
+		}
+		return client.RootKeystore(), func(ctx context.Context) error {
+			defer client.Close()
+			if err := client.RevokeSelf(ctx); err != nil {
+				return err
+			}
+			for who, other := range map[string]*hsm.Client{"the revoked token": client, "the ceremony's token": ceremony} {
+				if _, err := other.RootKeystore().SigningKey(ctx, RootKey, 0); !errors.Is(err, lifecycle.Forbidden) {
+					return fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
+				}
+			}
+			return nil
+		}, nil
+	}
+}
+
+// openRoot gives the root's store, and opens it when it is closed.
+func (c *Ceremony) openRoot(ctx context.Context) (hsm.Keystore, error) {
+	if c.root != nil {
+		return c.root, nil
+	}
+	root, closeIt, err := c.OpenRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.root, c.close = root, closeIt
+	return root, c.act(ctx, c.timed(actOpened), map[string]string{"mount": root.Where()})
+}
+
+// closeRoot closes the root's store if it is open.
+func (c *Ceremony) closeRoot(ctx context.Context) error {
+	if c.root == nil {
+		return nil
+	}
+	where := c.root.Where()
+	c.root = nil
+	if err := c.close(ctx); err != nil {
+		return err
+	}
+	return c.act(ctx, c.timed(actClosed), map[string]string{"mount": where, "refused": "revoked token, ceremony token"})
+}
+
+// timed is the name of an act that may come again another day.
+func (c *Ceremony) timed(act string) string { return act + " " + c.Now().UTC().Format(time.RFC3339) }
+
+func (h *House) makeRoot(ctx context.Context, c *Ceremony) (*x509.Certificate, error) {
+	keys, err := c.openRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.CreateSigningKey(ctx, c.prefix+RootKey, hsm.P256); err != nil {
+		return nil, err
+	}
+	key, err := keys.SigningKey(ctx, c.prefix+RootKey, 0)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.caName("Root CA"), h.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
+		ID: RootID, Certificate: certificate.Raw, Mount: keys.Where(), Key: c.prefix + RootKey, Shards: 1,
+	})
+}
+
+// caName is the bank as a CA; nobody takes a rehearsal's certificate for a real one.
+func (c *Ceremony) caName(what string) ca.Name {
+	if c.Rehearsal {
+		what += " (REHEARSAL)"
+	}
+	return c.Bank.CAName(what)
+}
+
+// rootIssuer is the root as an issuer, with its signer.
+func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto.Signer, error) {
+	known, err := authorities(ctx, c.ledger)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, err := c.openRoot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+RootKey, known[RootID].PublicKey)
+	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
+}
+
+func (h *House) makeIssuing(ctx context.Context, c *Ceremony) (*x509.Certificate, error) {
+	root, rootSigner, err := h.rootIssuer(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	key, err := c.onlineKey(ctx, IssuingKey)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), c.caName("Issuing CA"), newSerial(), h.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
+		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
+	})
+}
+
+// publishRootList signs the root's list of revoked CAs, which is empty until
+// somebody revokes one.
+func (h *House) publishRootList(ctx context.Context, c *Ceremony) error {
+	plan, err := c.ledger.BeginCRL(ctx, RootID, 0, true)
+	if err != nil || plan.Nothing {
+		return err
+	}
+	if plan.UnderWay {
+		return fmt.Errorf("%w: somebody signs it now: hold the ceremony again in a minute", lifecycle.Conflict)
+	}
+	root, signer, err := h.rootIssuer(ctx, c)
+	if err != nil {
+		return err
+	}
+	var none iter.Seq2[ca.Revoked, error] = func(func(ca.Revoked, error) bool) {}
+	until := plan.ThisUpdate.AddDate(1, 0, 0)
+	der, err := ca.EncodeCRL(ca.CRL{
+		Issuer: root.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: until, OnlyCA: true,
+	}, none, signer)
+	if err != nil {
+		return err
+	}
+	if err := ca.CheckSuccessor(plan.Previous, der, root.Certificate, h.config.Now(), nil); err != nil {
+		return err
+	}
+	err = c.act(ctx, fmt.Sprintf("root-list %d", plan.Number), map[string]string{
+		"key": "transit-root/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)), "until": until.Format("2006-01-02"),
+	})
+	if err != nil {
+		return err
+	}
+	return c.ledger.FinishCRL(ctx, plan, der, nil, 0, nil)
+}

@@ -1,0 +1,90 @@
+package house
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"sceau/hsm"
+	"sceau/issuance"
+	"sceau/lifecycle"
+)
+
+// Rotate makes a new version of a card key. Cards made from now on are under it;
+// the old version stays live for the cards made before. With components the
+// custodians enter the new version, and Rotate records it once it is whole: it
+// is called before them and after them.
+func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components bool) error {
+	c.ledger = h.Service
+	info, err := c.Cards.KeyInfo(ctx, key)
+	if err != nil {
+		return err
+	}
+	from, err := c.rotatingFrom(ctx, key, info.Version)
+	if err != nil {
+		return err
+	}
+	if info.Version == from { // not rotated before this was interrupted
+		if components {
+			c.Say("key %s waits for the components of version %d: sceau ceremony component --rotate --key %s --usage %s --environment %s …, each custodian; then this command again",
+				key, from+1, key, info.Usage, info.Environment)
+			return fmt.Errorf("%w: %s version %d", ErrWaiting, key, from+1)
+		}
+		if info, err = c.Cards.RotateKey(ctx, key); err != nil {
+			return err
+		}
+	}
+	return c.act(ctx, fmt.Sprintf("rotate %s %d", key, info.Version), described(info, nil))
+}
+
+// rotatingFrom is the version that this ceremony's rotation began with: recorded
+// first, so that a rotation that was interrupted is not made twice.
+func (c *Ceremony) rotatingFrom(ctx context.Context, key string, version int) (int, error) {
+	name := "rotating " + key
+	acts, err := c.ledger.Acts(ctx, c.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range acts {
+		if a.Name == name {
+			from, err := strconv.Atoi(a.Detail["version"])
+			if err != nil {
+				return 0, fmt.Errorf("read what was rotated: %w", err)
+			}
+			return from, nil
+		}
+	}
+	return version, c.act(ctx, name, map[string]string{"key": "hsm/" + key, "version": strconv.Itoa(version)})
+}
+
+// Retire ends an old version of a master key. It is refused while a card that
+// was made under it may still be used: [lifecycle.Conflict].
+func (h *House) Retire(ctx context.Context, c Ceremony, key string, version int) error {
+	c.ledger = h.Service
+	info, err := c.Cards.KeyInfo(ctx, key)
+	if err != nil {
+		return err
+	}
+	if master, ok := map[hsm.KeyUsage]issuance.MasterKey{
+		hsm.UsageIMKAC: issuance.MasterKeyAC, hsm.UsageIMKSMI: issuance.MasterKeySMI, hsm.UsageIMKSMC: issuance.MasterKeySMC,
+	}[info.Usage]; ok {
+		live, until, err := h.Service.CardsUnder(ctx, master, version)
+		if err != nil {
+			return err
+		}
+		if live > 0 {
+			return fmt.Errorf("retire version %d of %s: %w: %d cards made under it may still be used, the last until %s",
+				version, key, lifecycle.Conflict, live, until.Format("2006-01-02"))
+		}
+	}
+	if info, err = c.Cards.RetireKeyVersion(ctx, key, version); err != nil {
+		return err
+	}
+	detail := map[string]string{"key": "hsm/" + key, "version": strconv.Itoa(version)}
+	for _, v := range info.Versions {
+		if v.Version == version {
+			detail["kcv"] = v.KCV
+		}
+	}
+	return c.act(ctx, fmt.Sprintf("retire %s %d", key, version), detail)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+
+	"sceau/cmd/sceau/internal/house"
+	"sceau/lifecycle"
+)
+
+// rotationFlags are what rotating and retiring share.
+type rotationFlags struct {
+	databaseFlags
+	vaultFlags
+	bankFlags
+
+	ID      string `name:"id" help:"Name of the ceremony." required:""`
+	Officer string `help:"Login of the security officer who holds the ceremony." required:""`
+	Key     string `help:"Name of the key." required:""`
+}
+
+func (f rotationFlags) with(w *world, act func(h *house.House, c house.Ceremony) error) error {
+	bank, err := f.bankFlags.read()
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(w, f.databaseFlags, bank.Policy(), f.TestNames)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	by, err := h.Service.StaffActor(w.ctx, f.Officer, lifecycle.RoleSecurityOfficer)
+	if err != nil {
+		return err
+	}
+	online, err := f.vaultFlags.open(w.ctx)
+	if err != nil {
+		return err
+	}
+	defer online.Close()
+	return act(h, house.Ceremony{
+		ID: f.ID, By: by, Online: online, Cards: online, Now: w.now, Bank: bank,
+		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
+	})
+}
+
+type ceremonyRotateCmd struct {
+	rotationFlags
+
+	Components bool `help:"Custodians enter the new version in components: run this before them, and again after them."`
+}
+
+// Run makes the new version, or records the one that custodians entered.
+func (c ceremonyRotateCmd) Run(w *world) error {
+	return c.with(w, func(h *house.House, k house.Ceremony) error { return h.Rotate(w.ctx, k, c.Key, c.Components) })
+}
+
+type ceremonyRetireCmd struct {
+	rotationFlags
+
+	KeyVersion int `help:"Number of the version to end; not the latest." required:""`
+}
+
+// Run retires the version, unless a card of it may still be used.
+func (c ceremonyRetireCmd) Run(w *world) error {
+	return c.with(w, func(h *house.House, k house.Ceremony) error { return h.Retire(w.ctx, k, c.Key, c.KeyVersion) })
+}
