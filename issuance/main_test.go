@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// A life of a card is some twenty steps: fewer walks, but longer ones.
-	for name, value := range map[string]string{"rapid.checks": "30", "rapid.steps": "120"} {
+	for name, value := range map[string]string{"rapid.checks": "20", "rapid.steps": "120"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
