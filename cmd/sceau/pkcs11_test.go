@@ -104,7 +104,7 @@ func TestPKCS11KeepsTheCA(t *testing.T) {
 	}
 	for range 2 { // the second time everything is there
 		out, err := sceau(t, append([]string{
-			"ceremony", "hold", "--bank", bank, "--officer", "m.rocheclaire", "--public-base", "http://pki.example.test",
+			"ceremony", "hold", "--id", "first", "--bank", bank, "--officer", "m.rocheclaire", "--public-base", "http://pki.example.test",
 			"--vault-addr", vault.Addr, "--vault-token-file", token,
 			"--pkcs11-root-token", "Sceau root", "--pkcs11-root-pin-file", soft.PINFile,
 		}, online...)...)
