@@ -26,6 +26,7 @@ type application struct {
 	ipb          crypt.Hex
 	psn          string
 	pan          string
+	blocked      bool // by the bank: it declines everything
 }
 
 // cryptogram is the card's answer to GENERATE AC.
@@ -45,6 +46,9 @@ func (r *Reader) Code(ctx context.Context, pin lifecycle.PIN, t emv.Transaction)
 	app, err := r.begin(ctx)
 	if err != nil {
 		return "", err
+	}
+	if app.blocked {
+		return "", ErrStopped
 	}
 	if err := r.verify(ctx, pin); err != nil {
 		return "", err
@@ -109,8 +113,14 @@ func (r *Reader) ApplyReset(ctx context.Context, script []byte) error {
 func (r *Reader) begin(ctx context.Context) (application, error) {
 	aid := emv.SecurAccess().AID
 	selection := append([]byte{0x00, 0xA4, 0x04, 0x00, byte(len(aid))}, aid...) //nolint:gosec // 5 to 16
-	if _, err := r.ask(ctx, "SELECT", append(selection, 0)); err != nil {
+	_, status, err := r.send(ctx, append(selection, 0))
+	switch {
+	case err != nil:
 		return application{}, err
+	case status == swNotSupported:
+		return application{}, ErrStopped
+	case status != swInvalidated && status != swOK:
+		return application{}, expect("SELECT", status)
 	}
 	options, err := r.ask(ctx, "GET PROCESSING OPTIONS", []byte{0x80, 0xA8, 0, 0, 2, 0x83, 0, 0})
 	if err != nil {
@@ -124,7 +134,9 @@ func (r *Reader) begin(ctx context.Context) (application, error) {
 	if err != nil {
 		return application{}, err
 	}
-	return readApplication(record)
+	app, err := readApplication(record)
+	app.blocked = status == swInvalidated
+	return app, err
 }
 
 func readApplication(record []byte) (application, error) {

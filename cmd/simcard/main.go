@@ -2,6 +2,13 @@
 // file that the demonstration wrote (.sceau/demo/bureau/cards/). It is for
 // demonstrations and tests: the file holds what a chip holds.
 //
+// With --vpcd it plays the card in the virtual reader of vsmartcard's daemon, for
+// any PC/SC program. The daemon may start later or come back: the card is put in
+// again each second until it is interrupted.
+//
+// The card's file is its memory: each change is written, at once and whole,
+// before the card answers.
+//
 // The PIN is read from standard input or from --pin-file, never from an
 // argument, where other users of the machine would see it.
 package main
@@ -14,9 +21,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -29,6 +39,7 @@ type cli struct {
 	Card string `help:"The card's file." required:"" type:"existingfile" placeholder:"FILE"`
 	JSON bool   `name:"json" help:"Answer in JSON."`
 
+	Play   playCmd   `cmd:"" default:"withargs" help:"Play the card in a virtual reader until interrupted (the default)."`
 	Code   codeCmd   `cmd:"" help:"Make a code: the CODE key, or with data the keys that take some."`
 	Status statusCmd `cmd:"" help:"Show counter and PIN tries."`
 	Reset  resetCmd  `cmd:"" help:"Reset the PIN try counter: show the request for the bank, then take its script on standard input."`
@@ -39,6 +50,7 @@ type desk struct {
 	ctx    context.Context
 	in     io.Reader
 	out    io.Writer
+	errs   io.Writer
 	json   bool
 	sim    *card.Simulated
 	reader *card.Reader
@@ -51,6 +63,45 @@ func (d *desk) say(words string, members map[string]any) error {
 	}
 	_, err := fmt.Fprintln(d.out, words)
 	return err
+}
+
+// playCmd is a card in a virtual reader.
+type playCmd struct {
+	VPCD string `name:"vpcd" help:"Address of the virtual reader's daemon; its first reader listens on 127.0.0.1:35963." required:"" placeholder:"HOST:PORT"`
+}
+
+const betweenDials = time.Second
+
+// Run puts the card in, again and again until the context ends.
+func (c playCmd) Run(d *desk) error {
+	if _, _, err := net.SplitHostPort(c.VPCD); err != nil {
+		return fmt.Errorf("%w: --vpcd is HOST:PORT", lifecycle.Invalid)
+	}
+	for waiting := false; d.ctx.Err() == nil; {
+		reader, err := (&net.Dialer{Timeout: betweenDials}).DialContext(d.ctx, "tcp", c.VPCD)
+		if err != nil {
+			if !waiting {
+				_, _ = fmt.Fprintf(d.errs, "simcard: no virtual reader at %s yet\n", c.VPCD)
+			}
+			waiting = true
+			select {
+			case <-d.ctx.Done():
+			case <-time.After(betweenDials):
+			}
+			continue
+		}
+		waiting = false
+		_, _ = fmt.Fprintf(d.errs, "simcard: in the virtual reader at %s\n", c.VPCD)
+		stop := context.AfterFunc(d.ctx, func() { _ = reader.Close() })
+		err = card.ServeVPCD(d.ctx, reader, d.sim)
+		stop()
+		_ = reader.Close()
+		var network net.Error
+		if err != nil && d.ctx.Err() == nil && !errors.As(err, &network) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+	}
+	return nil
 }
 
 type codeCmd struct {
@@ -138,7 +189,9 @@ func (resetCmd) Run(d *desk) error {
 }
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "simcard:", err)
 		os.Exit(1)
 	}
@@ -165,9 +218,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if err != nil {
 		return err
 	}
-	// What the card counted stays counted, also when the command failed.
-	defer func() { err = errors.Join(err, sim.Save(c.Card)) }()
-	return command.Run(&desk{ctx: ctx, in: in, out: out, json: c.JSON, sim: sim, reader: card.NewReader(sim)})
+	sim.Keep(c.Card)
+	return command.Run(&desk{ctx: ctx, in: in, out: out, errs: errs, json: c.JSON, sim: sim, reader: card.NewReader(sim)})
 }
 
 // lock keeps a second reader away from the card.
