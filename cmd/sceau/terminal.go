@@ -1,82 +1,114 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"sceau/authn"
 	"sceau/card"
+	"sceau/card/pcsc"
 	"sceau/cmd/sceau/internal/client"
-	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
-// apiKeyCmd makes a key for a relying service.
-type apiKeyCmd struct {
-	databaseFlags
-
-	Name   string        `arg:"" help:"Name of the relying service."`
-	Scopes []authn.Scope `help:"What it may do: cap:verify, cards:activate, cards:block, certificates:revoke, orders:read, terminal:pin-reset." required:""`
-	Life   time.Duration `help:"How long the key lives." default:"8760h"`
-	As     string        `help:"Login of the security officer who makes it." required:""`
-}
-
-// Run makes the key and shows it once.
-func (c apiKeyCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	by, err := staff(w, h, c.As, lifecycle.RoleSecurityOfficer)
-	if err != nil {
-		return err
-	}
-	keys, err := h.APIKeys()
-	if err != nil {
-		return err
-	}
-	key, secret, err := keys.NewAPIKey(w.ctx, by, c.Name, c.Scopes, c.Life)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "%s\nkey %s of %s, until %s: it is shown this once\n", secret.Reveal(), key.ID, key.Name, key.Expires.Format(time.DateOnly))
-	return err
-}
-
 // terminalCmd is a branch's card terminal.
 type terminalCmd struct {
-	Reset terminalResetCmd `cmd:"" help:"Reset the PIN try counter of the card in the terminal, under an approved order."`
+	Unblock terminalUnblockCmd `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
+	Readers terminalReadersCmd `cmd:"" help:"List the readers, and in which of them a card is."`
 }
 
-type terminalResetCmd struct {
-	API        string            `name:"api" help:"The API's address." env:"SCEAU_API" required:"" placeholder:"URL"`
-	APIKeyFile string            `name:"api-key-file" help:"File with an API key of scope terminal:pin-reset." env:"SCEAU_API_KEY_FILE" required:"" placeholder:"FILE"`
-	Order      lifecycle.OrderID `help:"The approved order." required:""`
-	Card       string            `help:"A simulated card's file, in the place of a card in a reader." required:"" type:"existingfile" placeholder:"FILE"`
+// doorFlags say which door of the bank a terminal asks.
+type doorFlags struct {
+	API        string `name:"api" help:"The API's address." env:"SCEAU_API" required:"" placeholder:"URL"`
+	APIKeyFile string `name:"api-key-file" help:"File with an API key of the terminal's scope." env:"SCEAU_API_KEY_FILE" required:"" placeholder:"FILE"`
 }
 
 const maxKeyFile = 1 << 10
 
+func (f doorFlags) open() (*client.Client, error) {
+	key, err := readLimited(f.APIKeyFile, maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(strings.TrimSuffix(f.API, "/"), strings.TrimSpace(string(key))), nil
+}
+
+// pcscFlags say where the PC/SC daemon is.
+type pcscFlags struct {
+	PCSCD string `name:"pcscd" help:"Socket of the PC/SC daemon." env:"PCSCLITE_CSOCK_NAME" default:"${pcscd}" placeholder:"FILE"`
+}
+
+// readerFlags say where the card is.
+type readerFlags struct {
+	pcscFlags
+
+	Reader string `help:"Name of the reader, where cards are in several." xor:"place" placeholder:"NAME"`
+	Card   string `help:"A simulated card's file in the place of a card in a reader: for demonstrations and tests." xor:"place" type:"existingfile" placeholder:"FILE"`
+}
+
+// open takes the card; the function gives it back.
+func (f readerFlags) open(ctx context.Context) (card.Transport, func(), error) {
+	if f.Card != "" {
+		sim, err := card.Open(f.Card)
+		if err != nil {
+			return nil, nil, err
+		}
+		sim.Keep(f.Card)
+		return sim, sim.Remove, nil
+	}
+	c, err := pcsc.Open(ctx, f.PCSCD, f.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, func() { _ = c.Close() }, nil
+}
+
+// terminalReadersCmd lists readers.
+type terminalReadersCmd struct{ pcscFlags }
+
+// Run asks the daemon.
+func (c terminalReadersCmd) Run(w *world) error {
+	known, err := pcsc.Readers(w.ctx, c.PCSCD)
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		_, err = fmt.Fprintln(w.out, "no reader is connected")
+		return err
+	}
+	for _, r := range known {
+		state := "empty"
+		if r.Present {
+			state = "card"
+		}
+		if _, err := fmt.Fprintf(w.out, "%-6s %s\n", state, r.Name); err != nil {
+			return fmt.Errorf("list the readers: %w", err)
+		}
+	}
+	return nil
+}
+
+// terminalUnblockCmd resets a PIN try counter.
+type terminalUnblockCmd struct {
+	doorFlags
+	readerFlags
+
+	Order lifecycle.OrderID `help:"The approved order." required:""`
+}
+
 // Run asks the card for a cryptogram, the bank for the script, and gives the
 // script to the card.
-func (c terminalResetCmd) Run(w *world) error {
-	key, err := readLimited(c.APIKeyFile, maxKeyFile)
+func (c terminalUnblockCmd) Run(w *world) error {
+	bank, err := c.doorFlags.open()
 	if err != nil {
 		return err
 	}
-	sim, err := card.Open(c.Card)
+	chip, giveBack, err := c.readerFlags.open(w.ctx)
 	if err != nil {
 		return err
 	}
-	bank := client.New(strings.TrimSuffix(c.API, "/"), strings.TrimSpace(string(key)))
-	err = bank.ResetPIN(w.ctx, c.Order, card.NewReader(sim))
-	// The card counts its transactions whatever the bank said.
-	if saved := sim.Save(c.Card); err == nil {
-		err = saved
-	}
-	if err != nil {
+	defer giveBack()
+	if err := bank.ResetPIN(w.ctx, c.Order, card.NewReader(chip)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w.out, "the card takes its PIN again")
