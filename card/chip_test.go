@@ -22,7 +22,7 @@ import (
 const smc = "89ABCDEF0123456776543210FEDCBA98"
 
 // schemeScript makes an issuer's command, or a new PIN, as the engine does.
-func (is issuer) schemeScript(t testing.TB, ask card.ResetRequest, command emv.Command, newPIN string) []byte {
+func (is issuer) schemeScript(t testing.TB, ask card.ScriptRequest, command emv.Command, newPIN string) []byte {
 	t.Helper()
 	scheme, err := emv.SchemeByName("MasterCardCVN20")
 	if err != nil {
@@ -50,11 +50,11 @@ func (is issuer) schemeScript(t testing.TB, ask card.ResetRequest, command emv.C
 func (is issuer) live(t testing.TB, c *card.Simulated, command emv.Command, newPIN string) error {
 	t.Helper()
 	reader := card.NewReader(c)
-	ask, err := reader.AskReset(t.Context())
+	ask, err := reader.AskScript(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reader.ApplyReset(t.Context(), is.schemeScript(t, ask, command, newPIN))
+	return reader.ApplyScript(t.Context(), is.schemeScript(t, ask, command, newPIN))
 }
 
 func status(t testing.TB, c card.Transport, command string) string {

@@ -107,7 +107,7 @@ func (l ledger) check(entries []entry, state string) string {
 		if e.From != at {
 			return fmt.Sprintf("it was %s, then %+v", at, e)
 		}
-		if lifecycle.Event(e.On) == lifecycle.IssueScript && e.From == e.To {
+		if script := lifecycle.Event(e.On); (script == lifecycle.IssueScript || script == lifecycle.RefuseScript) && e.From == e.To {
 			continue // recorded, moves nothing
 		}
 		if err := l.legal(e); err != nil {

@@ -42,7 +42,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
-	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, list readers."`
+	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Doctor   doctorCmd   `cmd:"" help:"Check database, Vault, clock, and the age of lists and certificates."`
 	Demo     demoCmd     `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd      `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 
 // terminalCmd is a branch's card terminal.
 type terminalCmd struct {
-	Unblock terminalUnblockCmd `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
-	Readers terminalReadersCmd `cmd:"" help:"List the readers, and in which of them a card is."`
+	Unblock   terminalUnblockCmd   `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
+	ChangePIN terminalChangePINCmd `cmd:"" name:"change-pin" help:"Give the card in the reader another PIN, under an approved order; its holder gets it by letter."`
+	Readers   terminalReadersCmd   `cmd:"" help:"List the readers, and in which of them a card is."`
 }
 
 // doorFlags say which door of the bank a terminal asks.
@@ -88,29 +90,49 @@ func (c terminalReadersCmd) Run(w *world) error {
 	return nil
 }
 
-// terminalUnblockCmd resets a PIN try counter.
-type terminalUnblockCmd struct {
+// scriptFlags are a card, a bank and an order under which it gives a script.
+type scriptFlags struct {
 	doorFlags
 	readerFlags
 
 	Order lifecycle.OrderID `help:"The approved order." required:""`
 }
 
-// Run asks the card for a cryptogram, the bank for the script, and gives the
-// script to the card.
-func (c terminalUnblockCmd) Run(w *world) error {
-	bank, err := c.doorFlags.open()
+// script asks the card for a cryptogram, the bank for the script, gives it to the
+// card and reports what became of it.
+func (f scriptFlags) script(w *world, done string) error {
+	bank, err := f.doorFlags.open()
 	if err != nil {
 		return err
 	}
-	chip, giveBack, err := c.readerFlags.open(w.ctx)
+	chip, giveBack, err := f.readerFlags.open(w.ctx)
 	if err != nil {
 		return err
 	}
 	defer giveBack()
-	if err := bank.ResetPIN(w.ctx, c.Order, card.NewReader(chip)); err != nil {
+	tries, err := bank.Script(w.ctx, f.Order, card.NewReader(chip))
+	if errors.Is(err, card.ErrScript) {
+		return fmt.Errorf("%w; nothing has changed: try once more, then order a replacement", err)
+	}
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(w.out, "the card takes its PIN again")
+	_, err = fmt.Fprintf(w.out, "%s: %d tries\n", done, tries)
 	return err
+}
+
+// terminalUnblockCmd resets a PIN try counter.
+type terminalUnblockCmd struct{ scriptFlags }
+
+// Run resets it.
+func (c terminalUnblockCmd) Run(w *world) error {
+	return c.script(w, "the card takes its PIN again")
+}
+
+// terminalChangePINCmd gives a card another PIN.
+type terminalChangePINCmd struct{ scriptFlags }
+
+// Run changes it. Nobody at the terminal learns the new PIN.
+func (c terminalChangePINCmd) Run(w *world) error {
+	return c.script(w, "the card has another PIN, which its holder is told by letter")
 }

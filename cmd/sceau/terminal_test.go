@@ -272,6 +272,7 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	cards := b.activeCards(t)
 	t.Run("opensc-tool sees the card and talks to it", func(t *testing.T) { b.openSC(t, cards[2]) })
 	t.Run("three wrong PINs, the reset over PC/SC, a right code", func(t *testing.T) { b.unblock(t, cards[3]) })
+	t.Run("another PIN over PC/SC, its letter to the holder", func(t *testing.T) { b.changePIN(t, cards[4]) })
 	t.Run("without a card the terminal says so", func(t *testing.T) {
 		_, err := b.terminal(t, "unblock", "O-0000000000000000")
 		if !errors.Is(err, lifecycle.Unavailable) || !strings.Contains(err.Error(), "no card") {
@@ -308,7 +309,7 @@ func (b *branch) unblock(t *testing.T, c issuance.CardView) {
 	if got != "wrong PIN, 2 left; wrong PIN, 1 left; wrong PIN, 0 left; blocked" {
 		t.Fatal(got)
 	}
-	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID})
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID, Identity: "passport 4T7K"})
 	if out, err := b.terminal(t, "unblock", order); err != nil {
 		t.Fatal(out, err)
 	}
@@ -318,5 +319,30 @@ func (b *branch) unblock(t *testing.T, c issuance.CardView) {
 	}
 	if kept, err := card.Open(path); err != nil || kept.Status().TriesLeft != 3 || kept.Status().Scripts != 1 {
 		t.Errorf("the card keeps %+v, %v", kept.Status(), err)
+	}
+}
+
+func (b *branch) changePIN(t *testing.T, c issuance.CardView) {
+	t.Helper()
+	path, old := b.image(t, c.ID)
+	b.insert(t, path)
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: c.ID, Identity: "identity_card 0QZ9"})
+	out, err := b.terminal(t, "change-pin", order)
+	if err != nil {
+		t.Fatal(out, err)
+	}
+	_, pin := b.image(t, c.ID)
+	if pin == old { // one in ten thousand
+		t.Fatal("the engine drew the same PIN again: run the test again")
+	}
+	if strings.Contains(out, pin) {
+		t.Errorf("the terminal shows the PIN: %s", out)
+	}
+	if got := b.reader(t, old, pin); got[0] != "wrong PIN, 2 left" || b.verify(t, b.holders[c.Holder], got[1]) != "accepted" {
+		t.Errorf("after the change: %v", got)
+	}
+	after, err := b.house.Service.Card(t.Context(), c.ID)
+	if err != nil || after.PINLetter == c.PINLetter || after.PINLetter == "" {
+		t.Errorf("letter %q before, %q after, %v", c.PINLetter, after.PINLetter, err)
 	}
 }

@@ -158,3 +158,25 @@ func TestTheCardComesBackToAVirtualReaderThatWasAway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestABlankChipHasAFileOfItsOwn(t *testing.T) {
+	t.Parallel()
+	key, path := filepath.Join(t.TempDir(), "kmc"), filepath.Join(t.TempDir(), "chip.json")
+	if err := os.WriteFile(key, []byte(strings.Repeat("4B", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := play(t, "", "--card", path, "blank", "--master-key-file", key, "--serial", "00112233445566778899")
+	if err != nil || !strings.Contains(out, "serial 00112233445566778899") {
+		t.Fatalf("%q %v", out, err)
+	}
+	chip, err := card.Open(path)
+	if err != nil || !chip.Status().Blank {
+		t.Errorf("%+v %v", chip.Status(), err)
+	}
+	if _, err := play(t, "", "--card", path, "blank", "--master-key-file", key); err == nil {
+		t.Error("a chip was written over another")
+	}
+	if _, err := play(t, "", "--card", path+"2", "blank", "--master-key-file", key, "--serial", "0011"); err == nil {
+		t.Error("half a serial was taken")
+	}
+}
