@@ -15,12 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"sceau/cmd/sceau/internal/house"
 	"sceau/internal/devenv"
 	"sceau/internal/testenv"
 )
-
-func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(house.Migrate)) }
 
 // serving runs a command until the test ends, and answers the address of its
 // door.

@@ -50,7 +50,7 @@ type Ceremony struct {
 
 	prefix string       // of keys, for a rehearsal
 	root   hsm.Keystore // while it is open
-	close  func(context.Context) error
+	close  RootCloser
 	ledger ledger
 	there  []string // what was there before: no act of this ceremony
 }
@@ -210,8 +210,8 @@ func (c *Ceremony) onlineKey(ctx context.Context, name string) (*hsm.SigningKey,
 }
 
 // renewBefore is how long before its end a responder's certificate is renewed.
-// Its key stays: the certificate says that nobody checks it (ocsp-nocheck), so
-// it is short-lived.
+// Its key stays until Rotate: the certificate says that nobody checks it
+// (ocsp-nocheck), so it is short-lived.
 const renewBefore = 30 * 24 * time.Hour
 
 // makeResponder certifies the OCSP responder, and certifies it again before it
@@ -228,30 +228,47 @@ func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
 	if err != nil && !errors.Is(err, lifecycle.NotFound) {
 		return err
 	}
-	known, err := authorities(ctx, c.ledger)
-	if err != nil {
-		return err
-	}
 	key, err := c.onlineKey(ctx, responderKey)
 	if err != nil {
 		return err
 	}
-	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, known[IssuingID].PublicKey)
-	if err != nil {
-		return err
-	}
-	issuer := &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}
-	certificate, err := ca.SignOCSPResponder(issuer, signer, key.Public(), c.caName("OCSP responder"), newSerial(), h.config.Now())
-	if err != nil {
-		return err
-	}
-	err = c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
-		Issuer: IssuingID, Certificate: certificate.Raw, Key: c.prefix + responderKey, NotAfter: certificate.NotAfter,
-	})
+	certificate, err := h.certifyResponder(ctx, c, key)
 	if err != nil {
 		return err
 	}
 	return c.certifiedResponder(ctx, c.prefix+responderKey, certificate)
+}
+
+// certifyResponder has the issuing CA sign a certificate for a version of the
+// responder's key, and records it.
+func (h *House) certifyResponder(ctx context.Context, c *Ceremony, key *hsm.SigningKey) (*x509.Certificate, error) {
+	issuer, err := c.issuing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, issuer.Certificate.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := ca.SignOCSPResponder(issuer, signer, key.Public(), c.caName("OCSP responder"), newSerial(), h.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	return certificate, c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
+		Issuer: IssuingID, Certificate: certificate.Raw, Key: c.prefix + responderKey, NotAfter: certificate.NotAfter,
+	})
+}
+
+// issuing is the issuing CA.
+func (c *Ceremony) issuing(ctx context.Context) (*ca.Issuer, error) {
+	known, err := authorities(ctx, c.ledger)
+	if err != nil {
+		return nil, err
+	}
+	if known[IssuingID] == nil {
+		return nil, fmt.Errorf("CA %s: %w: hold the ceremony first", IssuingID, lifecycle.NotFound)
+	}
+	return &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}, nil
 }
 
 // certifiedResponder records a responder's certificate, which is there before by

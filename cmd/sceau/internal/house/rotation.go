@@ -2,25 +2,86 @@ package house
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
-// Rotate makes a new version of a card key. Cards made from now on are under it;
-// the old version stays live for the cards made before. With components the
-// custodians enter the new version, and Rotate records it once it is whole: it
-// is called before them and after them.
+// Rotate makes a new version of a key: of a card key, or of the OCSP responder's,
+// which is certified then. A CA has one key for life: [lifecycle.Invalid].
 func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components bool) error {
 	c.ledger = h.Service
+	switch {
+	case strings.HasPrefix(key, hsm.IssuingKeyPrefix), strings.HasPrefix(key, hsm.RootKeyPrefix):
+		return fmt.Errorf("rotate %s: %w: a CA's certificate names one key: a new key is a new CA", key, lifecycle.Invalid)
+	case key != responderKey:
+		return h.rotateCardKey(ctx, &c, key, components)
+	case components:
+		return fmt.Errorf("rotate %s: %w: a signing key is made in its store, without components", key, lifecycle.Invalid)
+	}
+	return h.rotateResponder(ctx, &c)
+}
+
+// rotateResponder makes a new version of the responder's key and certifies it.
+// Answers and responders of the old version go on under it, by its number, until
+// they are made or started again.
+func (h *House) rotateResponder(ctx context.Context, c *Ceremony) error {
+	issuer, err := c.issuing(ctx)
+	if err != nil {
+		return err
+	}
+	if err := issuer.Check(h.config.Now()); err != nil { // before there is a key that nobody certifies
+		return err
+	}
+	newest, err := c.ledger.NewestDelegate(ctx, IssuingID)
+	if err != nil {
+		return err
+	}
+	old, err := x509.ParseCertificate(newest.Certificate)
+	if err != nil {
+		return fmt.Errorf("certificate of the OCSP responder: %w", err)
+	}
+	key, err := c.Online.SigningKey(ctx, responderKey, 0)
+	if err != nil {
+		return err
+	}
+	from, err := c.rotatingFrom(ctx, responderKey, c.Online.Where(), key.Version())
+	if err != nil {
+		return err
+	}
+	if key.Version() == from { // not rotated before this was interrupted
+		if err := c.Online.RotateSigningKey(ctx, responderKey); err != nil {
+			return err
+		}
+		if key, err = c.Online.SigningKey(ctx, responderKey, 0); err != nil {
+			return err
+		}
+	}
+	if !key.Has(old.PublicKey) {
+		if old, err = h.certifyResponder(ctx, c, key); err != nil {
+			return err
+		}
+	}
+	detail := certified(c.Online.Where()+"/"+responderKey, old)
+	detail["version"] = strconv.Itoa(key.Version())
+	return c.act(ctx, fmt.Sprintf("rotate %s %d", responderKey, key.Version()), detail)
+}
+
+// rotateCardKey makes a new version of a card key. Cards made from now on are under it;
+// the old version stays live for the cards made before. With components the
+// custodians enter the new version, and it is recorded once it is whole: this is
+// called before them and after them.
+func (h *House) rotateCardKey(ctx context.Context, c *Ceremony, key string, components bool) error {
 	info, err := c.Cards.KeyInfo(ctx, key)
 	if err != nil {
 		return err
 	}
-	from, err := c.rotatingFrom(ctx, key, info.Version)
+	from, err := c.rotatingFrom(ctx, key, "hsm", info.Version)
 	if err != nil {
 		return err
 	}
@@ -39,7 +100,7 @@ func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components b
 
 // rotatingFrom is the version that this ceremony's rotation began with: recorded
 // first, so that a rotation that was interrupted is not made twice.
-func (c *Ceremony) rotatingFrom(ctx context.Context, key string, version int) (int, error) {
+func (c *Ceremony) rotatingFrom(ctx context.Context, key, mount string, version int) (int, error) {
 	name := "rotating " + key
 	acts, err := c.ledger.Acts(ctx, c.ID)
 	if err != nil {
@@ -54,7 +115,7 @@ func (c *Ceremony) rotatingFrom(ctx context.Context, key string, version int) (i
 			return from, nil
 		}
 	}
-	return version, c.act(ctx, name, map[string]string{"key": "hsm/" + key, "version": strconv.Itoa(version)})
+	return version, c.act(ctx, name, map[string]string{"key": mount + "/" + key, "version": strconv.Itoa(version)})
 }
 
 // Retire ends an old version of a master key. It is refused while a card that
