@@ -69,10 +69,12 @@ func (m *minutes) head() {
 	first, last := d.Acts[0].At, d.Acts[len(d.Acts)-1].At
 	rows := [][2]string{
 		{m.words.reference, d.Reference},
-		{m.words.environment, m.words.word(d.Environment)},
 		{m.words.begun, stamp(first)},
 		{m.words.ended, stamp(last)},
 		{m.words.officer, d.Officer},
+	}
+	if d.Environment != "" {
+		rows = slices.Insert(rows, 1, [2]string{m.words.environment, m.words.word(d.Environment)})
 	}
 	if len(d.Custodians) > 0 {
 		rows = append(rows, [2]string{m.words.custodians, strings.Join(d.Custodians, ", ")})
@@ -156,7 +158,8 @@ func (m *minutes) fact(x float64, label string, rows []string, st style) {
 	}
 }
 
-// signatures sets a box for each person, two in a row.
+// signatures sets a box for each person, two in a row, on one page with what they
+// sign for as long as they have room there.
 func (m *minutes) signatures() {
 	type person struct{ name, role string }
 	people := []person{{m.data.Officer, m.words.officer}}
@@ -166,7 +169,13 @@ func (m *minutes) signatures() {
 	for _, name := range m.data.Witnesses {
 		people = append(people, person{name, m.words.witness})
 	}
-	m.room(12 + leading + signHeight)
+	const perRow, headHeight = 2, 12 + 2*leading + 2
+	rows := float64((len(people) + perRow - 1) / perRow)
+	if whole := headHeight + rows*signHeight; whole < minutesBottom-minutesTop {
+		m.room(whole)
+	} else {
+		m.room(headHeight + signHeight)
+	}
 	m.heading(m.words.signatures)
 	m.y = m.sheet().paragraph(style{size: bodySize, colour: black}, leftEdge, m.y, rightEdge-leftEdge, m.words.declaration) + 2
 	const gap = 5.0

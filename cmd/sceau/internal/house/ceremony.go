@@ -181,7 +181,7 @@ func (c *Ceremony) made(ctx context.Context, thing, act string, detail map[strin
 func certified(key string, certificate *x509.Certificate) map[string]string {
 	sum := sha256.Sum256(certificate.Raw)
 	return map[string]string{
-		"key": key, "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
+		"key": key, "algorithm": string(hsm.AlgorithmOf(certificate.PublicKey)), "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
 		"until": certificate.NotAfter.UTC().Format("2006-01-02"),
 	}
 }

@@ -95,7 +95,21 @@ func (h *House) rotateCardKey(ctx context.Context, c *Ceremony, key string, comp
 			return err
 		}
 	}
-	return c.act(ctx, fmt.Sprintf("rotate %s %d", key, info.Version), described(info, nil))
+	people, err := h.custodians(ctx)
+	if err != nil {
+		return err
+	}
+	return c.act(ctx, fmt.Sprintf("rotate %s %d", key, info.Version), described(info, people))
+}
+
+// custodians are those of all ceremonies, by the names that their plans gave.
+func (h *House) custodians(ctx context.Context) ([]string, error) {
+	acts, err := h.Service.AllActs(ctx)
+	var people []string
+	for _, a := range acts {
+		people = append(people, strings.Split(a.Detail["custodians"], ", ")...)
+	}
+	return people, err
 }
 
 // rotatingFrom is the version that this ceremony's rotation began with: recorded
