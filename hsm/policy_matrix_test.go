@@ -75,6 +75,7 @@ var rights = map[string]may{
 	"transit/keys/ocsp-m/config":            {worker: "read", ocsp: "read"},
 	"transit/keys/ocsp-m/rotate":            {worker: "read", ocsp: "read"},
 	"transit/keys/ocsp-1/rotate":            {worker: "read", ocsp: "read", officers: "write"},
+	"transit/keys/bureau-1/rotate":          {worker: "read", officers: "write"},
 	"transit/keys/other-m/rotate":           {},
 	"transit/keys/other-m/config":           {},
 	"transit/keys/other-m/import":           {},

@@ -15,7 +15,7 @@ import (
 type ceremonyCmd struct {
 	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Hold the ceremony, or go on with it: root, issuing CA, OCSP responder, the root's list, card keys."`
 	Minutes   ceremonyMinutesCmd   `cmd:"" help:"Print the minutes of a ceremony from what is on record."`
-	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key, or of the OCSP responder's; the old one stays live."`
+	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key, or of a delegate's, ocsp-1 or bureau-1; the old one stays live."`
 	Retire    ceremonyRetireCmd    `cmd:"" help:"End an old version of a master key, once its last card has expired."`
 	Component ceremonyComponentCmd `cmd:"" help:"A custodian enters one component of a card key."`
 	Abort     ceremonyAbortCmd     `cmd:"" help:"Erase the components of a key that is not whole, to begin again."`

@@ -283,7 +283,9 @@ func (b *bankAtWork) cards() []madeCard {
 	if err != nil || n != 3 {
 		t.Fatalf("a batch of %d cards, %v", n, err)
 	}
-	sent := must[bureau.File](t)(bureau.Decode(must[[]byte](t)(cms.Open(b.document(string(batch)), bureauCert, bureauKey))))
+	signed := must[[]byte](t)(cms.Open(b.document(string(batch)), bureauCert, bureauKey))
+	signer := must[issuance.Delegate](t)(b.service.NewestDelegate(t.Context(), house.IssuingID, issuance.DelegateBureau))
+	sent := must[bureau.File](t)(bureau.Decode(must[[]byte](t)(cms.Verify(signed, must[*x509.Certificate](t)(x509.ParseCertificate(signer.Certificate))))))
 	value := keyOf(t, "transport-bureau-1")
 	transport := must[*crypt.TDES](t)(crypt.NewTDES(value))
 	answer := bureau.Return{Batch: sent.Batch, Sequence: 1}
@@ -455,7 +457,8 @@ func (b *bankAtWork) healthy(want string) {
 	b.t.Helper()
 	out := b.ok("doctor", "--vault-token-file", b.tokens["auditor"])
 	for _, line := range []string{want, `ok +database`, `ok +CRL issuing-1/0 `, `ok +audit device +file on`, `ok +card engine +mounted, SHA-256 [0-9a-f]{64}`,
-		`ok +card key imk-ac .*live: `, `ok +key of CA issuing-1 +transit/issuing-1, ecdsa-p256`, `ok +key of the OCSP responder`} {
+		`ok +card key imk-ac .*live: `, `ok +key of CA issuing-1 +transit/issuing-1, ecdsa-p256`, `ok +key of the OCSP responder`,
+		`ok +key of the signer of bureau files`} {
 		if !regexp.MustCompile(line).MatchString(out) {
 			b.t.Errorf("the doctor does not say %q:\n%s", line, out)
 		}
@@ -476,7 +479,9 @@ func (b *bankAtWork) rotations(cards []madeCard) {
 	b.refused("invalid: ", b.ceremony("rotate", "2026-B", "--key", "issuing-1")...)
 	b.refused("the public base", b.ceremony("rotate", "2026-B", "--key", "ocsp-1")...)
 	for range 2 { // the second time only looks
-		b.ok(b.ceremony("rotate", "2026-B", "--key", "ocsp-1", "--public-base", "http://pki.example.test")...)
+		for _, key := range []string{"ocsp-1", "bureau-1"} {
+			b.ok(b.ceremony("rotate", "2026-B", "--key", key, "--public-base", "http://pki.example.test")...)
+		}
 	}
 	b.ok(b.ceremony("rotate", "2026-B", "--key", "imk-smi")...)
 	b.refused("the ceremony waits for custodians: imk-ac version 2", b.ceremony("rotate", "2026-B", "--key", "imk-ac", "--components")...)

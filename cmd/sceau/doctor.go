@@ -111,14 +111,29 @@ func authorities(w *world, h *house.House) []examination {
 		if !a.Online {
 			continue
 		}
-		delegate, err := h.Service.NewestDelegate(w.ctx, a.ID)
-		if err != nil {
-			table = append(table, examination{what: "OCSP responder of " + a.ID, err: err})
-			continue
+		for _, of := range delegates() {
+			table = append(table, delegate(w, h, a.ID, of.purpose, of.what))
 		}
-		table = append(table, ends("OCSP responder of "+a.ID, delegate.Certificate, w.now()))
 	}
 	return table
+}
+
+// delegated is what a CA has another key sign for it.
+type delegated struct {
+	purpose issuance.Delegation
+	what    string // before the CA's name
+}
+
+func delegates() []delegated {
+	return []delegated{{issuance.DelegateOCSP, "OCSP responder of "}, {issuance.DelegateBureau, "signer of bureau files of "}}
+}
+
+func delegate(w *world, h *house.House, issuer string, purpose issuance.Delegation, what string) examination {
+	newest, err := h.Service.NewestDelegate(w.ctx, issuer, purpose)
+	if err != nil {
+		return examination{what: what + issuer, err: err}
+	}
+	return ends(what+issuer, newest.Certificate, w.now())
 }
 
 func ends(what string, der []byte, now time.Time) examination {

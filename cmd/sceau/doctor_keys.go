@@ -134,7 +134,7 @@ func asRecorded(info hsm.KeyInfo, versions map[int]recorded) (found string, err 
 	return fmt.Sprintf("%s, %s: %s", info.State, info.Environment, strings.Join(live, ", ")), nil
 }
 
-// examineSigning looks for the keys of the online CAs and their responders where
+// examineSigning looks for the keys of the online CAs and their delegates where
 // the certificates say they are. A token's PIN is tried once.
 func (c doctorCmd) examineSigning(w *world, h *house.House, vault *hsm.Client) []examination {
 	store, closeStore, err := c.store(w.ctx, vault)
@@ -156,8 +156,10 @@ func (c doctorCmd) examineSigning(w *world, h *house.House, vault *hsm.Client) [
 			continue // the root's store is closed
 		}
 		table = append(table, signing(w, ring, store, "key of CA "+a.ID, a.Key, a.Certificate))
-		if d, err := h.Service.NewestDelegate(w.ctx, a.ID); err == nil { // its absence is told already
-			table = append(table, signing(w, ring, store, "key of the OCSP responder of "+a.ID, d.Key, d.Certificate))
+		for _, of := range delegates() {
+			if d, err := h.Service.NewestDelegate(w.ctx, a.ID, of.purpose); err == nil { // its absence is told already
+				table = append(table, signing(w, ring, store, "key of the "+of.what+a.ID, d.Key, d.Certificate))
+			}
 		}
 	}
 	return table

@@ -47,8 +47,11 @@ path "transit/keys/+" {
   capabilities       = ["create", "read", "update"]
   allowed_parameters = { "type" = ["ecdsa-p256", "ecdsa-p384", "rsa-3072"] }
 }
-# The responder's key alone has versions: a CA's has one for life.
+# The delegates' keys alone have versions: a CA's has one for life.
 path "transit/keys/ocsp-1/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-1/rotate" {
   capabilities = ["update"]
 }
 path "transit/sign/issuing-*" {

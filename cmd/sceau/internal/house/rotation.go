@@ -12,25 +12,30 @@ import (
 	"sceau/lifecycle"
 )
 
-// Rotate makes a new version of a key: of a card key, or of the OCSP responder's,
-// which is certified then. A CA has one key for life: [lifecycle.Invalid].
+// Rotate makes a new version of a key: of a card key, or of a delegate's, the OCSP
+// responder's for instance, which is certified then. A CA has one key for life:
+// [lifecycle.Invalid].
 func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components bool) error {
 	c.ledger = h.Service
-	switch {
-	case strings.HasPrefix(key, hsm.IssuingKeyPrefix), strings.HasPrefix(key, hsm.RootKeyPrefix):
+	if strings.HasPrefix(key, hsm.IssuingKeyPrefix) || strings.HasPrefix(key, hsm.RootKeyPrefix) {
 		return fmt.Errorf("rotate %s: %w: a CA's certificate names one key: a new key is a new CA", key, lifecycle.Invalid)
-	case key != responderKey:
-		return h.rotateCardKey(ctx, &c, key, components)
-	case components:
-		return fmt.Errorf("rotate %s: %w: a signing key is made in its store, without components", key, lifecycle.Invalid)
 	}
-	return h.rotateResponder(ctx, &c)
+	for _, d := range delegations() {
+		if d.key != key {
+			continue
+		}
+		if components {
+			return fmt.Errorf("rotate %s: %w: a signing key is made in its store, without components", key, lifecycle.Invalid)
+		}
+		return h.rotateDelegate(ctx, &c, d)
+	}
+	return h.rotateCardKey(ctx, &c, key, components)
 }
 
-// rotateResponder makes a new version of the responder's key and certifies it.
-// Answers and responders of the old version go on under it, by its number, until
-// they are made or started again.
-func (h *House) rotateResponder(ctx context.Context, c *Ceremony) error {
+// rotateDelegate makes a new version of a delegate's key and certifies it. What
+// was signed under the old version, and processes that use it, go on under it, by
+// its number.
+func (h *House) rotateDelegate(ctx context.Context, c *Ceremony, d delegation) error {
 	issuer, err := c.issuing(ctx)
 	if err != nil {
 		return err
@@ -38,38 +43,38 @@ func (h *House) rotateResponder(ctx context.Context, c *Ceremony) error {
 	if err := issuer.Check(h.config.Now()); err != nil { // before there is a key that nobody certifies
 		return err
 	}
-	newest, err := c.ledger.NewestDelegate(ctx, IssuingID)
+	newest, err := c.ledger.NewestDelegate(ctx, IssuingID, d.purpose)
 	if err != nil {
 		return err
 	}
-	old, err := x509.ParseCertificate(newest.Certificate)
+	certificate, err := x509.ParseCertificate(newest.Certificate)
 	if err != nil {
-		return fmt.Errorf("certificate of the OCSP responder: %w", err)
+		return fmt.Errorf("certificate of %s: %w", d.key, err)
 	}
-	key, err := c.Online.SigningKey(ctx, responderKey, 0)
+	key, err := c.Online.SigningKey(ctx, d.key, 0)
 	if err != nil {
 		return err
 	}
-	from, err := c.rotatingFrom(ctx, responderKey, c.Online.Where(), key.Version())
+	from, err := c.rotatingFrom(ctx, d.key, c.Online.Where(), key.Version())
 	if err != nil {
 		return err
 	}
 	if key.Version() == from { // not rotated before this was interrupted
-		if err := c.Online.RotateSigningKey(ctx, responderKey); err != nil {
+		if err := c.Online.RotateSigningKey(ctx, d.key); err != nil {
 			return err
 		}
-		if key, err = c.Online.SigningKey(ctx, responderKey, 0); err != nil {
-			return err
-		}
-	}
-	if !key.Has(old.PublicKey) {
-		if old, err = h.certifyResponder(ctx, c, key); err != nil {
+		if key, err = c.Online.SigningKey(ctx, d.key, 0); err != nil {
 			return err
 		}
 	}
-	detail := certified(c.Online.Where()+"/"+responderKey, old)
+	if !key.Has(certificate.PublicKey) {
+		if certificate, err = h.certify(ctx, c, d, key); err != nil {
+			return err
+		}
+	}
+	detail := certified(c.Online.Where()+"/"+d.key, certificate)
 	detail["version"] = strconv.Itoa(key.Version())
-	return c.act(ctx, fmt.Sprintf("rotate %s %d", responderKey, key.Version()), detail)
+	return c.act(ctx, fmt.Sprintf("rotate %s %d", d.key, key.Version()), detail)
 }
 
 // rotateCardKey makes a new version of a card key. Cards made from now on are under it;
