@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"sceau/card"
 	"sceau/card/pcsc"
@@ -44,12 +46,13 @@ type pcscFlags struct {
 type readerFlags struct {
 	pcscFlags
 
-	Reader string `help:"Name of the reader, where cards are in several." xor:"place" placeholder:"NAME"`
-	Card   string `help:"A simulated card's file in the place of a card in a reader: for demonstrations and tests." xor:"place" type:"existingfile" placeholder:"FILE"`
+	Reader string        `help:"Name of the reader, where cards are in several." xor:"place" placeholder:"NAME"`
+	Wait   time.Duration `help:"How long to wait for a card." default:"1m"`
+	Card   string        `help:"A simulated card's file in the place of a card in a reader: for demonstrations and tests." xor:"place" type:"existingfile" placeholder:"FILE"`
 }
 
 // open takes the card; the function gives it back.
-func (f readerFlags) open(ctx context.Context) (card.Transport, func(), error) {
+func (f readerFlags) open(w *world) (card.Transport, func(), error) {
 	if f.Card != "" {
 		sim, err := card.Open(f.Card)
 		if err != nil {
@@ -58,11 +61,34 @@ func (f readerFlags) open(ctx context.Context) (card.Transport, func(), error) {
 		sim.Keep(f.Card)
 		return sim, sim.Remove, nil
 	}
-	c, err := pcsc.Open(ctx, f.PCSCD, f.Reader)
+	if err := f.await(w); err != nil {
+		return nil, nil, err
+	}
+	c, err := pcsc.Open(w.ctx, f.PCSCD, f.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
 	return c, func() { _ = c.Close() }, nil
+}
+
+// await asks for the card while none is in the reader. That the time is up is no
+// error: who takes the card says what is missing.
+func (f readerFlags) await(w *world) error {
+	ctx, cancel := context.WithTimeout(w.ctx, f.Wait)
+	defer cancel()
+	asked := false
+	err := pcsc.Watch(ctx, f.PCSCD, func(readers []pcsc.Reader) bool {
+		in := slices.ContainsFunc(readers, func(r pcsc.Reader) bool { return r.Present && (f.Reader == "" || r.Name == f.Reader) })
+		if !in && !asked {
+			asked = true
+			_, _ = fmt.Fprintln(w.out, "put the card into the reader")
+		}
+		return in
+	})
+	if err != nil && w.ctx.Err() == nil && ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // terminalReadersCmd lists readers.
@@ -105,7 +131,7 @@ func (f scriptFlags) script(w *world, done string) error {
 	if err != nil {
 		return err
 	}
-	chip, giveBack, err := f.readerFlags.open(w.ctx)
+	chip, giveBack, err := f.readerFlags.open(w)
 	if err != nil {
 		return err
 	}

@@ -273,8 +273,19 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	t.Run("opensc-tool sees the card and talks to it", func(t *testing.T) { b.openSC(t, cards[2]) })
 	t.Run("three wrong PINs, the reset over PC/SC, a right code", func(t *testing.T) { b.unblock(t, cards[3]) })
 	t.Run("another PIN over PC/SC, its letter to the holder", func(t *testing.T) { b.changePIN(t, cards[4]) })
+	t.Run("the same terminal with a card's file", func(t *testing.T) {
+		path, _ := b.image(t, cards[5].ID)
+		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA"})
+		out, err := b.terminal(t, "unblock", order, "--card", path)
+		if kept, openErr := card.Open(path); err != nil || openErr != nil || kept.Status().Scripts != 1 || !strings.Contains(out, "3 tries") {
+			t.Error(out, err, openErr)
+		}
+		if _, err := b.terminal(t, "unblock", order, "--card", path); !errors.Is(err, lifecycle.Conflict) {
+			t.Errorf("an order that has done its work: %v", err)
+		}
+	})
 	t.Run("without a card the terminal says so", func(t *testing.T) {
-		_, err := b.terminal(t, "unblock", "O-0000000000000000")
+		_, err := b.terminal(t, "unblock", "O-0000000000000000", "--wait", "1ms")
 		if !errors.Is(err, lifecycle.Unavailable) || !strings.Contains(err.Error(), "no card") {
 			t.Error(err)
 		}
@@ -287,6 +298,9 @@ func (b *branch) openSC(t *testing.T, c issuance.CardView) {
 	b.insert(t, path)
 	if atr := b.foreign(t, "", "opensc-tool", "--atr"); !strings.Contains(atr, "3b:80:80:01:01") {
 		t.Errorf("ATR: %s", atr)
+	}
+	if out, err := sceau(t, "terminal", "readers", "--pcscd", b.pcscd.Socket); err != nil || !strings.Contains(out, "card   Virtual PCD") || !strings.Contains(out, "empty  Virtual PCD") {
+		t.Errorf("%s, %v", out, err)
 	}
 	out := b.foreign(t, "", "opensc-tool", "-s", "00A4040007A000000004800200", "-s", "80CA9F1700", "-s", "00A404000E315041592E5359532E444446303100")
 	for _, want := range []string{"SW1=0x90, SW2=0x00", "9F 17 01 03", "SW1=0x6A, SW2=0x82"} {
