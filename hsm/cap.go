@@ -83,7 +83,7 @@ type capResult struct {
 func (c *Client) VerifyCAP(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
 	answers := make([]CAPAnswer, 0, len(checks))
 	for chunk := range slices.Chunk(checks, maxChecksPerCall) {
-		part, err := c.checks.ask(ctx, chunk...)
+		part, err := c.checks.Ask(ctx, chunk...)
 		if err != nil {
 			return nil, err
 		}
