@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sceau/lifecycle"
+	"sceau/safe"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -72,13 +73,15 @@ func DefaultPolicy() Policy { return Policy{MaxFailures: 5, Window: 64} }
 // Service authenticates. Its methods are safe for concurrent use.
 type Service struct {
 	store    *store.Store
+	safe     *safe.Safe
 	verifier CAPVerifier
 	policy   Policy
 	now      func() time.Time
 }
 
-// New makes the service; every argument is required.
-func New(st *store.Store, verifier CAPVerifier, policy Policy, now func() time.Time) (*Service, error) {
+// New makes the service; every argument is required but the safe: without one,
+// API keys can be made and no code judged.
+func New(st *store.Store, numbers *safe.Safe, verifier CAPVerifier, policy Policy, now func() time.Time) (*Service, error) {
 	if st == nil || verifier == nil || now == nil {
 		return nil, fmt.Errorf("%w: authentication needs a store, a verifier and a clock", lifecycle.Invalid)
 	}
@@ -86,7 +89,7 @@ func New(st *store.Store, verifier CAPVerifier, policy Policy, now func() time.T
 		return nil, fmt.Errorf("%w: a card takes at least one wrong code, and a window is 1 to 256", lifecycle.Invalid)
 	}
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, verifier: verifier, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, verifier: verifier, policy: policy, now: clock}, nil
 }
 
 // Events that authentication leaves in the audit trail.

@@ -43,7 +43,7 @@ func (s *Service) VerifyCode(ctx context.Context, a Attempt) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, err
 	}
-	all, err := a.against(cards, s.policy.Window)
+	all, err := s.against(a, cards)
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -192,15 +192,15 @@ func (s *Service) giveBack(ctx context.Context, cards []candidate) error {
 }
 
 // against makes the question about each card.
-func (a Attempt) against(cards []db.Card, window int) ([]candidate, error) {
+func (s *Service) against(a Attempt, cards []db.Card) ([]candidate, error) {
 	all := make([]candidate, len(cards))
 	for i, c := range cards {
-		pan, err := lifecycle.NewPAN(c.PAN)
+		pan, err := s.safe.OpenPAN(c.ID, c.PANSealed)
 		if err != nil {
-			return nil, errors.New("card " + string(c.ID) + ": " + err.Error()) // the row is wrong, not the caller
+			return nil, err // the row is wrong or the key is away, not the caller's fault
 		}
 		all[i] = candidate{card: c, check: Check{
-			PAN: pan, PSN: int(c.PSN), Profile: c.Profile, Operation: a.Operation, LastATC: int(c.LastATC), Window: window,
+			PAN: pan, PSN: int(c.PSN), Profile: c.Profile, Operation: a.Operation, LastATC: int(c.LastATC), Window: s.policy.Window,
 		}}
 		for _, n := range c.Scripts {
 			all[i].check.Scripts = append(all[i].check.Scripts, int(n))

@@ -85,7 +85,7 @@ func newBank(t *testing.T) *bank {
 	}
 	b.transport = must[*crypt.TDES](t)(crypt.NewTDES(key))
 	var err error
-	b.Service, err = authn.New(b.store, verifier{as(hsm.RoleAPI, "api")}, authn.DefaultPolicy(), b.clock.Now)
+	b.Service, err = authn.New(b.store, testenv.Safe(), verifier{as(hsm.RoleAPI, "api")}, authn.DefaultPolicy(), b.clock.Now)
 	check(t, err)
 	return b
 }
@@ -101,7 +101,7 @@ func (b *bank) make(t *testing.T, row db.Card) plastic {
 	made := must[[]hsm.PersonalisedCard](t)(b.worker.Personalise(t.Context(), hsm.PersonaliseRequest{
 		Attempt: "A-0000000000000001", Profile: row.Profile, TransportKey: "transport",
 		Cards: []hsm.CardToPersonalise{{
-			Card: row.ID, PINVersion: 1, PAN: must[lifecycle.PAN](t)(lifecycle.NewPAN(row.PAN)), PSN: int(row.PSN), Expiry: row.Expiry,
+			Card: row.ID, PINVersion: 1, PAN: must[lifecycle.PAN](t)(testenv.Safe().OpenPAN(row.ID, row.PANSealed)), PSN: int(row.PSN), Expiry: row.Expiry,
 		}},
 	}))
 	image := must[emv.CardImage](t)(emv.OpenDGIs(made[0].DGIs, b.transport))
@@ -188,7 +188,7 @@ func TestAGuessIsGivenBackWhileVaultIsSealed(t *testing.T) {
 	}
 	log, err := os.ReadFile(b.vault.AuditFile)
 	check(t, err)
-	for name, secret := range map[string]string{"code": code, "card number": row.PAN} {
+	for name, secret := range map[string]string{"code": code, "card number": panOf(t, 1).Reveal()} {
 		if strings.Contains(string(log), secret) {
 			t.Errorf("Vault's audit file shows the %s", name)
 		}

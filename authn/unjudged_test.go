@@ -30,7 +30,7 @@ func TestTheGuessOnACardThatTheEngineCouldNotCheckIsGivenBack(t *testing.T) {
 			h := setup(t)
 			holder := h.user(t, userNumber)
 			card := h.card(t, holder, lifecycle.CardActive)
-			h.engine.faults = map[string]error{card.PAN: test.fault}
+			h.engine.faults = map[string]error{card.Last4: test.fault}
 			for range 7 {
 				_, err := h.VerifyCode(t.Context(), signIn(codeOf(card, 1)))
 				wantFault(t, err, test.kind)
@@ -99,7 +99,7 @@ func TestTheGuessesCountedSoFarAreGivenBackWhenCountingFails(t *testing.T) {
 func TestACardNumberThatCannotBeReadCountsNoGuess(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	card := h.card(t, h.user(t, userNumber), lifecycle.CardActive, func(p *db.InsertCardParams) { p.PAN = "9250000000000000" })
+	card := h.card(t, h.user(t, userNumber), lifecycle.CardActive, func(p *db.InsertCardParams) { p.PANSealed = []byte{0, 1, 2, 3} })
 	_, err := h.VerifyCode(t.Context(), signIn(wrong))
 	wantFault(t, err, "")
 	if n := h.failures(t, card); n != 0 {

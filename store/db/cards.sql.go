@@ -13,8 +13,9 @@ import (
 )
 
 const allCards = `-- name: AllCards :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id > $1 ORDER BY id LIMIT $2
 `
 
@@ -34,7 +35,6 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 			&i.State,
 			&i.Product,
 			&i.Profile,
-			&i.PAN,
 			&i.PSN,
 			&i.Expiry,
 			&i.PINVersion,
@@ -51,6 +51,9 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 			&i.Receipt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
 		); err != nil {
 			return nil, err
 		}
@@ -139,7 +142,7 @@ func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error
 
 const batchCards = `-- name: BatchCards :many
 SELECT b.batch_id, b.card_id, b.psn, b.pin_version, b.dgis, b.result, b.plastic_serial, b.reason, b.answered_at,
-    c.pan, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
+    c.pan_sealed, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
 FROM batch_card b JOIN card c ON c.id = b.card_id JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE b.batch_id = $1 ORDER BY b.card_id
 `
@@ -154,7 +157,7 @@ type BatchCardsRow struct {
 	PlasticSerial *string
 	Reason        string
 	AnsweredAt    *time.Time
-	PAN           string
+	PANSealed     []byte
 	Expiry        time.Time
 	Product       string
 	Profile       string
@@ -184,7 +187,7 @@ func (q *Queries) BatchCards(ctx context.Context, batchID lifecycle.BatchID) ([]
 			&i.PlasticSerial,
 			&i.Reason,
 			&i.AnsweredAt,
-			&i.PAN,
+			&i.PANSealed,
 			&i.Expiry,
 			&i.Product,
 			&i.Profile,
@@ -267,8 +270,9 @@ func (q *Queries) BurnATC(ctx context.Context, arg BurnATCParams) (int64, error)
 }
 
 const card = `-- name: Card :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = $1
 `
 
@@ -282,7 +286,6 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -299,13 +302,17 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }
 
 const cardByOrder = `-- name: CardByOrder :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE order_id = $1
 `
 
@@ -319,7 +326,6 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -336,13 +342,17 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }
 
 const cardsOfHolder = `-- name: CardsOfHolder :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE holder_id = $1 ORDER BY id
 `
 
@@ -362,7 +372,6 @@ func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID
 			&i.State,
 			&i.Product,
 			&i.Profile,
-			&i.PAN,
 			&i.PSN,
 			&i.Expiry,
 			&i.PINVersion,
@@ -379,6 +388,9 @@ func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID
 			&i.Receipt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
 		); err != nil {
 			return nil, err
 		}
@@ -489,6 +501,35 @@ func (q *Queries) CountUnanswered(ctx context.Context, batchID lifecycle.BatchID
 	return count, err
 }
 
+const dataKeys = `-- name: DataKeys :many
+SELECT number, wrapped FROM data_key ORDER BY number
+`
+
+type DataKeysRow struct {
+	Number  int32
+	Wrapped string
+}
+
+func (q *Queries) DataKeys(ctx context.Context) ([]DataKeysRow, error) {
+	rows, err := q.db.Query(ctx, dataKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DataKeysRow
+	for rows.Next() {
+		var i DataKeysRow
+		if err := rows.Scan(&i.Number, &i.Wrapped); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dropUnsentCards = `-- name: DropUnsentCards :exec
 DELETE FROM batch_card WHERE batch_id = $1 AND NOT card_id = ANY ($2::text[])
 `
@@ -577,10 +618,10 @@ func (q *Queries) InsertBatchCard(ctx context.Context, arg InsertBatchCardParams
 }
 
 const insertCard = `-- name: InsertCard :exec
-INSERT INTO card (id, order_id, holder_id, state, product, profile, pan, psn, expiry, delivery, branch_id, replaces, created_at,
-    updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $13)
+INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
+    replaces, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    $13, $14, $15, $15)
 `
 
 type InsertCardParams struct {
@@ -590,7 +631,9 @@ type InsertCardParams struct {
 	State     lifecycle.CardState
 	Product   string
 	Profile   string
-	PAN       string
+	PANSealed []byte
+	PANMark   []byte
+	Last4     string
 	PSN       int32
 	Expiry    time.Time
 	Delivery  lifecycle.Delivery
@@ -607,7 +650,9 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.State,
 		arg.Product,
 		arg.Profile,
-		arg.PAN,
+		arg.PANSealed,
+		arg.PANMark,
+		arg.Last4,
 		arg.PSN,
 		arg.Expiry,
 		arg.Delivery,
@@ -615,6 +660,15 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.Replaces,
 		arg.CreatedAt,
 	)
+	return err
+}
+
+const insertDataKey = `-- name: InsertDataKey :exec
+INSERT INTO data_key (number, wrapped, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING
+`
+
+func (q *Queries) InsertDataKey(ctx context.Context, number int32, wrapped string, createdAt time.Time) error {
+	_, err := q.db.Exec(ctx, insertDataKey, number, wrapped, createdAt)
 	return err
 }
 
@@ -668,8 +722,9 @@ func (q *Queries) LockBatch(ctx context.Context, id lifecycle.BatchID) (Batch, e
 }
 
 const lockCard = `-- name: LockCard :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = $1 FOR UPDATE
 `
 
@@ -683,7 +738,6 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -700,6 +754,9 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }

@@ -2,37 +2,42 @@
 SELECT nextval('pan_number')::bigint;
 
 -- name: InsertCard :exec
-INSERT INTO card (id, order_id, holder_id, state, product, profile, pan, psn, expiry, delivery, branch_id, replaces, created_at,
-    updated_at)
-VALUES (@id, @order_id, @holder_id, @state, @product, @profile, @pan, @psn, @expiry, @delivery, sqlc.narg('branch_id'),
-    sqlc.narg('replaces'), @created_at, @created_at);
+INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
+    replaces, created_at, updated_at)
+VALUES (@id, @order_id, @holder_id, @state, @product, @profile, @pan_sealed, @pan_mark, @last4, @psn, @expiry, @delivery,
+    sqlc.narg('branch_id'), sqlc.narg('replaces'), @created_at, @created_at);
 
 -- name: Card :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = @id;
 
 -- name: LockCard :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = @id FOR UPDATE;
 
 -- name: LockCardPIN :one
 SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
 
 -- name: CardByOrder :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE order_id = @order_id;
 
 -- name: CardsOfHolder :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE holder_id = @holder_id ORDER BY id;
 
 -- name: AllCards :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetCardState :execrows
@@ -113,7 +118,7 @@ INSERT INTO batch_card (batch_id, card_id, psn, pin_version) VALUES (@batch_id, 
 
 -- name: BatchCards :many
 SELECT b.batch_id, b.card_id, b.psn, b.pin_version, b.dgis, b.result, b.plastic_serial, b.reason, b.answered_at,
-    c.pan, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
+    c.pan_sealed, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
 FROM batch_card b JOIN card c ON c.id = b.card_id JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE b.batch_id = @batch_id ORDER BY b.card_id;
 
@@ -156,3 +161,9 @@ SELECT count(*) AS cards, coalesce(max(c.expiry), 'epoch')::date AS until
 FROM card c LEFT JOIN card_keys k ON k.card_id = c.id
 WHERE c.expiry >= @today AND c.state NOT IN ('ordered', 'approved', 'opposed', 'expired', 'cancelled', 'destroyed')
     AND coalesce(CASE @master::text WHEN 'ac' THEN k.ac WHEN 'smi' THEN k.smi ELSE k.smc END, 1) = @version::integer;
+
+-- name: DataKeys :many
+SELECT number, wrapped FROM data_key ORDER BY number;
+
+-- name: InsertDataKey :exec
+INSERT INTO data_key (number, wrapped, created_at) VALUES (@number, @wrapped, @created_at) ON CONFLICT (number) DO NOTHING;

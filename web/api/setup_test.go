@@ -116,8 +116,8 @@ func open(t *testing.T) *door {
 	st := store.New(pool)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
 	d := &door{t: t, engine: &engine{}, log: &bytes.Buffer{}}
-	d.service = must[*issuance.Service](t)(issuance.New(st, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
-	d.authn = must[*authn.Service](t)(authn.New(st, d.engine, authn.DefaultPolicy(), time.Now))
+	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
+	d.authn = must[*authn.Service](t)(authn.New(st, testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"}}}
 	for _, a := range []lifecycle.Actor{manager, approver, operator, officer} {
 		bank.Staff = append(bank.Staff, issuance.Staff{

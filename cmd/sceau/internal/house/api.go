@@ -13,12 +13,12 @@ import (
 
 // Authn opens strong authentication over the card engine.
 func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
-	return authn.New(h.Store, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
+	return authn.New(h.Store, h.safe, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
 }
 
 // APIKeys opens the making of API keys, which asks no engine.
 func (h *House) APIKeys() (*authn.Service, error) {
-	return authn.New(h.Store, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
+	return authn.New(h.Store, h.safe, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
 }
 
 // API opens the door for relying services.
