@@ -35,6 +35,7 @@ const (
 	setsPrefix      = "sets/"
 	pinPrefix       = "pin/"
 	pinKeyPath      = "pin-key"
+	guessPrefix     = "guess/"
 	journalPrefix   = "journal/"
 )
 
@@ -96,7 +97,7 @@ func (b *backend) invalidate(_ context.Context, key string) {
 		b.journal.restart()
 		return
 	}
-	if !strings.HasPrefix(key, pinPrefix) {
+	if !strings.HasPrefix(key, pinPrefix) && !strings.HasPrefix(key, guessPrefix) {
 		b.forget()
 	}
 }
