@@ -155,7 +155,7 @@ func (b *backend) withPIN(ctx context.Context, s logical.Storage, data *framewor
 		if err := work(p, path); err != nil {
 			return err
 		}
-		return put(ctx, s, path, p)
+		return b.stored.put(ctx, s, path, p)
 	})
 }
 
@@ -166,11 +166,11 @@ func (b *backend) lookAtPIN(ctx context.Context, s logical.Storage, data *framew
 		return err
 	}
 	defer b.lock(path)()
-	var p storedPIN
-	found, err := get(ctx, s, path, &p)
+	there, err := b.stored.get(ctx, s, path)
 	if err != nil {
 		return err
 	}
+	p, found := there[path]
 	if !found {
 		return refuse("unknown_pin", "card %s has no PIN of this version", text(data, "card"))
 	}
