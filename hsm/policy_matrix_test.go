@@ -55,6 +55,7 @@ var rights = map[string]may{
 	"hsm/pin/destroy":            {pins: "write", worker: "write"},
 	"hsm/pin/translate":          {},
 	"hsm/pin/verify":             {},
+	"hsm/pin/verify-data":        {},
 	"hsm/cap/verify":             {doors: "write"},
 	"hsm/cap/resync":             {office: "write"},
 	"hsm/arqc/verify":            {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ type storedProfile struct {
 	AC  string `json:"imk_ac"`
 	SMI string `json:"imk_smi"`
 	SMC string `json:"imk_smc"`
+
+	PIN *pinRule `json:"pvk,omitempty"` // how PINs of its cards are judged
 }
 
 const (
@@ -35,7 +38,7 @@ func profileFields() map[string]*framework.FieldSchema {
 	hexadecimal := func(what string) *framework.FieldSchema {
 		return &framework.FieldSchema{Type: framework.TypeString, Description: what + ", hexadecimal."}
 	}
-	return map[string]*framework.FieldSchema{
+	fields := map[string]*framework.FieldSchema{
 		"name":        nameField(),
 		"profile":     {Type: framework.TypeString, Description: "The whole profile as one JSON text, in the place of the members below."},
 		"ipb":         hexadecimal("Issuer proprietary bitmap (9F56): at most 26 bits, 16 or more of them of the cryptogram"),
@@ -55,6 +58,8 @@ func profileFields() map[string]*framework.FieldSchema {
 		"imk_smi":     {Type: framework.TypeString, Description: "Name of the master key of usage imk-smi; default imk-smi."},
 		"imk_smc":     {Type: framework.TypeString, Description: "Name of the master key of usage imk-smc; default imk-smc."},
 	}
+	maps.Copy(fields, pinRuleFields())
+	return fields
 }
 
 func (b *backend) pathProfiles() *framework.Path {
@@ -126,7 +131,8 @@ func profileOf(data *framework.FieldData) (storedProfile, error) {
 	if text(data, "cvr") == "" {
 		p.CVR[2] = byte(p.PTL) //nolint:gosec // 1 to 15
 	}
-	return p, nil
+	p.PIN, err = pinRuleOf(data)
+	return p, err
 }
 
 func orElse(given, otherwise string) string {
@@ -148,6 +154,9 @@ func (b *backend) writeProfile(ctx context.Context, r *logical.Request, data *fr
 	}
 	p.Name = name
 	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	if err := p.PIN.check(); err != nil {
 		return nil, err
 	}
 	p = p.withKeys()
@@ -191,12 +200,19 @@ func (b *backend) readProfile(ctx context.Context, r *logical.Request, data *fra
 	if err != nil {
 		return nil, fmt.Errorf("write profile %s as JSON: %w", p.Name, err)
 	}
-	return &logical.Response{Data: map[string]any{
+	described := map[string]any{
 		"name": p.Name, "profile": string(whole), "ipb": p.IPB.String(), "iaf": p.IAF.String(), "cvr": p.CVR.String(),
 		"dki": p.IADPrefix[:1].String(), "cvn": p.IADPrefix[1:].String(), "session_key": sessionKeyCSK, "ptl": strconv.Itoa(p.PTL),
 		"option": string(p.Option), "pin_length": strconv.Itoa(p.PINLength), "aid": p.AID.String(), "label": p.Label,
 		"cdol1": p.CDOL1.String(), "cdol2": p.CDOL2.String(), "imk_ac": p.AC, "imk_smi": p.SMI, "imk_smc": p.SMC,
-	}}, nil
+	}
+	if p.PIN != nil {
+		maps.Copy(described, map[string]any{
+			"pvk": p.PIN.Key, "pvki": p.PIN.Index, "decimalisation": p.PIN.Decimalisation, "validation_start": strconv.Itoa(p.PIN.Start),
+			"validation_length": strconv.Itoa(p.PIN.Length), "validation_pad": p.PIN.Pad,
+		})
+	}
+	return &logical.Response{Data: described}, nil
 }
 
 func readProfile(ctx context.Context, s logical.Storage, name string) (storedProfile, error) {

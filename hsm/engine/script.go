@@ -192,7 +192,7 @@ func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *frame
 		return nil, err
 	}
 	defer b.lock(path)()
-	p, err := s.nextPIN(ctx, r.Storage, pins, path, text(data, "card"), attempt)
+	p, err := b.nextPIN(ctx, r.Storage, s, pins, path, text(data, "card"), attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +212,12 @@ func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *frame
 	return apdu(command), nil
 }
 
-func (s *session) nextPIN(ctx context.Context, storage logical.Storage, pins *pinCipher, path, card, attempt string) (*storedPIN, error) {
-	var p storedPIN
-	found, err := get(ctx, storage, path, &p)
+func (b *backend) nextPIN(ctx context.Context, storage logical.Storage, s *session, pins *pinCipher, path, card, attempt string) (*storedPIN, error) {
+	there, err := b.stored.get(ctx, storage, path)
 	if err != nil {
 		return nil, err
 	}
+	p, found := there[path]
 	number := numberTag(card, s.pan)
 	switch {
 	case !found:
@@ -225,7 +225,7 @@ func (s *session) nextPIN(ctx context.Context, storage logical.Storage, pins *pi
 		if p.Block, err = pins.draw(s.keys.profile.PINLength, path); err != nil {
 			return nil, err
 		}
-		return &p, put(ctx, storage, path, p)
+		return &p, b.stored.put(ctx, storage, path, &p)
 	case p.Attempt != attempt || p.Number != number:
 		return nil, refuse("conflict", "this PIN of card %s was drawn by another attempt, or for another card number", card)
 	case p.Destroyed:

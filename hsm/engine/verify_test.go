@@ -107,12 +107,13 @@ func TestACodeIsAskedAloneOrInAListInTextOrInNumbers(t *testing.T) {
 	if len(items) != 2 || items[0]["atc"] != "7" || items[1]["valid"] != false || items[1]["atc"] != nil {
 		t.Errorf("in a list: %v", listed)
 	}
-	batch := h.must(t, "cap/verify", map[string]any{"batch": `[{"id":"a","pan":"9250000000000017","psn":"01","profile":"securaccess","mode":2,"code":"` +
-		codeAt(t, imk, 8) + `","last_atc":7,"window":"64"}]`})
-	if batch["batch"] != `[{"atc":"8","id":"a","scripts":"0","valid":true}]` || len(batch) != 1 {
+	line := "9250000000000017,01,securaccess,2," + codeAt(t, imk, 8) + ","
+	batch := h.must(t, "cap/verify", map[string]any{"batch": line + "7,64\n" + line + "8,64,0 1,1\n" + line + "7,64,,,4711\n" + line + "x,64"})
+	if text, _ := batch["batch"].(string); !strings.HasPrefix(text, "valid,8,0\nwrong\ninvalid: ") || strings.Count(text, "invalid: ") != 2 || len(batch) != 1 {
 		t.Errorf("as one text: %v", batch)
 	}
-	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": "[{"}, "invalid")
+	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": line + strings.Repeat(",", 20)}, "invalid")
+	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": strings.Repeat(line+"7,64\n", 201)}, "batch_too_large")
 	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": strings.Repeat(" ", 1<<18) + "[]"}, "batch_too_large")
 	for name, test := range map[string]struct {
 		member string
