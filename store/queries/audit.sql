@@ -10,6 +10,10 @@ WHERE thing_id = @thing_id ORDER BY id;
 SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
 WHERE thing_id = @thing_id AND event = ANY (@events::text[]) ORDER BY id DESC LIMIT @max_rows;
 
+-- name: AuditOfThings :many
+SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
+WHERE thing = @thing ORDER BY id;
+
 -- name: CountAudit :one
 SELECT count(*) FROM audit_entry;
 

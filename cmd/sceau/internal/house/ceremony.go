@@ -48,7 +48,7 @@ type Ceremony struct {
 
 	prefix string       // of keys, for a rehearsal
 	root   hsm.Keystore // while it is open
-	close  func(context.Context) error
+	close  RootCloser
 	ledger ledger
 	there  []string // what was there before: no act of this ceremony
 }
@@ -183,7 +183,7 @@ func (c *Ceremony) made(ctx context.Context, thing, act string, detail map[strin
 func certified(key string, certificate *x509.Certificate) map[string]string {
 	sum := sha256.Sum256(certificate.Raw)
 	return map[string]string{
-		"key": key, "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
+		"key": key, "algorithm": string(hsm.AlgorithmOf(certificate.PublicKey)), "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
 		"until": certificate.NotAfter.UTC().Format("2006-01-02"),
 	}
 }

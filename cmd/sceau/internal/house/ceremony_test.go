@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -379,8 +380,17 @@ func TestANewVersionInComponentsIsRecordedOnceItIsWhole(t *testing.T) {
 	}
 	acts, err := b.Service.Acts(t.Context(), c.ID)
 	if err != nil || !slices.ContainsFunc(acts, func(a issuance.CeremonyAct) bool {
-		return a.Name == "rotate imk-ac 2" && a.Detail["origin"] == "components"
+		return a.Name == "rotate imk-ac 2" && a.Detail["origin"] == "components" && a.Detail["custodians"] == "Mme Aubépin, M. Tilleul"
 	}) {
 		t.Errorf("acts: %v, %v", names(acts), err)
+	}
+	pdf, err := house.Minutes{ID: c.ID, Acts: acts}.PDF(b.bank, "en", b.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
+	read.Stdin = bytes.NewReader(pdf)
+	if text, err := read.Output(); err != nil || !regexp.MustCompile(`Environment +live`).Match(text) || regexp.MustCompile(`Environment +test`).Match(text) {
+		t.Errorf("minutes of a rotation of live keys: %v\n%s", err, text)
 	}
 }

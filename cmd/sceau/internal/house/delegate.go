@@ -16,7 +16,7 @@ import (
 )
 
 // renewBefore is how long before its end a delegate's certificate is renewed.
-// Its key stays: the certificate is short-lived.
+// Its key stays until Rotate: the certificate is short-lived.
 const renewBefore = 30 * 24 * time.Hour
 
 // delegation is a key that the issuing CA certifies to sign something for it.
@@ -54,30 +54,47 @@ func (h *House) makeDelegate(ctx context.Context, c *Ceremony, d delegation) err
 	if err != nil && !errors.Is(err, lifecycle.NotFound) {
 		return err
 	}
-	known, err := authorities(ctx, c.ledger)
-	if err != nil {
-		return err
-	}
 	key, err := c.onlineKey(ctx, d.key)
 	if err != nil {
 		return err
 	}
-	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, known[IssuingID].PublicKey)
-	if err != nil {
-		return err
-	}
-	issuer := &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}
-	certificate, err := d.certify(issuer, signer, key.Public(), c.caName(d.name), newSerial(), h.config.Now())
-	if err != nil {
-		return err
-	}
-	err = c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
-		Issuer: IssuingID, Purpose: d.purpose, Certificate: certificate.Raw, Key: c.prefix + d.key, NotAfter: certificate.NotAfter,
-	})
+	certificate, err := h.certify(ctx, c, d, key)
 	if err != nil {
 		return err
 	}
 	return c.delegated(ctx, d, c.prefix+d.key, certificate)
+}
+
+// certify has the issuing CA sign a certificate for a version of a delegate's
+// key, and records it.
+func (h *House) certify(ctx context.Context, c *Ceremony, d delegation, key *hsm.SigningKey) (*x509.Certificate, error) {
+	issuer, err := c.issuing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, issuer.Certificate.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := d.certify(issuer, signer, key.Public(), c.caName(d.name), newSerial(), h.config.Now())
+	if err != nil {
+		return nil, err
+	}
+	return certificate, c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
+		Issuer: IssuingID, Purpose: d.purpose, Certificate: certificate.Raw, Key: c.prefix + d.key, NotAfter: certificate.NotAfter,
+	})
+}
+
+// issuing is the issuing CA.
+func (c *Ceremony) issuing(ctx context.Context) (*ca.Issuer, error) {
+	known, err := authorities(ctx, c.ledger)
+	if err != nil {
+		return nil, err
+	}
+	if known[IssuingID] == nil {
+		return nil, fmt.Errorf("CA %s: %w: hold the ceremony first", IssuingID, lifecycle.NotFound)
+	}
+	return &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}, nil
 }
 
 // delegated records the act that certified a delegate.
