@@ -42,7 +42,8 @@ func minutesFrench() minutesWords {
 		footer:      "Ce document ne contient aucun secret", rehearsal: "RÉPÉTITION", worthless: "clés d’essai détruites à la fin, sans valeur",
 		known: map[string]string{
 			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
-			"root-list": "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
+			"bureau-signer": "Signataire des fichiers du personnalisateur certifié",
+			"root-list":     "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
 			"key": "Clé de carte", "rotating": "Rotation commencée à la version", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
 			"there": "Déjà en place", "name": "Clé", "usage": "Usage", "kcv": "Valeur de contrôle", "version": "Version", "environment": "Environnement",
 			"origin": "Origine", "custodians": "Composantes de", "subject": "Sujet", "sha256": "Empreinte SHA-256", "until": "Valable jusqu’au",
@@ -63,7 +64,8 @@ func minutesDutch() minutesWords {
 		footer:      "Dit document bevat geen geheimen", rehearsal: "REPETITIE", worthless: "testsleutels, aan het einde vernietigd, zonder waarde",
 		known: map[string]string{
 			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
-			"root-list": "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
+			"bureau-signer": "Ondertekenaar van de bestanden voor de kaartproducent gecertificeerd",
+			"root-list":     "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
 			"key": "Kaartsleutel", "rotating": "Rotatie begonnen bij versie", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
 			"there": "Al aanwezig", "name": "Sleutel", "usage": "Gebruik", "kcv": "Controlewaarde", "version": "Versie", "environment": "Omgeving",
 			"origin": "Herkomst", "custodians": "Componenten van", "subject": "Onderwerp", "sha256": "SHA-256-vingerafdruk", "until": "Geldig tot",
@@ -84,7 +86,8 @@ func minutesGerman() minutesWords {
 		footer:      "Dieses Dokument enthält keine Geheimnisse", rehearsal: "PROBE", worthless: "Testschlüssel, am Ende vernichtet, ohne Wert",
 		known: map[string]string{
 			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
-			"root-list": "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
+			"bureau-signer": "Signierschlüssel für Dateien des Kartenherstellers zertifiziert",
+			"root-list":     "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
 			"key": "Kartenschlüssel", "rotating": "Rotation begonnen bei Version", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
 			"there": "Schon vorhanden", "name": "Schlüssel", "usage": "Verwendung", "kcv": "Prüfwert", "version": "Version", "environment": "Umgebung",
 			"origin": "Herkunft", "custodians": "Komponenten von", "subject": "Inhaber", "sha256": "SHA-256-Fingerabdruck", "until": "Gültig bis",
@@ -105,7 +108,8 @@ func minutesEnglish() minutesWords {
 		footer:      "This document contains no secret", rehearsal: "REHEARSAL", worthless: "test keys, destroyed at the end, without value",
 		known: map[string]string{
 			"begun": "Ceremony opened", "root": "Root CA made", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
-			"root-list": "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
+			"bureau-signer": "Signer of the card bureau's files certified",
+			"root-list":     "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
 			"key": "Card key", "rotating": "Rotation begun at version", "rotate": "New key version", "retire": "Key version retired",
 			"there": "There before", "name": "Key", "usage": "Usage", "kcv": "Check value", "version": "Version", "environment": "Environment",
 			"origin": "Origin", "custodians": "Components of", "subject": "Subject", "sha256": "SHA-256 fingerprint", "until": "Valid until",

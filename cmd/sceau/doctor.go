@@ -105,14 +105,19 @@ func authorities(w *world, h *house.House) []examination {
 		if !a.Online {
 			continue
 		}
-		delegate, err := h.Service.NewestDelegate(w.ctx, a.ID)
-		if err != nil {
-			table = append(table, examination{"OCSP responder of " + a.ID, "", err})
-			continue
-		}
-		table = append(table, ends("OCSP responder of "+a.ID, delegate.Certificate, w.now()))
+		table = append(table,
+			delegate(w, h, a.ID, issuance.DelegateOCSP, "OCSP responder of "),
+			delegate(w, h, a.ID, issuance.DelegateBureau, "signer of bureau files of "))
 	}
 	return table
+}
+
+func delegate(w *world, h *house.House, issuer string, purpose issuance.Delegation, what string) examination {
+	newest, err := h.Service.NewestDelegate(w.ctx, issuer, purpose)
+	if err != nil {
+		return examination{what + issuer, "", err}
+	}
+	return ends(what+issuer, newest.Certificate, w.now())
 }
 
 func ends(what string, der []byte, now time.Time) examination {

@@ -223,14 +223,6 @@ type PINLetter struct {
 	PostedAt   *time.Time
 }
 
-type Responder struct {
-	IssuerID    string
-	Certificate []byte
-	KeyName     string
-	NotAfter    time.Time
-	CreatedAt   time.Time
-}
-
 type ReturnFile struct {
 	ID        lifecycle.ReturnFileID
 	BatchID   lifecycle.BatchID
