@@ -2,7 +2,6 @@ package hsm
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,14 +133,6 @@ func texts(numbers []int) []string {
 	return out
 }
 
-func numbers(values []int) []number {
-	out := make([]number, len(values))
-	for i, v := range values {
-		out[i] = number(v)
-	}
-	return out
-}
-
 // capAnswer reads the engine's word about one check.
 func capAnswer(verdict string) CAPAnswer {
 	const undecided = "verify a CAP code"
@@ -162,40 +153,39 @@ func capAnswer(verdict string) CAPAnswer {
 	return CAPAnswer{Err: fmt.Errorf("%s: %w: %s", undecided, kind, harmless(verdict))}
 }
 
-// ScriptRequest asks for the command that resets a card's PIN try counter.
-type ScriptRequest struct {
-	PAN     lifecycle.PAN
-	PSN     int
-	Profile string
-	ATC     int    // as the card says at the terminal
-	ARQC    []byte // the cryptogram that the card made for it: 8 bytes
-	Scripts []int  // how many issuer scripts the card may have taken
-}
-
-// PINUnblockScript makes the PIN CHANGE/UNBLOCK command (EMV Book 3 §6.5.10)
-// with its MAC, for this card and this transaction only. The engine checks the
-// card's cryptogram first.
-func (c *Client) PINUnblockScript(ctx context.Context, r ScriptRequest) (apdu []byte, err error) {
-	const doing = "make a PIN unblock script"
+// ResyncCAP finds a card's counter by two codes in a row, the second in next: in a
+// window of up to 4096 they are as hard to guess as one code in a small one. The
+// answer has the counter of the second.
+func (c *Client) ResyncCAP(ctx context.Context, k CAPCheck, next string) (CAPAnswer, error) {
+	const doing = "find a card's counter"
 	request := struct {
-		PAN     string   `json:"pan"`
-		PSN     string   `json:"psn"`
-		Profile string   `json:"profile"`
-		ATC     number   `json:"atc"`
-		ARQC    string   `json:"arqc"`
-		Scripts []number `json:"scripts"`
+		PAN       string   `json:"pan"`
+		PSN       string   `json:"psn"`
+		Profile   string   `json:"profile"`
+		Mode      CAPMode  `json:"mode"`
+		Code      string   `json:"code"`
+		NextCode  string   `json:"next_code"`
+		Challenge string   `json:"challenge,omitempty"`
+		Amount    string   `json:"amount,omitempty"`
+		Currency  string   `json:"currency,omitempty"`
+		TDS       []string `json:"tds,omitempty"`
+		LastATC   number   `json:"last_atc"`
+		Window    number   `json:"window"`
+		Scripts   []number `json:"scripts,omitempty"`
 	}{
-		r.PAN.Reveal(), psnText(r.PSN), r.Profile, number(r.ATC), strings.ToUpper(hex.EncodeToString(r.ARQC)), numbers(r.Scripts),
+		k.PAN.Reveal(), psnText(k.PSN), k.Profile, k.Mode, k.Code, next, k.Challenge, k.Amount, k.Currency, k.TDS,
+		number(k.LastATC), number(k.Window), numbers(k.Scripts),
 	}
 	var answer struct {
-		APDU string `json:"apdu"`
+		Valid   bool   `json:"valid"`
+		ATC     number `json:"atc"`
+		Scripts number `json:"scripts"`
 	}
-	if err := c.post(ctx, doing, c.config.CardMount+"/script/pin-unblock", request, &answer); err != nil {
-		return nil, err
+	if err := c.post(ctx, doing, c.config.CardMount+"/cap/resync", request, &answer); err != nil {
+		return CAPAnswer{}, err
 	}
-	apdu, err = hex.DecodeString(answer.APDU)
-	if err != nil || len(apdu) == 0 {
-		return nil, fmt.Errorf("%s: the engine's answer is no command", doing)
+	if answer.Valid != (answer.ATC > 0) { // a code without its counter could be used twice
+		return CAPAnswer{}, fmt.Errorf("%s: the engine gave no counter", doing)
 	}
-	return apdu, nil
+	return CAPAnswer{Valid: answer.Valid, ATC: int(answer.ATC), Scripts: int(answer.Scripts)}, nil
 }

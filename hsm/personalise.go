@@ -51,28 +51,36 @@ type MasterKeyVersions struct{ AC, SMI, SMC int }
 // call fails the whole is asked again under the same attempt; a card that
 // another attempt has made is [lifecycle.Conflict].
 func (c *Client) Personalise(ctx context.Context, r PersonaliseRequest) ([]PersonalisedCard, error) {
+	return c.cardDataInChunks(ctx, "personalise", r, false)
+}
+
+// Rekey gives the data of cards that were made again, under this request's
+// transport key and attempt, before their PINs are in letters. Number, expiry and
+// PIN stay; renew derives the cards' keys from the latest master keys. For live
+// cards two officers open the activity rekey first.
+func (c *Client) Rekey(ctx context.Context, r PersonaliseRequest, renew bool) ([]PersonalisedCard, error) {
+	return c.cardDataInChunks(ctx, "rekey", r, renew)
+}
+
+func (c *Client) cardDataInChunks(ctx context.Context, command string, r PersonaliseRequest, renew bool) ([]PersonalisedCard, error) {
 	if err := lifecycle.CheckID(lifecycle.PrefixAttempt, string(r.Attempt)); err != nil {
-		return nil, fmt.Errorf("personalise: %w", err)
+		return nil, fmt.Errorf("%s: %w", command, err)
 	}
 	for _, card := range r.Cards {
 		if card.PSN < 0 || card.PSN > 99 {
-			return nil, fmt.Errorf("personalise card %s: %w: a PAN sequence number is 0 to 99", card.Card, lifecycle.Invalid)
+			return nil, fmt.Errorf("%s card %s: %w: a PAN sequence number is 0 to 99", command, card.Card, lifecycle.Invalid)
 		}
 	}
 	made := make([]PersonalisedCard, 0, len(r.Cards))
 	for chunk := range slices.Chunk(r.Cards, maxCardsPerCall) {
-		cards, err := c.personaliseChunk(ctx, r, chunk)
+		doing := fmt.Sprintf("%s %d cards in attempt %s", command, len(chunk), r.Attempt)
+		cards, err := c.cardData(ctx, doing, "card/"+command, r, renew, chunk)
 		if err != nil {
 			return nil, err
 		}
 		made = append(made, cards...)
 	}
 	return made, nil
-}
-
-func (c *Client) personaliseChunk(ctx context.Context, r PersonaliseRequest, cards []CardToPersonalise) ([]PersonalisedCard, error) {
-	doing := fmt.Sprintf("personalise %d cards in attempt %s", len(cards), r.Attempt)
-	return c.cardData(ctx, doing, "card/personalise", r, false, cards)
 }
 
 // cardData asks for the data of cards. They travel as one text, a line each:

@@ -57,7 +57,7 @@ var rights = map[string]may{
 	"hsm/pin/verify":             {},
 	"hsm/pin/verify-data":        {},
 	"hsm/cap/verify":             {doors: "write"},
-	"hsm/cap/resync":             {office: "write"},
+	"hsm/cap/resync":             {office: "write", doors: "write"},
 	"hsm/arqc/verify":            {},
 	"hsm/script/pin-unblock":     {doors: "write"},
 	"hsm/script/pin-change":      {},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -242,6 +243,9 @@ func (c *checkRequest) query(p emv.CAPProfile, maxWindow int) (emv.Query, error)
 	q.Window = window
 	if q.Scripts, err = scriptNumbers(c.Scripts); err != nil {
 		return q, err
+	}
+	if !p.CountsScripts() && slices.ContainsFunc(q.Scripts, func(n int) bool { return n > 0 }) {
+		return q, refuse("invalid", "cards of profile %s count scripts in no way that is known here: give none", p.Name)
 	}
 	return q, p.Signs(q.Transaction)
 }

@@ -126,6 +126,9 @@ func (b *backend) open(ctx context.Context, s logical.Storage, data *framework.F
 	if c.keys.environment != transport.Environment {
 		return nil, refuse("mixed_environment", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
 	}
+	if !c.keys.profile.Simulated() {
+		return nil, refuse("invalid", "cards of profile %s are made elsewhere: here are made cards of cryptogram version 14 without variants", c.keys.profile.Name)
+	}
 	c.pins, err = b.pinCipher(ctx, c.storage)
 	return c, err
 }

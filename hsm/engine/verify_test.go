@@ -249,3 +249,26 @@ func TestCryptogramsAndScriptsAreThoseOfThePublishedVectors(t *testing.T) {
 		"pan": "9250004123456789", "psn": "02", "profile": "vector-1", "atc": "1", "data": "00", "arqc": strings.Repeat("0", 16),
 	}, "invalid")
 }
+
+// Whatever comes as a batch, each line is answered by a line, or the whole is
+// refused.
+func FuzzBatch(f *testing.F) {
+	h := withKeys(f)
+	f.Add("9250000000000017,01,securaccess,2,12345678,0,64")
+	f.Add("9250000000000017,01,securaccess,2+tds,12345678,7,64,0 1,1,,,,100 200\nx")
+	f.Add(",,,,,,,,,,,,\n\n9250000000000017,01,securaccess,1,12345678,0,256,,,1,2,978")
+	f.Fuzz(func(t *testing.T, batch string) {
+		answer, refused := h.call(t, "officer", "cap/verify", map[string]any{"batch": batch})
+		text, there := answer["batch"].(string)
+		switch {
+		case refused != "" || batch == "":
+		case !there || strings.Count(text, "\n") != strings.Count(strings.TrimSuffix(batch, "\n"), "\n"):
+			t.Errorf("%d lines are answered by %q", strings.Count(batch, "\n")+1, text)
+		}
+		if _, refused := h.call(t, "officer", "card/personalise", map[string]any{
+			"attempt": attempt, "profile": "securaccess", "transport_key": "absent", "batch": batch,
+		}); refused == "" {
+			t.Error("cards were made under a key that is none")
+		}
+	})
+}
