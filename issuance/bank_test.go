@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
@@ -15,18 +16,18 @@ func TestAServiceIsMadeWhole(t *testing.T) {
 	h := setup(t)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
 	policy := issuance.DefaultPolicy()
-	if _, err := issuance.New(h.store, queue, jobs.CSRChecker{}, policy, h.clock.now); err != nil {
+	if _, err := issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, policy, h.clock.now); err != nil {
 		t.Errorf("the default policy: %v", err)
 	}
 	big, none := policy, policy
 	big.BatchSize, none.BatchSize = 501, 0
 	for name, err := range map[string]error{
-		"no store":      second(issuance.New(nil, queue, jobs.CSRChecker{}, policy, h.clock.now)),
-		"no enqueuer":   second(issuance.New(h.store, nil, jobs.CSRChecker{}, policy, h.clock.now)),
-		"no CSRs":       second(issuance.New(h.store, queue, nil, policy, h.clock.now)),
-		"no clock":      second(issuance.New(h.store, queue, jobs.CSRChecker{}, policy, nil)),
-		"a large batch": second(issuance.New(h.store, queue, jobs.CSRChecker{}, big, h.clock.now)),
-		"no batch":      second(issuance.New(h.store, queue, jobs.CSRChecker{}, none, h.clock.now)),
+		"no store":      second(issuance.New(nil, testenv.Safe(), queue, jobs.CSRChecker{}, policy, h.clock.now)),
+		"no enqueuer":   second(issuance.New(h.store, testenv.Safe(), nil, jobs.CSRChecker{}, policy, h.clock.now)),
+		"no CSRs":       second(issuance.New(h.store, testenv.Safe(), queue, nil, policy, h.clock.now)),
+		"no clock":      second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, policy, nil)),
+		"a large batch": second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, big, h.clock.now)),
+		"no batch":      second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, none, h.clock.now)),
 	} {
 		if err == nil {
 			t.Errorf("made with %s", name)

@@ -26,7 +26,7 @@ type CardLetterPlan struct {
 	To         Addressee
 	ClientID   string
 	UserNumber string
-	PAN        lifecycle.PAN
+	Last4      string // of the card number
 	Expiry     time.Time
 	Product    string
 	PickUp     string // branch where the card waits; "" when it goes home
@@ -79,8 +79,8 @@ func (s *Service) BeginCardLetter(ctx context.Context, id lifecycle.CardID) (Car
 		if f.Delivery == lifecycle.DeliverBranch {
 			plan.PickUp = fmt.Sprintf("%s, %s, %s %s", f.BranchName, f.BranchStreet, f.BranchPostcode, f.BranchCity)
 		}
-		plan.PAN, err = lifecycle.NewPAN(f.PAN)
-		return err
+		plan.Last4 = f.Last4
+		return nil
 	})
 	return plan, err
 }

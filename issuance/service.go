@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sceau/lifecycle"
+	"sceau/safe"
 	"sceau/store"
 )
 
@@ -69,14 +70,16 @@ type CSRChecker interface {
 // Service is the use cases. Its methods are safe for concurrent use.
 type Service struct {
 	store  *store.Store
+	safe   *safe.Safe
 	queue  Enqueuer
 	csrs   CSRChecker
 	policy Policy
 	now    func() time.Time
 }
 
-// New makes the service; every argument is required.
-func New(st *store.Store, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
+// New makes the service; every argument is required but the safe: a process that
+// has none deals with no card number.
+func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
 	if st == nil || queue == nil || csrs == nil || now == nil {
 		return nil, fmt.Errorf("%w: issuance needs a store, an enqueuer, a CSR checker and a clock", lifecycle.Invalid)
 	}
@@ -85,7 +88,7 @@ func New(st *store.Store, queue Enqueuer, csrs CSRChecker, policy Policy, now fu
 	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
 }
 
 // Policy is what the service obeys.

@@ -24,7 +24,7 @@ func (t Tools) cardLetter(ctx context.Context, args issuance.CardLetterArgs, don
 	}
 	pdf, err := letter.CardLetter(letter.CardLetterData{
 		Common: common, Letter: plan.Letter, ClientID: plan.ClientID, UserNumber: plan.UserNumber,
-		Last4: plan.PAN.Last4(), Expiry: plan.Expiry, Product: t.CardName, PickUpBranch: plan.PickUp,
+		Last4: plan.Last4, Expiry: plan.Expiry, Product: t.CardName, PickUpBranch: plan.PickUp,
 	})
 	if err != nil {
 		return err

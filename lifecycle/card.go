@@ -45,6 +45,7 @@ const (
 	// Recorded, never looked up: they move no state.
 	IssueScript  Event = "issue_script"
 	RefuseScript Event = "refuse_script"
+	ShowPAN      Event = "show_pan"
 	Oppose       Event = "oppose"
 )
 
@@ -107,6 +108,13 @@ var Cards = Table[CardState]{
 			Move[CardState]{On: Destroy, To: CardDestroyed, By: []Role{RoleOperator}}),
 	),
 }
+
+// SeesPANs are the roles that may be shown a card's whole number.
+func SeesPANs() []Role { return []Role{RoleSecurityOfficer} }
+
+// UnlocksCodes are the roles that may lock a card's codes, and unlock them when
+// the holder has shown who they are.
+func UnlocksCodes() []Role { return []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer} }
 
 // Usable tells whether a card in this state may authenticate.
 func (s CardState) Usable() bool { return s == CardActive }

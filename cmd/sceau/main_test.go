@@ -55,8 +55,8 @@ func TestWrongUsageIsSaidAndExitsWithTwo(t *testing.T) {
 		{"a flag that is none", []string{"version", "--frobnicate"}, "unknown flag --frobnicate"},
 		{"a misspelt setting", []string{"--config", settings("databse-url: x\n"), "version"}, `no flag is called "databse-url"`},
 		{"settings that are no YAML", []string{"--config=" + settings("a: [\n"), "version"}, "settings"},
-		{"no database", []string{"import", "main_test.go", "--as", "x"}, "no database"},
-		{"a database URL that is none", []string{"import", "main_test.go", "--as", "x", "--database-url", "postgres://user:secret@:x/"}, "cannot be read"},
+		{"no database", []string{"return", "main_test.go", "--as", "x"}, "no database"},
+		{"a database URL that is none", []string{"return", "main_test.go", "--as", "x", "--database-url", "postgres://user:secret@:x/"}, "cannot be read"},
 		{"a key store that is none", []string{"ocsp", "--keystore", "paper"}, "--keystore must be one of"},
 		{"no bank", []string{"work", "--database-url", "postgres://localhost/x"}, "which bank"},
 	} {

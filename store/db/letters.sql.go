@@ -184,7 +184,7 @@ func (q *Queries) InsertPINLetter(ctx context.Context, arg InsertPINLetterParams
 }
 
 const letterFacts = `-- name: LetterFacts :one
-SELECT c.id AS card_id, c.pan, c.expiry, c.product, c.delivery, c.branch_id, c.state, h.given_name, h.surname, h.language,
+SELECT c.id AS card_id, c.last4, c.expiry, c.product, c.delivery, c.branch_id, c.state, h.given_name, h.surname, h.language,
     h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city,
@@ -195,7 +195,7 @@ WHERE c.id = $1
 
 type LetterFactsRow struct {
 	CardID         lifecycle.CardID
-	PAN            string
+	Last4          string
 	Expiry         time.Time
 	Product        string
 	Delivery       lifecycle.Delivery
@@ -224,7 +224,7 @@ func (q *Queries) LetterFacts(ctx context.Context, cardID lifecycle.CardID) (Let
 	var i LetterFactsRow
 	err := row.Scan(
 		&i.CardID,
-		&i.PAN,
+		&i.Last4,
 		&i.Expiry,
 		&i.Product,
 		&i.Delivery,

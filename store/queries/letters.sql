@@ -55,7 +55,7 @@ UPDATE pin_letter SET state = @to_state WHERE id = @id AND state = @from_state;
 UPDATE pin_letter SET posted_at = @posted_at WHERE id = @id;
 
 -- name: LetterFacts :one
-SELECT c.id AS card_id, c.pan, c.expiry, c.product, c.delivery, c.branch_id, c.state, h.given_name, h.surname, h.language,
+SELECT c.id AS card_id, c.last4, c.expiry, c.product, c.delivery, c.branch_id, c.state, h.given_name, h.surname, h.language,
     h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city,
