@@ -67,6 +67,10 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if err := tx.SetCardLetterPosted(ctx, new(s.now()), l.ID); err != nil {
 			return err
 		}
+		product, detail, err := s.parcelTx(ctx, tx, card)
+		if err != nil {
+			return err
+		}
 		event := lifecycle.Post
 		if card.Delivery == lifecycle.DeliverBranch {
 			event = lifecycle.ToBranch
@@ -74,7 +78,7 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		// Before the move that enqueues its rendering, so that the worker finds it.
 		pin := db.InsertPINLetterParams{
 			ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
-			State: lifecycle.LetterRequested, PostAfter: afterBusinessDays(s.now(), s.policy.PINDelay), CreatedAt: s.now(),
+			State: lifecycle.LetterRequested, PostAfter: afterBusinessDays(s.now(), product.PINDelay), CreatedAt: s.now(),
 		}
 		if err := tx.InsertPINLetter(ctx, pin); err != nil {
 			return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
@@ -82,7 +86,7 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if err := s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), system, map[string]string{"card": string(card.ID)}); err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, event, system, "", nil)
+		return s.moveCard(ctx, tx, &card, event, system, "", detail)
 	})
 	return gone && err == nil, err
 }
