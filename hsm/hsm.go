@@ -82,6 +82,10 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	if config.Address != "" {
 		settings.Address = config.Address
 	}
+	// A node that cannot forward to its leader answers with a redirect. Followed, a
+	// raw write would arrive with the body "null" (api v1.23.0, ResetJSONBody), and
+	// the token would go wherever the answer says.
+	settings.DisableRedirects = true
 	settings.MaxRetries = 0 // the caller knows better: a queue retries, a holder is told
 	if transport, ok := settings.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = idleConnections
@@ -147,6 +151,9 @@ func readAnswer(ctx context.Context, doing string, response *api.Response, err e
 	}
 	if err != nil {
 		return refusal(ctx, doing, err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices { // which the library takes for an answer
+		return fmt.Errorf("%s: %w: Vault's node sends us elsewhere: it has no leader yet", doing, lifecycle.Unavailable)
 	}
 	if answer == nil {
 		return nil

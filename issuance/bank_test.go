@@ -90,17 +90,18 @@ func TestTheDelegateThatEndsLastAnswers(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	h.authority(t, 1)
-	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1")), lifecycle.NotFound)
+	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP)), lifecycle.NotFound)
 	for i, days := range []int{90, 180, 30} {
 		h.event(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{
-			Issuer: "issuing-1", Certificate: []byte{byte(i)}, Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
+			Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: []byte{byte(i)}, Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
 		}))
 	}
-	got := must[issuance.Delegate](t)(h.NewestDelegate(t.Context(), "issuing-1"))
+	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateBureau)), lifecycle.NotFound)
+	got := must[issuance.Delegate](t)(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP))
 	if !slices.Equal(got.Certificate, []byte{1}) || got.Key != "ocsp-1" || !got.NotAfter.Equal(monday.Add(180*24*time.Hour)) {
 		t.Errorf("the delegate is %+v", got)
 	}
-	wantKind(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{Issuer: "other", NotAfter: monday}), lifecycle.Invalid)
+	wantKind(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{Issuer: "other", Purpose: issuance.DelegateOCSP, NotAfter: monday}), lifecycle.Invalid)
 }
 
 func TestAHolderIsFoundByWhatTheySignInWith(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,8 +10,22 @@ import (
 	"strings"
 	"testing"
 
+	"sceau/cmd/sceau/internal/house"
+	"sceau/internal/testenv"
 	"sceau/lifecycle"
 )
+
+// asProgram is the variable that makes this binary the program itself, for tests
+// that need a process.
+const asProgram = "SCEAU_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	testenv.Main(m, testenv.WithMigrations(house.Migrate))
+}
 
 // sceau runs the program in this process and gives what it printed.
 func sceau(t *testing.T, args ...string) (string, error) {
@@ -64,7 +79,7 @@ func TestWrongUsageIsSaidAndExitsWithTwo(t *testing.T) {
 func TestExitCodesTellScriptsWhatToDo(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[int]error{
-		1: errors.New("anything"), 2: lifecycle.Invalid, 3: lifecycle.Unavailable,
+		1: errors.New("anything"), 2: lifecycle.Invalid, 3: lifecycle.Unavailable, 130: context.Canceled,
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("exit code of %v = %d, want %d", err, got, want)

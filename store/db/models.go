@@ -253,14 +253,6 @@ type Product struct {
 	OldCardDays    int32
 }
 
-type Responder struct {
-	IssuerID    string
-	Certificate []byte
-	KeyName     string
-	NotAfter    time.Time
-	CreatedAt   time.Time
-}
-
 type ReturnFile struct {
 	ID        lifecycle.ReturnFileID
 	BatchID   lifecycle.BatchID
