@@ -41,6 +41,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Card     cardCmd     `cmd:"" help:"Open what is sealed of a card, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
+	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal: reset a card's PIN try counter under an approved order."`
