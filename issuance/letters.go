@@ -57,6 +57,12 @@ func (s *Service) BeginCardLetter(ctx context.Context, id lifecycle.CardID) (Car
 		if card.State != lifecycle.CardMade {
 			return fmt.Errorf("%w: card %s is %s: it needs no letter", lifecycle.Illegal, id, card.State)
 		}
+		if order, err := tx.Order(ctx, card.OrderID); err != nil || order.State != lifecycle.OrderInProgress {
+			if err == nil {
+				err = fmt.Errorf("%w: order %s is %s: nothing of it goes out", lifecycle.Illegal, order.ID, order.State)
+			}
+			return err
+		}
 		l, err := tx.LockCardLetterOfCard(ctx, id, card.PSN)
 		if isNotFound(err) {
 			l, err = s.newCardLetterTx(ctx, tx, card)

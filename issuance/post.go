@@ -67,15 +67,19 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if err := tx.SetCardLetterPosted(ctx, new(s.now()), l.ID); err != nil {
 			return err
 		}
+		product, detail, err := s.parcelTx(ctx, tx, card)
+		if err != nil {
+			return err
+		}
 		event := lifecycle.Post
 		if card.Delivery == lifecycle.DeliverBranch {
 			event = lifecycle.ToBranch
 		}
 		// Before the move that enqueues its rendering, so that the worker finds it.
-		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), s.policy.PINDelay)); err != nil {
+		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), product.PINDelay)); err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, event, system, "", nil)
+		return s.moveCard(ctx, tx, &card, event, system, "", detail)
 	})
 	return gone && err == nil, err
 }

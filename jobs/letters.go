@@ -19,6 +19,9 @@ func (t Tools) cardLetter(ctx context.Context, args issuance.CardLetterArgs, don
 		return err
 	}
 	common, err := t.common(plan.To, plan.Date)
+	if errors.Is(err, lifecycle.Invalid) { // the address does not fit: staff mend it and retry
+		return t.Service.StopCardLetter(ctx, args.Card, err.Error(), done)
+	}
 	if err != nil {
 		return err
 	}
