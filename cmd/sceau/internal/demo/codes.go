@@ -109,7 +109,7 @@ func (d *demonstration) lockCodes(ctx context.Context, h *hand) error {
 	d.screen.check("each guess is refused, and not said why", equal(result, "refused"))
 	result, err = d.verify(ctx, h.holder, code)
 	d.screen.check("too many guesses lock the card for a right code too", errors.Join(err, equal(result, "locked")))
-	codes, err := d.house.APIKeys()
+	codes, err := d.house.CodesDesk()
 	if err != nil {
 		return err
 	}
