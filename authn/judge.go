@@ -38,14 +38,13 @@ type judged struct {
 type trial struct {
 	question
 
-	locked bool     // each of its cards is
-	tried  []judged // the cards that are not
-	fault  error    // nobody could judge
+	tried []judged // its cards, locked ones too
+	fault error    // nobody could judge
 }
 
 // judge counts a guess on each card, has the engine judge all codes in one call,
-// and records what it said: three steps, however many codes they are. A code
-// without a card that counts costs its caller the same time: it is judged in vain.
+// and records what it said: three steps, however many codes they are. A code of a
+// locked card, or of nobody, is judged in vain: it costs the engine the same.
 func (s *Service) judge(ctx context.Context, questions []question, ask func(context.Context, []Check) ([]Answer, error)) ([]verdict, error) {
 	trials, err := s.count(ctx, questions)
 	if err != nil {
@@ -76,7 +75,7 @@ func (s *Service) count(ctx context.Context, questions []question) ([]trial, err
 			ids = append(ids, string(id))
 		}
 	}
-	rows, err := s.store.CountCAPAttempts(ctx, ids, int32(s.policy.MaxFailures)) //nolint:gosec // a small number of the configuration
+	rows, err := s.store.CountCAPAttempts(ctx, int32(s.policy.MaxFailures), ids) //nolint:gosec // a small number of the configuration
 	if err != nil {
 		return nil, fmt.Errorf("count guesses: %w", err)
 	}
@@ -87,13 +86,12 @@ func (s *Service) count(ctx context.Context, questions []question) ([]trial, err
 	trials := make([]trial, len(questions))
 	for i, q := range questions {
 		t := &trials[i]
-		t.question, t.locked = q, len(q.cards) > 0
+		t.question = q
 		for _, id := range q.cards {
 			row, ok := byID[id]
-			if !ok || !row.Counted {
+			if !ok {
 				continue
 			}
-			t.locked = false
 			j := judged{row: row}
 			if j.check, err = s.about(q, row); err != nil {
 				t.fault = err // the row is wrong, or the key is away: not the caller's fault
@@ -170,7 +168,9 @@ func (s *Service) giveBack(ctx context.Context, trials []trial) error {
 	var ids []string
 	for _, t := range trials {
 		for _, j := range t.tried {
-			ids = append(ids, j.row.ID)
+			if j.row.Counted {
+				ids = append(ids, j.row.ID)
+			}
 		}
 	}
 	if err := s.store.GiveBackCAPAttempts(ctx, ids); err != nil {
@@ -179,9 +179,14 @@ func (s *Service) giveBack(ctx context.Context, trials []trial) error {
 	return nil
 }
 
-// right is the first card whose code is right, -1 for none.
+// right is the first card whose code is right and that is not locked, -1 for none.
 func (t trial) right() int {
-	return slices.IndexFunc(t.tried, func(j judged) bool { return t.fault == nil && j.answer.Err == nil && j.answer.Valid })
+	return slices.IndexFunc(t.tried, func(j judged) bool { return t.fault == nil && j.row.Counted && j.answer.Err == nil && j.answer.Valid })
+}
+
+// locked tells whether each of its cards is.
+func (t trial) locked() bool {
+	return len(t.tried) > 0 && !slices.ContainsFunc(t.tried, func(j judged) bool { return j.row.Counted })
 }
 
 // record burns the counters of right codes, gives the guesses back on their
@@ -205,7 +210,7 @@ func (s *Service) record(ctx context.Context, trials []trial) (spent map[lifecyc
 				return nil, err
 			}
 			p.IDs, p.RightIDs = append(p.IDs, j.row.ID), append(p.RightIDs, rightID)
-			p.Unjudged = append(p.Unjudged, t.fault != nil || j.answer.Err != nil)
+			p.Unjudged, p.Counted = append(p.Unjudged, t.fault != nil || j.answer.Err != nil), append(p.Counted, j.row.Counted)
 			p.PSNs, p.ATCs = append(p.PSNs, j.row.PSN), append(p.ATCs, int32(j.answer.ATC)) //nolint:gosec // two bytes on the card
 			p.ScriptCounts = append(p.ScriptCounts, int32(j.answer.Scripts))                //nolint:gosec // half a byte on the card
 			p.Activations, p.States = append(p.Activations, t.Purpose == Activate), append(p.States, string(j.row.State))
@@ -230,7 +235,11 @@ func told(q question, j judged) (accepted, refused string, err error) {
 	detail := map[string]string{
 		"purpose": string(q.Purpose), "mode": q.Mode, "last_atc": strconv.Itoa(int(j.row.LastATC)), "window": strconv.Itoa(q.window),
 	}
-	no, err := json.Marshal(withPair(detail, "failures", strconv.Itoa(int(j.row.CAPFailures)+1)))
+	failures := int(j.row.CAPFailures)
+	if j.row.Counted {
+		failures++
+	}
+	no, err := json.Marshal(withPair(detail, "failures", strconv.Itoa(failures)))
 	if err != nil {
 		return "", "", fmt.Errorf("audit card %s: %w", j.row.ID, err)
 	}
@@ -246,7 +255,7 @@ func (t trial) verdict(spent map[lifecycle.CardID]bool) verdict {
 	if t.fault != nil {
 		return verdict{err: t.fault}
 	}
-	if t.locked {
+	if t.locked() {
 		return verdict{err: errLocked}
 	}
 	if right := t.right(); right >= 0 {

@@ -77,8 +77,9 @@ func TestStaffUnlockAndLockACardsCodes(t *testing.T) {
 	check(t, h.Lock(t.Context(), manager, card.ID, "holder called"))
 	_, err = h.VerifyCode(t.Context(), signIn(codeOf(card, 2)))
 	wantKind(t, err, lifecycle.Locked)
-	got := must[[]authn.Judgement](t)(h.Explain(t.Context(), manager, card.ID, 3))
-	if got[0].Event != "lock_codes" || got[0].Note != "holder called" || got[2].Event != "unlock_codes" || got[2].Failures != 5 || got[2].By != manager.ID {
+	got := must[[]authn.Judgement](t)(h.Explain(t.Context(), manager, card.ID, 4))
+	if got[0].Event != "refuse_code" || got[0].Failures != 5 || got[1].Event != "lock_codes" || got[1].Note != "holder called" ||
+		got[3].Event != "unlock_codes" || got[3].Failures != 5 || got[3].By != manager.ID {
 		t.Errorf("the trail is %+v", got)
 	}
 }

@@ -173,3 +173,57 @@ func BenchmarkVerifyCode(b *testing.B) {
 		},
 	}.Measure(b)
 }
+
+// BenchmarkVerdicts has one code after another judged: right ones, wrong ones,
+// codes of locked cards and codes of nobody. Who measures learns nothing: their
+// callers wait as long.
+func BenchmarkVerdicts(b *testing.B) {
+	const cards, codes, locked = 2000, 200, 1_000_000
+	client, imk := enterIssuerKeys(b)
+	st := newStore(b)
+	p := populate(b, st, 3*cards, 0)
+	policy := authn.DefaultPolicy()
+	policy.MaxFailures = locked
+	service, err := authn.New(st, testenv.Safe(), capEngine{client}, policy, clock)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := st.Pool().Exec(b.Context(), "UPDATE card SET cap_failures = $1 WHERE id >= $2", locked, string(p.cards[2*cards].ID)); err != nil {
+		b.Fatal(err)
+	}
+	by := lifecycle.Actor{ID: "K-0000000000000001", Role: lifecycle.RoleRelyingService}
+	side := func(name string, first int, want lifecycle.Kind, code func(card, atc int) (string, error)) bench.Side {
+		next := 0
+		attempts := make([]authn.Attempt, codes)
+		return bench.Side{Name: name, Ops: codes, Prepare: func() error {
+			for i := range attempts {
+				card := first + next%cards
+				text, err := code(card, next/cards+1)
+				if err != nil {
+					return err
+				}
+				attempts[i] = authn.Attempt{By: by, Purpose: authn.SignIn, Operation: authn.Operation{Mode: "2", Code: text}}
+				if attempts[i].Card = "C-9999999999999999"; first >= 0 {
+					attempts[i].Card = p.cards[card].ID
+				}
+				next++
+			}
+			return nil
+		}, Run: func() error {
+			for _, a := range attempts {
+				if _, err := service.VerifyCode(b.Context(), a); !errors.Is(err, want) && (err != nil || want != "") {
+					return err
+				}
+			}
+			return nil
+		}}
+	}
+	wrong := func(int, int) (string, error) { return "12345678", nil }
+	bench.Comparison{
+		Ours: side("right", 0, "", func(card, atc int) (string, error) { return codeOf(imk, p.numbers[card], uint16(atc)) }),
+		Limits: []bench.Side{
+			side("wrong", cards, lifecycle.Forbidden, wrong), side("locked", 2*cards, lifecycle.Locked, wrong),
+			side("nobody", -1, lifecycle.Forbidden, wrong),
+		},
+	}.Measure(b)
+}

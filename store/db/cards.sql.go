@@ -519,12 +519,12 @@ func (q *Queries) CardsUnder(ctx context.Context, today time.Time, master string
 const countCAPAttempts = `-- name: CountCAPAttempts :many
 WITH locked AS (
     SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures FROM card
-    WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+    WHERE id = ANY ($2::text[]) ORDER BY id FOR UPDATE
 ), counted AS (
-    UPDATE card c SET cap_failures = c.cap_failures + 1 FROM locked l WHERE c.id = l.id AND c.cap_failures < $2::int RETURNING c.id
+    UPDATE card c SET cap_failures = least(c.cap_failures + 1, $1::int) FROM locked l WHERE c.id = l.id
 )
-SELECT l.id, l.holder_id, l.state, l.profile, l.pan_sealed, l.psn, l.last_atc, l.scripts, l.cap_failures, (n.id IS NOT NULL)::boolean AS counted
-FROM locked l LEFT JOIN counted n ON n.id = l.id ORDER BY l.id
+SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures, (cap_failures < $1::int)::boolean AS counted
+FROM locked ORDER BY id
 `
 
 type CountCAPAttemptsRow struct {
@@ -540,10 +540,10 @@ type CountCAPAttemptsRow struct {
 	Counted     bool
 }
 
-// Counts a guess on each card that is not locked, and gives each card as it is
-// then. Rows are locked in the order of their identifiers, by every process.
-func (q *Queries) CountCAPAttempts(ctx context.Context, iDs []string, maxFailures int32) ([]CountCAPAttemptsRow, error) {
-	rows, err := q.db.Query(ctx, countCAPAttempts, iDs, maxFailures)
+// Counts a guess on each card that is not locked, and gives each card as it was
+// before. A locked one is written too: its caller waits as long. Rows are locked in the order of their identifiers, by every process.
+func (q *Queries) CountCAPAttempts(ctx context.Context, maxFailures int32, iDs []string) ([]CountCAPAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, countCAPAttempts, maxFailures, iDs)
 	if err != nil {
 		return nil, err
 	}
@@ -965,24 +965,25 @@ func (q *Queries) ProductWaiting(ctx context.Context) (ProductWaitingRow, error)
 const recordCAPAttempts = `-- name: RecordCAPAttempts :many
 WITH tried AS (
     SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS right_id, unnest($3::boolean[]) AS unjudged,
-        unnest($4::int[]) AS psn, unnest($5::int[]) AS atc, unnest($6::int[]) AS scripts,
-        unnest($7::boolean[]) AS activation, unnest($8::text[]) AS state, unnest($9::text[]) AS actor,
-        unnest($10::text[]) AS role, unnest($11::text[]) AS accepted, unnest($12::text[]) AS refused
+        unnest($4::boolean[]) AS counted,
+        unnest($5::int[]) AS psn, unnest($6::int[]) AS atc, unnest($7::int[]) AS scripts,
+        unnest($8::boolean[]) AS activation, unnest($9::text[]) AS state, unnest($10::text[]) AS actor,
+        unnest($11::text[]) AS role, unnest($12::text[]) AS accepted, unnest($13::text[]) AS refused
 ), locked AS (
     SELECT id FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
 ), burnt AS (
     UPDATE card c SET last_atc = t.atc, scripts = ARRAY[t.scripts], cap_failures = 0
     FROM tried t JOIN locked l ON l.id = t.id
     WHERE c.id = t.id AND t.id = t.right_id AND c.psn = t.psn AND c.last_atc < t.atc
-        AND c.state::text = ANY (CASE WHEN t.activation THEN $13::text[] ELSE $14::text[] END)
+        AND c.state::text = ANY (CASE WHEN t.activation THEN $14::text[] ELSE $15::text[] END)
     RETURNING c.id
 ), given_back AS (
     UPDATE card c SET cap_failures = c.cap_failures - 1
     FROM tried t JOIN locked l ON l.id = t.id LEFT JOIN burnt b ON b.id = t.right_id
-    WHERE c.id = t.id AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
+    WHERE c.id = t.id AND t.counted AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
 ), trail AS (
     INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
-    SELECT $15::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN $16::text ELSE $17::text END,
+    SELECT $16::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN $17::text ELSE $18::text END,
         t.state, t.state, (CASE WHEN b.id IS NULL THEN t.refused ELSE t.accepted END)::jsonb
     FROM tried t LEFT JOIN burnt b ON b.id = t.right_id
     WHERE CASE WHEN b.id IS NULL THEN NOT t.unjudged ELSE t.id = t.right_id END
@@ -994,6 +995,7 @@ type RecordCAPAttemptsParams struct {
 	IDs          []string
 	RightIDs     []string
 	Unjudged     []bool
+	Counted      []bool
 	PSNs         []int32
 	ATCs         []int32
 	ScriptCounts []int32
@@ -1020,6 +1022,7 @@ func (q *Queries) RecordCAPAttempts(ctx context.Context, arg RecordCAPAttemptsPa
 		arg.IDs,
 		arg.RightIDs,
 		arg.Unjudged,
+		arg.Counted,
 		arg.PSNs,
 		arg.ATCs,
 		arg.ScriptCounts,

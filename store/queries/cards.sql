@@ -79,17 +79,17 @@ SELECT a.ask::int, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN com
     JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
 ORDER BY 1, 2;
 
--- Counts a guess on each card that is not locked, and gives each card as it is
--- then. Rows are locked in the order of their identifiers, by every process.
+-- Counts a guess on each card that is not locked, and gives each card as it was
+-- before. A locked one is written too: its caller waits as long. Rows are locked in the order of their identifiers, by every process.
 -- name: CountCAPAttempts :many
 WITH locked AS (
     SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures FROM card
     WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE
 ), counted AS (
-    UPDATE card c SET cap_failures = c.cap_failures + 1 FROM locked l WHERE c.id = l.id AND c.cap_failures < @max_failures::int RETURNING c.id
+    UPDATE card c SET cap_failures = least(c.cap_failures + 1, @max_failures::int) FROM locked l WHERE c.id = l.id
 )
-SELECT l.id, l.holder_id, l.state, l.profile, l.pan_sealed, l.psn, l.last_atc, l.scripts, l.cap_failures, (n.id IS NOT NULL)::boolean AS counted
-FROM locked l LEFT JOIN counted n ON n.id = l.id ORDER BY l.id;
+SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures, (cap_failures < @max_failures::int)::boolean AS counted
+FROM locked ORDER BY id;
 
 -- name: GiveBackCAPAttempts :exec
 WITH locked AS (SELECT id FROM card WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE)
@@ -103,6 +103,7 @@ UPDATE card c SET cap_failures = c.cap_failures - 1 FROM locked l WHERE c.id = l
 -- name: RecordCAPAttempts :many
 WITH tried AS (
     SELECT unnest(@ids::text[]) AS id, unnest(@right_ids::text[]) AS right_id, unnest(@unjudged::boolean[]) AS unjudged,
+        unnest(@counted::boolean[]) AS counted,
         unnest(@psns::int[]) AS psn, unnest(@atcs::int[]) AS atc, unnest(@script_counts::int[]) AS scripts,
         unnest(@activations::boolean[]) AS activation, unnest(@states::text[]) AS state, unnest(@actors::text[]) AS actor,
         unnest(@roles::text[]) AS role, unnest(@accepted::text[]) AS accepted, unnest(@refused::text[]) AS refused
@@ -117,7 +118,7 @@ WITH tried AS (
 ), given_back AS (
     UPDATE card c SET cap_failures = c.cap_failures - 1
     FROM tried t JOIN locked l ON l.id = t.id LEFT JOIN burnt b ON b.id = t.right_id
-    WHERE c.id = t.id AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
+    WHERE c.id = t.id AND t.counted AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
 ), trail AS (
     INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
     SELECT @at::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN @refuse_event::text ELSE @accept_event::text END,
