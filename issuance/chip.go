@@ -88,6 +88,33 @@ func (s *Service) newChipTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	})
 }
 
+// AdmitChip looks whether a chip may be given the card's data, before the engine
+// binds the card to it: a chip that was given other data would spoil this card's
+// PIN too. The serial is as the chip says; [Service.GiveChip] decides.
+func (s *Service) AdmitChip(ctx context.Context, plan ChipPlan, serial string) error {
+	if plan.Serial != "" && plan.Serial != serial {
+		return otherChip(plan.Card, plan.Serial)
+	}
+	attempt, err := s.store.ChipOfSerial(ctx, serial)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("chip %s: %w", serial, err)
+	case attempt != plan.Attempt:
+		return usedChip(serial)
+	}
+	return nil
+}
+
+func otherChip(card lifecycle.CardID, serial string) error {
+	return fmt.Errorf("card %s: %w: its data went into chip %s: put that one in, or report it as spoiled", card, lifecycle.Conflict, serial)
+}
+
+func usedChip(serial string) error {
+	return fmt.Errorf("chip %s: %w: it was given a card's data before: take a new one", serial, lifecycle.Conflict)
+}
+
 // GiveChip records which chip is about to be given the card's data, before the
 // terminal has them: from now on this chip is the card, or evidence. A chip that
 // was another card's is refused; so is a card that was stopped meanwhile, whose
@@ -95,11 +122,11 @@ func (s *Service) newChipTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 func (s *Service) GiveChip(ctx context.Context, by lifecycle.Actor, plan ChipPlan, data ChipData) error {
 	err := s.withChip(ctx, plan, func(tx store.Tx, o *db.Order, card *db.Card, chip *db.Chip) error {
 		if chip.Serial != nil && *chip.Serial != data.Serial {
-			return fmt.Errorf("card %s: %w: its data went into chip %s: put that one in, or report it as spoiled", card.ID, lifecycle.Conflict, *chip.Serial)
+			return otherChip(card.ID, *chip.Serial)
 		}
 		err := tx.GiveChip(ctx, &data.Serial, by.ID, chip.AttemptID)
 		if errors.Is(err, lifecycle.Conflict) {
-			return fmt.Errorf("chip %s: %w: it was another card's: take a new one", data.Serial, lifecycle.Conflict)
+			return usedChip(data.Serial)
 		}
 		if err != nil {
 			return fmt.Errorf("chip of card %s: %w", card.ID, err)

@@ -1,6 +1,7 @@
 package issuance_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -116,7 +117,15 @@ func TestATerminalThatDiedGoesOnWithTheSameChipOrGivesItUp(t *testing.T) {
 	if next.Attempt == plan.Attempt || next.PSN != 2 || next.PINVersion != 2 || next.Serial != "" {
 		t.Errorf("the next is %+v", next)
 	}
-	wantKind(t, h.GiveChip(t.Context(), terminal, next, chip(1)), lifecycle.Conflict) // spoiled is spoiled
+	for serial, want := range map[int]error{1: lifecycle.Conflict, 2: nil} { // spoiled is spoiled
+		if err := h.AdmitChip(t.Context(), next, chip(serial).Serial); !errors.Is(err, want) {
+			t.Errorf("chip %d: %v", serial, err)
+		}
+	}
+	if err := h.AdmitChip(t.Context(), resumed, chip(2).Serial); !errors.Is(err, lifecycle.Conflict) {
+		t.Error(err)
+	}
+	wantKind(t, h.GiveChip(t.Context(), terminal, next, chip(1)), lifecycle.Conflict)
 	wantKind(t, h.GiveChip(t.Context(), terminal, resumed, chip(1)), lifecycle.Conflict)
 	if got := h.queued(t, lifecycle.JobPINDestroy); len(got) != 2 || !strings.Contains(got[1], `"pin_version": 1`) {
 		t.Errorf("PINs to destroy: %v", got)

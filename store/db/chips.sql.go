@@ -12,6 +12,17 @@ import (
 	"sceau/lifecycle"
 )
 
+const chipOfSerial = `-- name: ChipOfSerial :one
+SELECT attempt_id FROM chip WHERE serial = $1::text
+`
+
+func (q *Queries) ChipOfSerial(ctx context.Context, serial string) (lifecycle.AttemptID, error) {
+	row := q.db.QueryRow(ctx, chipOfSerial, serial)
+	var attempt_id lifecycle.AttemptID
+	err := row.Scan(&attempt_id)
+	return attempt_id, err
+}
+
 const chipsOfOrder = `-- name: ChipsOfOrder :many
 SELECT attempt_id, order_id, card_id, psn, pin_version, serial, result, reason, terminal, begun_at, ended_at
 FROM chip WHERE order_id = $1 ORDER BY pin_version

@@ -15,3 +15,6 @@ UPDATE chip SET serial = @serial, terminal = @terminal WHERE attempt_id = @attem
 
 -- name: EndChip :exec
 UPDATE chip SET result = @result, reason = @reason, terminal = @terminal, ended_at = @ended_at WHERE attempt_id = @attempt_id;
+
+-- name: ChipOfSerial :one
+SELECT attempt_id FROM chip WHERE serial = @serial::text;

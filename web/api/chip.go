@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -86,11 +87,15 @@ type writeChipOut struct {
 // and only then gives them away.
 func (d *door) writeChip(ctx context.Context, in *writeChipIn) (*writeChipOut, error) {
 	answer, err := hex.DecodeString(in.Body.Answer)
-	if err != nil {
+	if err != nil || len(answer) < 10 {
 		return nil, &lifecycle.FieldError{Field: "body.answer", Why: "has 58 or 64 hexadecimal digits"}
 	}
 	plan, err := d.Service.PlanChip(ctx, caller(ctx), in.ID)
 	if err != nil {
+		return nil, err
+	}
+	const serial = 10 // bytes of key diversification data, with which an answer begins
+	if err := d.Service.AdmitChip(ctx, plan, strings.ToUpper(hex.EncodeToString(answer[:serial]))); err != nil {
 		return nil, err
 	}
 	data, err := d.Chips.Open(ctx, plan, answer)
