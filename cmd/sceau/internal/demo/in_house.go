@@ -137,7 +137,16 @@ func (d *demonstration) personaliseInHouse(ctx context.Context) error {
 	}
 	_, err = d.desk.Personalise(ctx, order, card.NewReader(first))
 	d.screen.check("a chip that was given up is not written again", refused(err, lifecycle.Conflict))
+	const all = 10 // two that open the chip, eight of the bank's
+	_, err = d.desk.Personalise(ctx, order, card.NewReader(&shaky{second, all}))
+	second.Remove()
+	if !errors.Is(err, errPulled) || second.Status().Blank {
+		return errors.Join(errors.New("a chip that is pulled out behind its last command is blank still"), err)
+	}
+	_, err = d.desk.Personalise(ctx, order, card.NewReader(damaged.chip))
+	d.screen.check("another card in the reader proves nothing", refused(err, lifecycle.Conflict))
 	made, err := d.desk.Personalise(ctx, order, card.NewReader(second))
+	d.screen.check("a chip that was finished when the terminal died proves itself", err)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
 // Terminals opens the door for branch terminals that personalise. Vault is a
 // client of its own role, which may make cards in chips and judges no code.
 func (h *House) Terminals(vault *hsm.Client, version string) (http.Handler, error) {
-	service, err := h.APIKeys()
+	service, err := h.CodesDesk()
 	if err != nil {
 		return nil, err
 	}
