@@ -28,11 +28,12 @@ const (
 	ScopeRevokeCertificates Scope = "certificates:revoke"
 	ScopeReadOrders         Scope = "orders:read"
 	ScopeResetPIN           Scope = "terminal:pin-reset"
+	ScopePersonalise        Scope = "terminal:personalise"
 )
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN}
+	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

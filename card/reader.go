@@ -83,15 +83,8 @@ type ScriptRequest struct {
 // AskScript begins a transaction without a PIN. The card stays in the terminal
 // until [Reader.ApplyScript].
 func (r *Reader) AskScript(ctx context.Context) (ScriptRequest, error) {
-	app, err := r.begin(ctx)
-	if err != nil {
-		return ScriptRequest{}, err
-	}
-	c, err := r.generate(ctx, 0x80, app.cdol1, app.iaf, emv.Transaction{Mode: emv.Mode2})
-	if err != nil {
-		return ScriptRequest{}, err
-	}
-	return ScriptRequest{Last4: app.pan[max(0, len(app.pan)-4):], ATC: int(c.atc), ARQC: c.ac}, nil
+	p, err := r.Prove(ctx)
+	return ScriptRequest{Last4: p.Last4, ATC: p.ATC, ARQC: p.ARQC}, err
 }
 
 // ErrScript is a card that refused the issuer's script: nothing has changed on it.

@@ -18,6 +18,7 @@ const (
 	UsageIMKAC     KeyUsage = "imk-ac"    // issuer master key for application cryptograms
 	UsageIMKSMI    KeyUsage = "imk-smi"   // issuer master key for secure messaging, integrity
 	UsageIMKSMC    KeyUsage = "imk-smc"   // issuer master key for secure messaging, confidentiality
+	UsageIMKPerso  KeyUsage = "imk-perso" // master key of blank chips, for in-house personalisation
 	UsageTransport KeyUsage = "transport" // enciphers keys and PINs for the card bureau
 	UsageKBPK      KeyUsage = "kbpk"      // key block protection key (ASC X9.143, TR-31)
 	UsagePIN       KeyUsage = "pin"       // enciphers PIN blocks between parties

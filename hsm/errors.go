@@ -29,7 +29,7 @@ func kindOfCode(code string) (lifecycle.Kind, bool) {
 		return lifecycle.Conflict, true
 	case "unknown_key", "unknown_profile", "unknown_pin", "not_found":
 		return lifecycle.NotFound, true
-	case "invalid", "wrong_arqc", "wrong_kcv", "key_usage", "key_retired", "key_disabled", "mixed_environment",
+	case "invalid", "wrong_arqc", "wrong_chip", "wrong_kcv", "key_usage", "key_retired", "key_disabled", "mixed_environment",
 		"bad_key_block", "malformed_code", "window_too_large", "batch_too_large":
 		return lifecycle.Invalid, true
 	case "forbidden", "dual_control", "activity_closed", "pin_locked":

@@ -26,6 +26,7 @@ const (
 	RolePINLetter    Role = "pin-letter"
 	RoleOCSP         Role = "ocsp"
 	RoleAPI          Role = "api"
+	RoleTerminals    Role = "terminals"
 	RoleCeremony     Role = "ceremony"
 	RoleRootCeremony Role = "root-ceremony"
 	RoleAuditor      Role = "auditor"
@@ -33,7 +34,7 @@ const (
 
 // Roles are all of them.
 func Roles() []Role {
-	return []Role{RoleOffice, RoleWorker, RolePINLetter, RoleAPI, RoleOCSP, RoleCeremony, RoleRootCeremony, RoleAuditor}
+	return []Role{RoleOffice, RoleWorker, RolePINLetter, RoleAPI, RoleTerminals, RoleOCSP, RoleCeremony, RoleRootCeremony, RoleAuditor}
 }
 
 // Services are the roles of processes, which sign in by AppRole.

@@ -16,6 +16,7 @@ const (
 	worker   = hsm.RoleWorker
 	pins     = hsm.RolePINLetter
 	doors    = hsm.RoleAPI
+	desks    = hsm.RoleTerminals
 	ocsp     = hsm.RoleOCSP
 	officers = hsm.RoleCeremony
 	root     = hsm.RoleRootCeremony
@@ -50,6 +51,8 @@ var rights = map[string]may{
 	"hsm/selftest":               {},
 	"hsm/card/personalise":       {worker: "write"},
 	"hsm/card/rekey":             {worker: "write"},
+	"hsm/card/challenge":         {desks: "write"},
+	"hsm/card/channel":           {desks: "write"},
 	"hsm/pin/letter":             {pins: "write"},
 	"hsm/pin/close":              {pins: "write"},
 	"hsm/pin/destroy":            {pins: "write", worker: "write"},
@@ -58,7 +61,7 @@ var rights = map[string]may{
 	"hsm/pin/verify-data":        {},
 	"hsm/cap/verify":             {doors: "write"},
 	"hsm/cap/resync":             {office: "write", doors: "write"},
-	"hsm/arqc/verify":            {},
+	"hsm/arqc/verify":            {desks: "write"},
 	"hsm/script/pin-unblock":     {doors: "write"},
 	"hsm/script/pin-change":      {doors: "write"},
 	"hsm/script/block":           {},
@@ -91,9 +94,9 @@ var rights = map[string]may{
 	"transit/hmac/issuing-m":                {},
 	"transit/encrypt/other-m":               {},
 	"transit/decrypt/other-m":               {},
-	"transit/decrypt/safe":                  {office: "write", worker: "write", doors: "write"},
+	"transit/decrypt/safe":                  {office: "write", worker: "write", doors: "write", desks: "write"},
 	"transit/encrypt/safe":                  {},
-	"transit/datakey/wrapped/safe":          {office: "write", worker: "write", doors: "write"},
+	"transit/datakey/wrapped/safe":          {office: "write", worker: "write", doors: "write", desks: "write"},
 	"transit/datakey/plaintext/safe":        {},
 	"transit/keys/safe":                     {office: "read", officers: "read write", auditor: "read"},
 	"transit/keys/safe/config":              {},

@@ -104,6 +104,9 @@ func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order,
 		if err := s.moveCard(ctx, tx, &card, on, by, o.RequestedBy, nil); err != nil {
 			return err
 		}
+		if o.InHouse && on == lifecycle.Approve { // no batch finds it among the approved
+			return s.moveCard(ctx, tx, &card, lifecycle.KeepInHouse, lifecycle.System("in-house"), "", nil)
+		}
 		if o.Kind != lifecycle.OrderRegistration || on != lifecycle.Approve {
 			return nil
 		}
@@ -150,6 +153,7 @@ type OrderEdit struct {
 	Revision   int32 // the one that was edited
 	Delivery   lifecycle.Delivery
 	BranchCode string
+	InHouse    bool                 // made at that branch
 	Reason     lifecycle.CardReason // of a replacement
 	WithReader bool
 	Waiver     string
@@ -196,6 +200,10 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 	if err != nil {
 		return err
 	}
+	inHouse, err := product.madeInHouse(e.InHouse, e.Delivery)
+	if err != nil {
+		return err
+	}
 	if o.Kind == lifecycle.OrderReplacementCard {
 		card, err := tx.LockCard(ctx, deref(o.TargetCard))
 		if err != nil {
@@ -210,7 +218,7 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		return err
 	}
 	n, err := tx.EditOrder(ctx, db.EditOrderParams{
-		Delivery: delivery, BranchID: branch, Reason: edited.Reason, FeeCents: edited.FeeCents, Currency: edited.Currency,
+		Delivery: delivery, BranchID: branch, InHouse: inHouse, Reason: edited.Reason, FeeCents: edited.FeeCents, Currency: edited.Currency,
 		WithReader: e.WithReader, ReaderFeeCents: edited.ReaderFeeCents, Waiver: e.Waiver, RequestedBy: by.ID, At: s.now(), ID: o.ID,
 		Revision: e.Revision,
 	})

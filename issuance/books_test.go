@@ -132,17 +132,17 @@ func (l ledger) check(entries []entry, state string) string {
 // together are the states in which an order's card or certificate may be.
 func together() map[string][]string {
 	return map[string][]string{
-		"submitted": {"ordered"}, "approved": {"approved"}, "refused": {"cancelled"},
+		"submitted": {"ordered"}, "approved": {"approved", "in_house"}, "refused": {"cancelled"},
 		"cancelled": {"cancelled", "opposed", "expired", "destroyed", "revoked"},
 		"in_progress": {
-			"approved", "personalising", "personalised", "with_bureau", "made", "posted", "at_branch", "received",
+			"approved", "in_house", "personalising", "personalised", "with_bureau", "writing", "made", "posted", "at_branch", "received",
 			"active", "suspended", "pin_blocked", "awaiting_key", "issuing",
 		},
 		"completed": {
 			"posted", "at_branch", "received", "active", "suspended", "pin_blocked", "opposed", "expired", "destroyed",
 			"issued", "held", "revoked",
 		},
-		"failed": {"made", "opposed", "expired", "destroyed", "revoked"},
+		"failed": {"made", "in_house", "opposed", "expired", "destroyed", "revoked"},
 	}
 }
 
@@ -178,6 +178,7 @@ func (h *house) wrongPlaces(ctx context.Context, t interface{ Fatal(args ...any)
 		"cards in use in place":    "SELECT place, count(*)::text FROM card WHERE usable_until IS NULL AND state IN ('active', 'suspended', 'pin_blocked') GROUP BY place HAVING count(*) > 1",
 		"cards on their way to":    "SELECT place, count(*)::text FROM card WHERE state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed') GROUP BY place HAVING count(*) > 1",
 		"live PIN letters of card": "SELECT card_id, count(*)::text FROM pin_letter WHERE state NOT IN ('cancelled', 'spoiled', 'destroyed') GROUP BY card_id HAVING count(*) > 1",
+		"chips may live of card":   "SELECT card_id, count(*)::text FROM chip WHERE serial IS NOT NULL AND result IS DISTINCT FROM 'spoiled' GROUP BY card_id HAVING count(*) > 1",
 		"cards that one replaces":  "SELECT n.id, count(*)::text FROM card n JOIN card o ON o.id = n.replaces WHERE n.place <> o.place OR n.holder_id <> o.holder_id GROUP BY n.id",
 	} {
 		rows, err := h.pairs(ctx, query)

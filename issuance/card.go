@@ -75,6 +75,11 @@ func (s *Service) failOrderTx(ctx context.Context, tx store.Tx, id lifecycle.Ord
 	if err != nil {
 		return fmt.Errorf("order %s: %w", id, err)
 	}
+	if order.State == lifecycle.OrderApproved { // its card waited for a branch terminal
+		if err := s.moveOrder(ctx, tx, &order, lifecycle.Start, by, nil); err != nil {
+			return err
+		}
+	}
 	if order.State != lifecycle.OrderInProgress {
 		return nil
 	}

@@ -35,6 +35,7 @@ type OrderContent struct {
 	Identity       string               `json:"identity,omitempty"`  // what proved the holder's
 	Delivery       lifecycle.Delivery   `json:"delivery,omitempty"`
 	Branch         lifecycle.BranchID   `json:"branch,omitempty"`
+	InHouse        bool                 `json:"in_house,omitempty"` // made at that branch
 	WithReader     bool                 `json:"with_reader,omitempty"`
 	FeeCents       int64                `json:"fee_cents"` // by the tariff, also when it is waived
 	ReaderFeeCents int64                `json:"reader_fee_cents,omitempty"`
@@ -81,7 +82,7 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 	}
 	content := OrderContent{
 		ID: o.ID, Kind: o.Kind, Revision: o.Revision, RequestedBy: o.RequestedBy, Product: o.Product, Reason: o.Reason,
-		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), WithReader: o.WithReader,
+		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), InHouse: o.InHouse, WithReader: o.WithReader,
 		FeeCents: o.FeeCents, ReaderFeeCents: o.ReaderFeeCents, Currency: o.Currency, Waiver: o.Waiver, ClientID: c.ClientID,
 		Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname, Language: h.Language, Email: h.Email,
 		Address: [5]string{h.Complement, h.Street, h.Postcode, h.City, h.Country}, State: o.State,

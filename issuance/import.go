@@ -33,10 +33,10 @@ var importColumns = []string{
 	"surname", "language", "email", "complement", "street", "postcode", "city", "address_country", "delivery", "requested_by",
 }
 
-// optionalColumns may follow, in any order: of cards, which product and whether a
-// reader comes along; of bank_card, what the bank's card system made. A file with
+// optionalColumns may follow, in any order: of cards, which product, whether a
+// reader comes along and whether they are made at the branch; of bank_card, what the bank's card system made. A file with
 // card numbers in it is as secret as they are.
-var optionalColumns = []string{"card_product", "reader", "pan", "psn", "expiry"}
+var optionalColumns = []string{"card_product", "reader", "in_house", "pan", "psn", "expiry"}
 
 // LineError is one wrong field of one line. A line with several has several.
 type LineError struct {
@@ -247,13 +247,13 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 // importProduct reads what is ordered.
 func importProduct(f map[string]string, r *OrderRequest, errs *lifecycle.FieldErrors) {
 	r.Product = f["card_product"]
-	switch f["reader"] {
-	case "", "no":
-	case "yes":
-		r.WithReader = true
-	default:
-		errs.Add("reader", "use yes or no")
+	yes := func(column string) bool {
+		if !slices.Contains([]string{"", "no", "yes"}, f[column]) {
+			errs.Add(column, "use yes or no")
+		}
+		return f[column] == "yes"
 	}
+	r.WithReader, r.InHouse = yes("reader"), yes("in_house")
 	switch f["product"] {
 	case "card":
 		r.Kind, r.Delivery = lifecycle.OrderNewCard, lifecycle.Delivery(f["delivery"])

@@ -26,6 +26,7 @@ type OrderRequest struct {
 	Reason     lifecycle.CardReason
 	Delivery   lifecycle.Delivery // of cards that are made
 	BranchCode string             // delivery to a branch
+	InHouse    bool               // made at that branch's terminal, not by a bureau
 	Identity   string             // document that proved the holder's identity: PIN-counter reset, PIN change
 	WithReader bool
 	Waiver     string // why the fee is waived: the approver approves that too
@@ -136,6 +137,9 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 		if o.Delivery, o.BranchID, err = deliveryTx(ctx, tx, product, r.Delivery, r.BranchCode); err != nil {
 			return none, err
 		}
+		if o.InHouse, err = product.madeInHouse(r.InHouse, r.Delivery); err != nil {
+			return none, err
+		}
 	}
 	if made := product.Kind == lifecycle.AuthenticationCard; made != r.Kind.MakesCard() {
 		return none, &lifecycle.FieldError{Field: "card_product", Why: fmt.Sprintf("%s is a %s: it is registered when the bank's card system makes it, ordered when this house does", product.Code, product.Kind)}
@@ -156,6 +160,9 @@ func (r *OrderRequest) check() error {
 	}
 	if r.WithReader && !r.Kind.HasCard() {
 		return &lifecycle.FieldError{Field: "with_reader", Why: "a reader comes with a card"}
+	}
+	if r.InHouse && !r.Kind.MakesCard() {
+		return &lifecycle.FieldError{Field: "in_house", Why: "only a card that is made is made at a branch"}
 	}
 	if (r.Kind == lifecycle.OrderRegistration) != (r.Registers != nil) {
 		return &lifecycle.FieldError{Field: "pan", Why: "a registration, and nothing else, names a card that is made already"}
@@ -236,12 +243,12 @@ func (s *Service) replaceTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 			_, err := s.opposeTx(ctx, tx, by, card, reason)
 			return err
 		}
-	case lifecycle.CardPersonalising, lifecycle.CardPersonalised, lifecycle.CardWithBureau, lifecycle.CardMade:
+	case lifecycle.CardPersonalising, lifecycle.CardPersonalised, lifecycle.CardWithBureau, lifecycle.CardWriting, lifecycle.CardMade:
 		if wrongHands(reason) {
 			_, err := s.opposeTx(ctx, tx, by, card, reason)
 			return err
 		}
-	case lifecycle.CardOrdered, lifecycle.CardApproved, lifecycle.CardExpired, lifecycle.CardCancelled, lifecycle.CardDestroyed:
+	case lifecycle.CardOrdered, lifecycle.CardApproved, lifecycle.CardInHouse, lifecycle.CardExpired, lifecycle.CardCancelled, lifecycle.CardDestroyed:
 	}
 	return fmt.Errorf("%w: a card that is %s gets no %s", lifecycle.Illegal, card.State, kind)
 }

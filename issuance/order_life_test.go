@@ -110,16 +110,17 @@ func TestAnOrderFileHasOptionalColumns(t *testing.T) {
 	h := setup(t)
 	plain, bank, reader, wrong := sample(901), sample(902), sample(903), sample(904)
 	bank.Product, bank.Delivery, wrong.Product, wrong.Delivery = "bank_card", "-", "bank_card", "-"
+	reader.Delivery = "branch"
 	number := bankCard(9).PAN.Reveal()
-	lines := []string{strings.Join(append(demodata.Header(), "reader", "pan", "psn", "expiry", "card_product"), ";")}
+	lines := []string{strings.Join(append(demodata.Header(), "reader", "pan", "psn", "expiry", "card_product", "in_house"), ";")}
 	for _, l := range []struct {
 		order demodata.Order
 		more  []string
 	}{
-		{plain, []string{"", "", "", "", ""}},
-		{bank, []string{"no", number, "1", "2028-11", "bank-card"}},
-		{reader, []string{"yes", "", "", "", "securaccess"}},
-		{wrong, []string{"perhaps", number[:15] + "x", "0", "11/28", "bank-card"}},
+		{plain, []string{"", "", "", "", "", ""}},
+		{bank, []string{"no", number, "1", "2028-11", "bank-card", "no"}},
+		{reader, []string{"yes", "", "", "", "securaccess", "yes"}},
+		{wrong, []string{"perhaps", number[:15] + "x", "0", "11/28", "bank-card", "maybe"}},
 	} {
 		lines = append(lines, strings.Join(append(columns(l.order), l.more...), ";"))
 	}
@@ -127,14 +128,14 @@ func TestAnOrderFileHasOptionalColumns(t *testing.T) {
 	if report.Kept != 3 || report.Cards != 2 || report.Registered != 1 || report.Refused != 1 {
 		t.Errorf("report %+v", report)
 	}
-	if want := []string{"5 reader", "5 pan", "5 psn", "5 expiry"}; !slices.Equal(wrongs(report), want) {
+	if want := []string{"5 reader", "5 in_house", "5 pan", "5 psn", "5 expiry"}; !slices.Equal(wrongs(report), want) {
 		t.Errorf("wrong %q, want %q", wrongs(report), want)
 	}
 	if strings.Contains(fmt.Sprint(report), number[:15]) {
 		t.Error("the report has a card number")
 	}
 	with := h.order(t, must[lifecycle.OrderID](t)(h.OrderByReference(t.Context(), reader.Reference)))
-	if !with.WithReader || with.ReaderFeeCents != 2500 || with.FeeCents != 1500 {
+	if !with.WithReader || !with.InHouse || with.ReaderFeeCents != 2500 || with.FeeCents != 1500 {
 		t.Errorf("a card with its reader: %+v", with.OrderContent)
 	}
 	for _, header := range []string{"reader;reader", "colour", "card_product;;"} {

@@ -104,6 +104,21 @@ func (p Product) check() error {
 	return errs.Err()
 }
 
+// madeInHouse tells whether an order's card is made at its branch: as it was
+// asked, or because no bureau makes it.
+func (p Product) madeInHouse(asked bool, d lifecycle.Delivery) (bool, error) {
+	inHouse := asked || p.Bureau == ""
+	switch {
+	case !inHouse:
+		return false, nil
+	case !p.InHouse:
+		return false, &lifecycle.FieldError{Field: "in_house", Why: p.Code + " is not made at branches: leave it to the bureau"}
+	case d != lifecycle.DeliverBranch:
+		return false, &lifecycle.FieldError{Field: "in_house", Why: "a card that is made at a branch is collected there: use delivery branch"}
+	}
+	return true, nil
+}
+
 // row is the product as it is stored, from a day on.
 func (p Product) row(from time.Time) db.Product {
 	r := db.Product{

@@ -38,6 +38,8 @@ func (w *world) furtherCard(ctx context.Context, d dice) error {
 			add(w, &w.ids, id)
 		}
 		return err
+	case lifecycle.CardInHouse, lifecycle.CardWriting:
+		return w.furtherChip(ctx, d, card.OrderID)
 	case lifecycle.CardPersonalising:
 		plan, err := w.BeginPersonalise(ctx, deref(card.BatchID))
 		if err != nil {

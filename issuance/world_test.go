@@ -39,6 +39,7 @@ type world struct {
 	issues  []issuance.CertificatePlan
 	lists   []issuance.CRLPlan
 	resets  []issuance.ScriptPlan
+	chips   []issuance.ChipPlan
 	ids     []lifecycle.BatchID
 }
 
@@ -103,7 +104,7 @@ func (w *world) actions() map[string]action {
 			return err
 		},
 	}
-	for _, more := range []map[string]action{w.orderActions(), w.cardActions(), w.bureauActions(), w.letterActions(), w.certificateActions(), w.listActions(), w.further()} {
+	for _, more := range []map[string]action{w.orderActions(), w.cardActions(), w.chipActions(), w.bureauActions(), w.letterActions(), w.certificateActions(), w.listActions(), w.further()} {
 		for name, do := range more {
 			all[name] = do
 		}
@@ -185,6 +186,7 @@ func (w *world) submitAnything(ctx context.Context, d dice) error {
 	}
 	if d.roll("delivery", 3) == 0 {
 		r.Delivery, r.BranchCode = lifecycle.DeliverBranch, "BE02"
+		r.InHouse = r.Kind.MakesCard() && d.roll("in house", 2) == 0
 	}
 	var err error
 	switch r.Kind {

@@ -9,9 +9,11 @@ type CardState string
 const (
 	CardOrdered       CardState = "ordered"
 	CardApproved      CardState = "approved"
+	CardInHouse       CardState = "in_house" // approved, to be made at a branch terminal
 	CardPersonalising CardState = "personalising"
 	CardPersonalised  CardState = "personalised"
 	CardWithBureau    CardState = "with_bureau"
+	CardWriting       CardState = "writing" // a chip at a branch terminal was given its data
 	CardMade          CardState = "made" // the bureau's return file says so
 	CardPosted        CardState = "posted"
 	CardAtBranch      CardState = "at_branch"
@@ -33,6 +35,8 @@ const (
 	Make        Event = "make" // the bureau made it
 	Spoil       Event = "spoil"
 	Remake      Event = "remake" // declared missing: made again
+	KeepInHouse Event = "keep_in_house" // for a branch terminal, not for a bureau
+	WriteChip   Event = "write_chip"    // the terminal is given the card's data
 	Post        Event = "post"
 	ToBranch    Event = "send_to_branch"
 	Receive     Event = "receive"
@@ -62,7 +66,7 @@ var (
 var Cards = Table[CardState]{
 	Thing: "card",
 	States: []CardState{
-		CardOrdered, CardApproved, CardPersonalising, CardPersonalised, CardWithBureau, CardMade,
+		CardOrdered, CardApproved, CardInHouse, CardPersonalising, CardPersonalised, CardWithBureau, CardWriting, CardMade,
 		CardPosted, CardAtBranch, CardReceived, CardActive, CardSuspended, CardPINLocked, CardOpposed,
 		CardExpired, CardCancelled, CardDestroyed,
 	},
@@ -81,6 +85,12 @@ var Cards = Table[CardState]{
 				From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer},
 				Then: []JobKind{JobPINDestroy},
 			},
+			{From: CardApproved, On: KeepInHouse, To: CardInHouse},
+			{From: CardInHouse, On: Edit, To: CardOrdered, By: orderers},
+			{From: CardInHouse, On: WriteChip, To: CardWriting},
+			{From: CardWriting, On: WriteChip, To: CardWriting}, // the same chip, after the terminal died
+			{From: CardWriting, On: Make, To: CardAtBranch, Then: []JobKind{JobPINLetter}},
+			{From: CardWriting, On: Spoil, To: CardInHouse, Then: []JobKind{JobPINDestroy}},
 			{From: CardMade, On: Post, To: CardPosted, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom, Then: []JobKind{JobPINLetter}},
 			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
@@ -99,11 +109,11 @@ var Cards = Table[CardState]{
 		from([]CardState{CardReceived, CardPosted}, Move[CardState]{On: ResetPIN, To: CardReceived}),
 		[]Move[CardState]{{From: CardActive, On: ResetPIN, To: CardActive}},
 		from([]CardState{CardActive, CardPINLocked}, Move[CardState]{On: ChangePIN, To: CardActive, Then: []JobKind{JobPINLetter}}),
-		from([]CardState{CardOrdered, CardApproved}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
+		from([]CardState{CardOrdered, CardApproved, CardInHouse}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
 		// While its worker is at Vault or its file is at the bureau, a card can
 		// still be stopped; what was made is destroyed unused.
 		from([]CardState{
-			CardPersonalising, CardPersonalised, CardWithBureau, CardMade, CardPosted, CardAtBranch,
+			CardInHouse, CardPersonalising, CardPersonalised, CardWithBureau, CardWriting, CardMade, CardPosted, CardAtBranch,
 			CardReceived, CardActive, CardSuspended, CardPINLocked,
 		},
 			Move[CardState]{On: Oppose, To: CardOpposed, By: suspends, Then: []JobKind{JobPINDestroy}}),

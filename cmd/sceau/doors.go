@@ -40,9 +40,9 @@ type serveCmd struct {
 	keystoreFlags
 	publicFlags
 
-	Doors     []string `help:"Doors to open: api, public." default:"api,public" env:"SCEAU_DOORS"`
-	APIListen string   `name:"api-listen" help:"Address of the API." default:"127.0.0.1:8443" env:"SCEAU_API_LISTEN"`
-	APICert   string   `name:"api-cert" help:"TLS certificate of the API, PEM." env:"SCEAU_API_CERT" placeholder:"FILE"`
+	Doors     []string `help:"Doors to open: api, public; or terminals, which has a Vault policy of its own, in a process of its own." default:"api,public" env:"SCEAU_DOORS"`
+	APIListen string   `name:"api-listen" help:"Address of the API, or of the door for terminals." default:"127.0.0.1:8443" env:"SCEAU_API_LISTEN"`
+	APICert   string   `name:"api-cert" help:"TLS certificate of that door, PEM." env:"SCEAU_API_CERT" placeholder:"FILE"`
 	APIKey    string   `name:"api-key-file" help:"Its key, PEM." env:"SCEAU_API_KEY_FILE" placeholder:"FILE"`
 }
 
@@ -50,13 +50,17 @@ type serveCmd struct {
 func (c serveCmd) Run(w *world) error {
 	var vault, numbers *hsm.Client
 	var err error
-	if c.Keystore == inVault || slices.Contains(c.Doors, "api") { // a public door with a module needs no Vault
+	cards := slices.Contains(c.Doors, "api") || slices.Contains(c.Doors, doorTerminals)
+	if cards && slices.Contains(c.Doors, doorTerminals) && len(c.Doors) > 1 {
+		return fmt.Errorf("%w: the door for terminals has a Vault policy of its own: give it a process of its own", errUsage)
+	}
+	if c.Keystore == inVault || cards { // a public door with a module needs no Vault
 		if vault, err = c.vaultFlags.open(w.ctx); err != nil {
 			return err
 		}
 		defer vault.Close()
 	}
-	if slices.Contains(c.Doors, "api") {
+	if cards {
 		numbers = vault
 	}
 	h, err := openHouseWith(w, c.databaseFlags, numbers, issuance.DefaultPolicy(), false)
@@ -68,7 +72,13 @@ func (c serveCmd) Run(w *world) error {
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Doors))) {
 		switch name {
 		case "api":
-			d, err := c.apiDoor(h.API(vault, version))
+			d, err := c.apiDoor(name, h.API, vault)
+			if err != nil {
+				return err
+			}
+			doors = append(doors, d)
+		case doorTerminals:
+			d, err := c.apiDoor(name, h.Terminals, vault)
 			if err != nil {
 				return err
 			}
@@ -86,28 +96,32 @@ func (c serveCmd) Run(w *world) error {
 			defer func() { _ = handler.Close() }()
 			doors = append(doors, door{name: name, listen: c.PublicListen, server: revocation.Server(c.PublicListen, handler)})
 		default:
-			return fmt.Errorf("%w: there is no door %q: use api or public", errUsage, name)
+			return fmt.Errorf("%w: there is no door %q: use api, public or terminals", errUsage, name)
 		}
 	}
 	return open(w, h, c.Lists, doors)
 }
 
+// doorTerminals is the door for branch terminals that personalise.
+const doorTerminals = "terminals"
+
 // apiDoor wants TLS wherever others than this machine can reach it.
-func (c serveCmd) apiDoor(handler http.Handler, err error) (door, error) {
+func (c serveCmd) apiDoor(name string, open func(*hsm.Client, string) (http.Handler, error), vault *hsm.Client) (door, error) {
+	handler, err := open(vault, version)
 	if err != nil {
 		return door{}, err
 	}
-	d := door{name: "api", listen: c.APIListen, server: api.Server(c.APIListen, handler)}
+	d := door{name: name, listen: c.APIListen, server: api.Server(c.APIListen, handler)}
 	if c.APICert == "" && c.APIKey == "" {
 		host, _, err := net.SplitHostPort(c.APIListen)
 		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			return d, fmt.Errorf("%w: the API listens on %s: give --api-cert and --api-key-file, or a loopback address behind a TLS proxy", errUsage, c.APIListen)
+			return d, fmt.Errorf("%w: door %s listens on %s: give --api-cert and --api-key-file, or a loopback address behind a TLS proxy", errUsage, name, c.APIListen)
 		}
 		return d, nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.APICert, c.APIKey)
 	if err != nil {
-		return d, fmt.Errorf("%w: TLS certificate of the API: %w", errUsage, err)
+		return d, fmt.Errorf("%w: TLS certificate of door %s: %w", errUsage, name, err)
 	}
 	d.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
 	return d, nil

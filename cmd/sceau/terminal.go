@@ -16,9 +16,10 @@ import (
 
 // terminalCmd is a branch's card terminal.
 type terminalCmd struct {
-	Unblock   terminalUnblockCmd   `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
-	ChangePIN terminalChangePINCmd `cmd:"" name:"change-pin" help:"Give the card in the reader another PIN, under an approved order; its holder gets it by letter."`
-	Readers   terminalReadersCmd   `cmd:"" help:"List the readers, and in which of them a card is."`
+	Unblock     terminalUnblockCmd     `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
+	ChangePIN   terminalChangePINCmd   `cmd:"" name:"change-pin" help:"Give the card in the reader another PIN, under an approved order; its holder gets it by letter."`
+	Personalise terminalPersonaliseCmd `cmd:"" help:"Make the card of an approved order in the blank chip in the reader; its PIN follows by letter."`
+	Readers     terminalReadersCmd     `cmd:"" help:"List the readers, and in which of them a card is."`
 }
 
 // doorFlags say which door of the bank a terminal asks.
@@ -161,4 +162,40 @@ type terminalChangePINCmd struct{ scriptFlags }
 // Run changes it. Nobody at the terminal learns the new PIN.
 func (c terminalChangePINCmd) Run(w *world) error {
 	return c.script(w, "the card has another PIN, which its holder is told by letter")
+}
+
+// terminalPersonaliseCmd makes a card in a blank chip.
+type terminalPersonaliseCmd struct {
+	scriptFlags
+
+	Spoiled string `help:"Give the order's chip up instead, and say why: it is kept with the chip's serial." placeholder:"REASON"`
+}
+
+// Run makes it. Interrupted, it goes on with the same chip.
+func (c terminalPersonaliseCmd) Run(w *world) error {
+	bank, err := c.doorFlags.open()
+	if err != nil {
+		return err
+	}
+	if c.Spoiled != "" {
+		if err := bank.SpoilChip(w.ctx, c.Order, c.Spoiled); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(w.out, "the chip is given up: cut it, and take a new one")
+		return err
+	}
+	chip, giveBack, err := c.readerFlags.open(w)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	made, err := bank.Personalise(w.ctx, c.Order, card.NewReader(chip))
+	if errors.Is(err, card.ErrChip) {
+		return fmt.Errorf("%w; it is blank still: try once more with this chip, then give it up with --spoiled and take another", err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.out, "card %s is made: %d tries; hand it over against an identity document, its PIN goes to the holder by post\n", made.Card, made.TriesLeft)
+	return err
 }

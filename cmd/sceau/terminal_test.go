@@ -21,6 +21,7 @@ import (
 	"sceau/card/pcsc"
 	"sceau/cmd/sceau/internal/client"
 	"sceau/cmd/sceau/internal/house"
+	"sceau/hsm"
 	"sceau/internal/devenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -61,6 +62,7 @@ type branch struct {
 	house   *house.House
 	bank    *client.Client // as online banking
 	api     string
+	desk    string // URL of the door for terminals that personalise
 	key     string // file of the terminal's API key
 	pcscd   *devenv.PCSCD
 	holders map[lifecycle.HolderID]issuance.HolderView
@@ -69,7 +71,10 @@ type branch struct {
 
 func newBranch(t *testing.T, dir string) *branch {
 	t.Helper()
-	var dev struct{ API, Database string }
+	var dev struct {
+		API, Terminals, Database, Vault string
+		Token                           string `json:"vault_token"`
+	}
 	text, err := os.ReadFile(filepath.Join(dir, "dev.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +82,14 @@ func newBranch(t *testing.T, dir string) *branch {
 	if err := json.Unmarshal(text, &dev); err != nil {
 		t.Fatal(err)
 	}
-	b := &branch{t: t, api: dev.API, demo: filepath.Join(dir, "demo"), key: filepath.Join(t.TempDir(), "key"), holders: map[lifecycle.HolderID]issuance.HolderView{}}
+	b := &branch{t: t, api: dev.API, desk: dev.Terminals, demo: filepath.Join(dir, "demo"), key: filepath.Join(t.TempDir(), "key"), holders: map[lifecycle.HolderID]issuance.HolderView{}}
+	vault, err := hsm.Open(t.Context(), hsm.Config{Address: dev.Vault, Token: dev.Token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(vault.Close)
 	b.house, err = house.Open(t.Context(), house.Config{
-		DatabaseURL: dev.Database, Policy: issuance.DefaultPolicy(), TestNames: true, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		DatabaseURL: dev.Database, Vault: vault, Policy: issuance.DefaultPolicy(), TestNames: true, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +99,7 @@ func newBranch(t *testing.T, dir string) *branch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN}, time.Hour)
+	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN, authn.ScopePersonalise}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +223,11 @@ func (b *branch) reader(t *testing.T, pins ...string) []string {
 // terminal runs our terminal over PC/SC.
 func (b *branch) terminal(t *testing.T, command string, order lifecycle.OrderID, more ...string) (string, error) {
 	t.Helper()
-	args := []string{"terminal", command, "--api", b.api, "--api-key-file", b.key, "--pcscd", b.pcscd.Socket, "--order", string(order)}
+	door := b.api
+	if command == "personalise" {
+		door = b.desk
+	}
+	args := []string{"terminal", command, "--api", door, "--api-key-file", b.key, "--pcscd", b.pcscd.Socket, "--order", string(order)}
 	return sceau(t, append(args, more...)...)
 }
 
@@ -273,6 +287,7 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	t.Run("opensc-tool sees the card and talks to it", func(t *testing.T) { b.openSC(t, cards[2]) })
 	t.Run("three wrong PINs, the reset over PC/SC, a right code", func(t *testing.T) { b.unblock(t, cards[3]) })
 	t.Run("another PIN over PC/SC, its letter to the holder", func(t *testing.T) { b.changePIN(t, cards[4]) })
+	t.Run("a blank chip is made a card over PC/SC", func(t *testing.T) { b.personalise(t, cards[7], dir) })
 	t.Run("the same terminal with a card's file", func(t *testing.T) {
 		path, _ := b.image(t, cards[5].ID)
 		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA"})
@@ -358,5 +373,55 @@ func (b *branch) changePIN(t *testing.T, c issuance.CardView) {
 	after, err := b.house.Service.Card(t.Context(), c.ID)
 	if err != nil || after.PINLetter == c.PINLetter || after.PINLetter == "" {
 		t.Errorf("letter %q before, %q after, %v", c.PINLetter, after.PINLetter, err)
+	}
+}
+
+// personalise replaces a card in a chip that simcard plays, from the chip maker's
+// key to the holder's collection.
+func (b *branch) personalise(t *testing.T, damaged issuance.CardView, dir string) {
+	t.Helper()
+	order := b.approved(issuance.OrderRequest{
+		Kind: lifecycle.OrderReplacementCard, TargetCard: damaged.ID, Reason: lifecycle.CardDamaged,
+		Delivery: lifecycle.DeliverBranch, BranchCode: "FR01", InHouse: true,
+	})
+	blank := func(name string) string {
+		path := filepath.Join(t.TempDir(), name)
+		out, err := exec.CommandContext(t.Context(), "../../bin/simcard", "--card", path, "blank", "--master-key-file", filepath.Join(dir, "chip-maker.key")).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return path
+	}
+	path := blank("blank.json")
+	if _, err := b.terminal(t, "personalise", order, "--spoiled", "nothing begun"); !errors.Is(err, lifecycle.Conflict) {
+		t.Errorf("a chip of which nobody knows: %v", err)
+	}
+	t.Run("in a card that is made already", func(t *testing.T) {
+		used, _ := b.image(t, damaged.ID)
+		b.insert(t, used)
+		if _, err := b.terminal(t, "personalise", order); !errors.Is(err, card.ErrMade) {
+			t.Errorf("a card in use: %v", err)
+		}
+	})
+	if out, err := b.terminal(t, "personalise", order, "--spoiled", "bent"); err != nil || !strings.Contains(out, "given up") {
+		t.Error(out, err)
+	}
+	b.insert(t, path)
+	out, err := b.terminal(t, "personalise", order)
+	if err != nil || !strings.Contains(out, "is made: 3 tries") {
+		t.Fatal(out, err)
+	}
+	view, err := b.house.Service.Order(t.Context(), order)
+	if err != nil || view.Card.State != lifecycle.CardAtBranch || !strings.Contains(out, string(view.Card.ID)) {
+		t.Errorf("%+v, %v", view.Card, err)
+	}
+	if _, err := b.terminal(t, "personalise", order); !errors.Is(err, lifecycle.Conflict) {
+		t.Errorf("an order whose card is made: %v", err)
+	}
+	if kept, err := card.Open(path); err != nil || kept.Status().Blank || kept.Status().ATC != 1 {
+		t.Errorf("the chip keeps %+v, %v", kept.Status(), err)
+	}
+	if chips, err := b.house.Service.Chips(t.Context(), order); err != nil || len(chips) != 2 || chips[0].Reason != "bent" || chips[1].Result != "made" {
+		t.Errorf("chips %+v, %v", chips, err)
 	}
 }

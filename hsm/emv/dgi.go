@@ -12,6 +12,9 @@ type DGI struct {
 	Value []byte
 }
 
+// Enciphered tells whether the value is keys or a PIN, which stand enciphered.
+func (d DGI) Enciphered() bool { return d.ID == dgiKeys || d.ID == dgiPIN }
+
 // Bounds of a personalisation file for one card.
 const (
 	maxDGIs     = 64

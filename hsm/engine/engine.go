@@ -65,7 +65,7 @@ func Factory(now func() time.Time) logical.Factory {
 			BackendType: logical.TypeLogical,
 			Help:        strings.TrimSpace(help),
 			Paths: framework.PathAppend(
-				b.keyPaths(), b.cardPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
+				b.keyPaths(), b.cardPaths(), b.channelPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
 				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathSelftest(), b.pathAudit()},
 			),
 			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, batchPrefix, pinKeyPath}},

@@ -65,7 +65,7 @@ type journalEntry struct {
 // name or of an identifier is taken, since anything may be typed anywhere.
 func (b *backend) eventOf(r *logical.Request, data *framework.FieldData, outcome string) event {
 	e := event{By: r.DisplayName, Entity: r.EntityID, Operation: string(r.Operation), Command: commandOf(r.Path), Outcome: outcome, when: b.now()}
-	for _, field := range []string{"name", "kbpk", "transport_key", "key", "from_key", "to_key", "profile"} {
+	for _, field := range []string{"name", "kbpk", "transport_key", "perso_key", "key", "from_key", "to_key", "profile"} {
 		if _, declared := data.Schema[field]; declared && keyName.MatchString(text(data, field)) {
 			e.Keys = joined(e.Keys, text(data, field))
 		}

@@ -63,16 +63,16 @@ func (b *backend) cardPaths() []*framework.Path {
 
 // batch is what the cards of one call share.
 type batch struct {
-	attempt   string
-	keys      *profileKeys
-	underKey  string // name and check value of the transport key
-	kcv       string // its check value
-	transport *crypt.TDES
-	pins      *pinCipher
-	storage   logical.Storage
-	cards     []cardRequest
-	paths     []string // of their PINs
-	asText    bool     // they came as one text, and go as one
+	attempt  string
+	keys     *profileKeys
+	underKey string // names what keys and PINs leave under, and its check value
+	kcv      string // of the transport key
+	encipher func([]byte) ([]byte, error)
+	pins     *pinCipher
+	storage  logical.Storage
+	cards    []cardRequest
+	paths    []string // of their PINs
+	asText   bool     // they came as one text, and go as one
 }
 
 func (b *backend) personalise(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
@@ -106,8 +106,8 @@ func (b *backend) open(ctx context.Context, s logical.Storage, data *framework.F
 	if c.paths, err = checkCards(c.cards); err != nil {
 		return nil, err
 	}
-	if c.attempt = text(data, "attempt"); lifecycle.CheckID(lifecycle.PrefixAttempt, c.attempt) != nil {
-		return nil, refuse("invalid", "attempt is not an attempt identifier")
+	if c.attempt, err = attemptOf(data); err != nil {
+		return nil, err
 	}
 	name := text(data, "transport_key")
 	transport, err := usableKey(ctx, c.storage, name, usageTransport, toEncipher)
@@ -115,22 +115,39 @@ func (b *backend) open(ctx context.Context, s logical.Storage, data *framework.F
 		return nil, err
 	}
 	defer transport.wipe()
-	if c.transport, err = transport.schedule(name); err != nil {
+	schedule, err := transport.schedule(name)
+	if err != nil {
 		return nil, err
 	}
+	c.encipher = schedule.EncryptECB
 	c.kcv = transport.Versions[transport.latest()-1].KCV
 	c.underKey = name + "/" + c.kcv
-	if c.keys, err = b.profileKeys(ctx, c.storage, text(data, "profile")); err != nil {
-		return nil, err
+	return c, b.openProfile(ctx, c, text(data, "profile"), transport.Environment)
+}
+
+func attemptOf(data *framework.FieldData) (string, error) {
+	attempt := text(data, "attempt")
+	if lifecycle.CheckID(lifecycle.PrefixAttempt, attempt) != nil {
+		return "", refuse("invalid", "attempt is not an attempt identifier")
 	}
-	if c.keys.environment != transport.Environment {
-		return nil, refuse("mixed_environment", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
+	return attempt, nil
+}
+
+// openProfile reads the profile of a call's cards, whose keys must be of the same
+// environment as the key that they leave under.
+func (b *backend) openProfile(ctx context.Context, c *batch, name, environment string) error {
+	var err error
+	if c.keys, err = b.profileKeys(ctx, c.storage, name); err != nil {
+		return err
+	}
+	if c.keys.environment != environment {
+		return refuse("mixed_environment", "the cards' keys are for %s, the key that they leave under is for %s", c.keys.environment, environment)
 	}
 	if !c.keys.profile.Simulated() {
-		return nil, refuse("invalid", "cards of profile %s are made elsewhere: here are made cards of cryptogram version 14 without variants", c.keys.profile.Name)
+		return refuse("invalid", "cards of profile %s are made elsewhere: here are made cards of cryptogram version 14 without variants", c.keys.profile.Name)
 	}
 	c.pins, err = b.pinCipher(ctx, c.storage)
-	return c, err
+	return err
 }
 
 // cardsOfText reads the cards that came as one text.
@@ -265,6 +282,14 @@ func (v setVersions) texts() []string {
 }
 
 func (c *batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error) {
+	groupings, err := c.groupings(r, p, path)
+	if err != nil {
+		return nil, err
+	}
+	return emv.EncodeDGIs(groupings)
+}
+
+func (c *batch) groupings(r cardRequest, p storedPIN, path string) ([]emv.DGI, error) {
 	set, err := c.keys.set(p.generation())
 	if err != nil {
 		return nil, err
@@ -284,11 +309,7 @@ func (c *batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error)
 		}
 		defer clear(*k.into)
 	}
-	dgis, err := emv.BuildDGIs(c.keys.profile, data, c.transport)
-	if err != nil {
-		return nil, err
-	}
-	return emv.EncodeDGIs(dgis)
+	return emv.BuildDGIsUnder(c.keys.profile, data, c.encipher)
 }
 
 // rekey makes the data of cards again for another transport key, and gives them
@@ -333,6 +354,9 @@ func (b *backend) rekey(ctx context.Context, r *logical.Request, data *framework
 func (c *batch) rekeyed(p storedPIN, r cardRequest, renew bool) (storedPIN, error) {
 	if err := p.unprinted(r.Card); err != nil {
 		return p, err
+	}
+	if strings.HasPrefix(p.Under, underChip) {
+		return p, refuse("conflict", "card %s is in a chip of this house: it goes to no bureau", r.Card)
 	}
 	if p.Card != r.fingerprint(c.keys.profile.Name, p.Under) {
 		return p, refuse("conflict", "card %s was made with other data", r.Card)

@@ -23,7 +23,7 @@ import (
 type storedPIN struct {
 	Attempt     string      `json:"attempt"`
 	Card        string      `json:"card"`                  // fingerprint of what the card was made with
-	Under       string      `json:"under,omitempty"`       // name and check value of the transport key
+	Under       string      `json:"under,omitempty"`       // name and check value of the transport key, or the chip
 	Keys        setVersions `json:"keys,omitzero"`         // master keys that it was made under
 	Environment string      `json:"environment,omitempty"` // of those keys; empty is test
 	Number      string      `json:"number,omitempty"`      // tag of the card number: a PIN block with another is refused

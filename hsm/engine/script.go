@@ -9,7 +9,6 @@ import (
 	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
 	"sceau/hsm/pinblock"
-	"sceau/lifecycle"
 )
 
 // scriptFields are the live card that asks for a script.
@@ -206,9 +205,9 @@ func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *frame
 	if err != nil {
 		return nil, err
 	}
-	attempt := text(data, "attempt")
-	if lifecycle.CheckID(lifecycle.PrefixAttempt, attempt) != nil {
-		return nil, refuse("invalid", "attempt is not an attempt identifier")
+	attempt, err := attemptOf(data)
+	if err != nil {
+		return nil, err
 	}
 	s, err := b.session(ctx, r, data)
 	if err != nil {

@@ -10,6 +10,7 @@ const (
 	usageIMKAC     = "imk-ac"
 	usageIMKSMI    = "imk-smi"
 	usageIMKSMC    = "imk-smc"
+	usageIMKPerso  = "imk-perso" // opens chips as their maker delivers them
 	usageTransport = "transport"
 	usageKBPK      = "kbpk"
 	usagePIN       = "pin"
@@ -57,7 +58,8 @@ type usage struct {
 	export     string // E: to anybody who shares the protection key, N: never
 }
 
-// usages are all of them. A card's master keys are TDES, as its chip is.
+// usages are all of them. A card's master keys are TDES, as its chip is; the key
+// that opens a blank chip is AES for SCP03.
 func usages() []usage {
 	tdes := []string{algorithmTDES2}
 	anyBlock := []string{algorithmTDES2, algorithmTDES3, algorithmAES128, algorithmAES192, algorithmAES256}
@@ -66,7 +68,7 @@ func usages() []usage {
 		{usageIMKSMC, "E1", tdes, "X", "NE"},
 		{usageIMKSMI, "E2", tdes, "X", "NE"},
 		{"imk-dn", "E4", tdes, "X", "NE"},
-		{"imk-perso", "E5", tdes, "X", "NE"},
+		{usageIMKPerso, "E5", []string{algorithmTDES2, algorithmAES128, algorithmAES192, algorithmAES256}, "X", "NE"},
 		{usagePIN, "P0", anyBlock, "BED", "EN"},
 		{usageTransport, "K0", tdes, "BED", "EN"},
 		{usageKBPK, "K1", []string{algorithmAES256, algorithmTDES2, algorithmTDES3, algorithmAES128, algorithmAES192}, "BED", "EN"},

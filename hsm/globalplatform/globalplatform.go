@@ -88,6 +88,18 @@ func counterKDF(block cipher.Block, before, after []byte, size int) crypt.Key {
 	return out[:size]
 }
 
+// HostChallenge derives the challenge of INITIALIZE UPDATE from an AES master key
+// and the name of the attempt: the same attempt challenges alike, and nobody
+// without the key knows how before. Its input begins unlike that of
+// [TemplateKDF3], so that no challenge is part of a card's key.
+func HostChallenge(master crypt.Key, attempt string) ([8]byte, error) {
+	block, err := newAES(master)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	return [8]byte(counterKDF(block, []byte("host challenge"), []byte(attempt), 8)), nil
+}
+
 func newAES(key crypt.Key) (cipher.Block, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

@@ -99,6 +99,13 @@ func newSCP03(static Keys, hostChallenge, cardChallenge [8]byte) (*SCP03, error)
 	return &s, nil
 }
 
+// Wipe clears the session keys in memory.
+func (s *SCP03) Wipe() {
+	for _, key := range []crypt.Key{s.ENC, s.MAC, s.RMAC} {
+		clear(key)
+	}
+}
+
 // ExternalAuthenticate is the command that proves the host and sets the level: 01
 // a MAC on commands, 02 their encipherment, 10 and 20 the same for answers.
 func (s *SCP03) ExternalAuthenticate(level byte) ([]byte, error) {

@@ -21,6 +21,10 @@ func StoreData(number byte, last, enciphered bool, grouping []byte) []byte {
 	return append([]byte{0x80, 0xE2, p1, number, byte(len(grouping))}, grouping...) //nolint:gosec // Wrap bounds the data
 }
 
+// LevelCommands asks for MAC and encipherment of commands; answers to them hold
+// nothing.
+const LevelCommands = levelCMAC | levelCENC
+
 // Bits of P1 of STORE DATA.
 const (
 	storeLast       = 0x80

@@ -150,6 +150,20 @@ type Certificate struct {
 	UpdatedAt      time.Time
 }
 
+type Chip struct {
+	AttemptID  lifecycle.AttemptID
+	OrderID    lifecycle.OrderID
+	CardID     lifecycle.CardID
+	PSN        int32
+	PINVersion int32
+	Serial     *string
+	Result     *string
+	Reason     string
+	Terminal   string
+	BegunAt    time.Time
+	EndedAt    *time.Time
+}
+
 type Company struct {
 	ID             lifecycle.CompanyID
 	ClientID       string
@@ -220,6 +234,7 @@ type Order struct {
 	ReaderFeeCents int64
 	Waiver         string
 	CompletedAt    *time.Time
+	InHouse        bool
 }
 
 type PINChange struct {

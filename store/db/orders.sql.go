@@ -77,14 +77,15 @@ func (q *Queries) CountOrders(ctx context.Context) ([]CountOrdersRow, error) {
 }
 
 const editOrder = `-- name: EditOrder :execrows
-UPDATE orders SET delivery = $1, branch_id = $2, reason = $3, fee_cents = $4,
-    currency = $5, with_reader = $6, reader_fee_cents = $7, waiver = $8, revision = revision + 1, requested_by = $9, updated_at = $10
-WHERE id = $11 AND revision = $12
+UPDATE orders SET delivery = $1, branch_id = $2, in_house = $3, reason = $4, fee_cents = $5,
+    currency = $6, with_reader = $7, reader_fee_cents = $8, waiver = $9, revision = revision + 1, requested_by = $10, updated_at = $11
+WHERE id = $12 AND revision = $13
 `
 
 type EditOrderParams struct {
 	Delivery       *lifecycle.Delivery
 	BranchID       *lifecycle.BranchID
+	InHouse        bool
 	Reason         string
 	FeeCents       int64
 	Currency       string
@@ -101,6 +102,7 @@ func (q *Queries) EditOrder(ctx context.Context, arg EditOrderParams) (int64, er
 	result, err := q.db.Exec(ctx, editOrder,
 		arg.Delivery,
 		arg.BranchID,
+		arg.InHouse,
 		arg.Reason,
 		arg.FeeCents,
 		arg.Currency,
@@ -280,10 +282,10 @@ func (q *Queries) InsertImport(ctx context.Context, arg InsertImportParams) erro
 
 const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, product, with_reader, reader_fee_cents, waiver, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14, $15,
-    $16, $17, $18, $18)
+    $16, $17, $18, $19, $19)
 `
 
 type InsertOrderParams struct {
@@ -304,6 +306,7 @@ type InsertOrderParams struct {
 	WithReader     bool
 	ReaderFeeCents int64
 	Waiver         string
+	InHouse        bool
 	CreatedAt      time.Time
 }
 
@@ -326,6 +329,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.WithReader,
 		arg.ReaderFeeCents,
 		arg.Waiver,
+		arg.InHouse,
 		arg.CreatedAt,
 	)
 	return err
@@ -333,7 +337,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 
 const lockOrder = `-- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = $1 FOR UPDATE
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -362,13 +366,14 @@ func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, e
 		&i.ReaderFeeCents,
 		&i.Waiver,
 		&i.CompletedAt,
+		&i.InHouse,
 	)
 	return i, err
 }
 
 const order = `-- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = $1
 `
 
 func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -397,13 +402,14 @@ func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error
 		&i.ReaderFeeCents,
 		&i.Waiver,
 		&i.CompletedAt,
+		&i.InHouse,
 	)
 	return i, err
 }
 
 const orderByReference = `-- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE reference = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE reference = $1
 `
 
 func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Order, error) {
@@ -432,6 +438,7 @@ func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Orde
 		&i.ReaderFeeCents,
 		&i.Waiver,
 		&i.CompletedAt,
+		&i.InHouse,
 	)
 	return i, err
 }
@@ -459,7 +466,7 @@ func (q *Queries) OrderFlags(ctx context.Context, cardDays int32, addressDays in
 
 const ordersInState = `-- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders
 WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
@@ -495,6 +502,7 @@ func (q *Queries) OrdersInState(ctx context.Context, state lifecycle.OrderState,
 			&i.ReaderFeeCents,
 			&i.Waiver,
 			&i.CompletedAt,
+			&i.InHouse,
 		); err != nil {
 			return nil, err
 		}

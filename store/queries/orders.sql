@@ -6,26 +6,26 @@ UPDATE import SET sha256 = @sha256, lines = @lines, kept = @kept, refused = @ref
 
 -- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, product, with_reader, reader_fee_cents, waiver, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, created_at, updated_at)
 VALUES (@id, @kind, @state, @holder_id, sqlc.narg('target_card'), @reason, sqlc.narg('delivery'), sqlc.narg('branch_id'),
     @fee_cents, @currency, @requested_by, sqlc.narg('reference'), sqlc.narg('import_id'), @product, @with_reader,
-    @reader_fee_cents, @waiver, @created_at, @created_at);
+    @reader_fee_cents, @waiver, @in_house, @created_at, @created_at);
 
 -- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = @id;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = @id;
 
 -- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = @id FOR UPDATE;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = @id FOR UPDATE;
 
 -- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE reference = @reference;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE reference = @reference;
 
 -- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders
 WHERE state = @state AND id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetOrderState :execrows
@@ -34,7 +34,7 @@ UPDATE orders SET state = @to_state, failure = @failure, updated_at = @at,
 WHERE id = @id AND state = @from_state;
 
 -- name: EditOrder :execrows
-UPDATE orders SET delivery = sqlc.narg('delivery'), branch_id = sqlc.narg('branch_id'), reason = @reason, fee_cents = @fee_cents,
+UPDATE orders SET delivery = sqlc.narg('delivery'), branch_id = sqlc.narg('branch_id'), in_house = @in_house, reason = @reason, fee_cents = @fee_cents,
     currency = @currency, with_reader = @with_reader, reader_fee_cents = @reader_fee_cents, waiver = @waiver, revision = revision + 1, requested_by = @requested_by, updated_at = @at
 WHERE id = @id AND revision = @revision;
 

@@ -33,11 +33,25 @@ type Scripter interface {
 	Script(ctx context.Context, plan issuance.ScriptPlan, atc int, arqc []byte) (apdu []byte, err error)
 }
 
-// Config is what the door needs; every member is required.
+// Chips makes cards in blank chips at branch terminals: the card engine, by a
+// policy of its own.
+type Chips interface {
+	// Challenge is what INITIALIZE UPDATE brings to the chip.
+	Challenge(ctx context.Context, plan issuance.ChipPlan) ([]byte, error)
+	// Open makes the commands for the chip that gave the answer; a strange chip is
+	// [lifecycle.Invalid].
+	Open(ctx context.Context, plan issuance.ChipPlan, answer []byte) (issuance.ChipData, error)
+	// Prove tells whether the card of the plan made the cryptogram.
+	Prove(ctx context.Context, plan issuance.ChipPlan, proof issuance.ChipProof) (bool, error)
+}
+
+// Config is what the door needs; every member is required, but for Scripts and
+// Chips, of which the door has one.
 type Config struct {
 	Service *issuance.Service
 	Authn   *authn.Service
-	Scripts Scripter
+	Scripts Scripter                        // of the door for relying services
+	Chips   Chips                           // of the door for terminals that personalise
 	Ready   func(ctx context.Context) error // whether database and Vault answer
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -56,16 +70,21 @@ const (
 	bodyTimeout = 5 * time.Second
 )
 
-// New makes the door's handler.
+// New makes the door's handler: for relying services, or with Chips for terminals
+// that personalise.
 func New(c Config) (http.Handler, error) {
-	if c.Service == nil || c.Authn == nil || c.Scripts == nil || c.Ready == nil || c.Now == nil || c.Logger == nil {
-		return nil, fmt.Errorf("%w: the API needs use cases, authentication, a PIN resetter, a clock and a logger", lifecycle.Invalid)
+	if c.Service == nil || c.Authn == nil || (c.Scripts == nil) == (c.Chips == nil) || c.Ready == nil || c.Now == nil || c.Logger == nil {
+		return nil, fmt.Errorf("%w: the API needs use cases, authentication, scripts or chips, a clock and a logger", lifecycle.Invalid)
 	}
 	problemsInsteadOfHumas()
 	mux := http.NewServeMux()
 	d := &door{Config: c, api: humago.New(mux, description(c.Version))}
 	d.api.UseMiddleware(d.identify, d.authenticate)
-	for _, register := range d.routes() {
+	routes := d.routes
+	if c.Chips != nil {
+		routes = d.chipRoutes
+	}
+	for _, register := range routes() {
 		register()
 	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })

@@ -120,6 +120,11 @@ type door struct {
 
 func open(t *testing.T) *door {
 	t.Helper()
+	return openWith(t, func(c *api.Config, e *engine) { c.Scripts = e })
+}
+
+func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
+	t.Helper()
 	base := testenv.Database(t)
 	pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), base))
 	t.Cleanup(pool.Close)
@@ -137,11 +142,12 @@ func open(t *testing.T) *door {
 	if err := d.service.SetUpBank(t.Context(), lifecycle.System("test"), bank); err != nil {
 		t.Fatal(err)
 	}
-	handler := must[http.Handler](t)(api.New(api.Config{
-		Service: d.service, Authn: d.authn, Scripts: d.engine, Ready: func(context.Context) error { return d.engine.gone() },
+	config := api.Config{
+		Service: d.service, Authn: d.authn, Ready: func(context.Context) error { return d.engine.gone() },
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(&syncWriter{w: d.log}, nil)), Version: "test",
-	}))
-	d.server = httptest.NewServer(handler)
+	}
+	adapt(&config, d.engine)
+	d.server = httptest.NewServer(must[http.Handler](t)(api.New(config)))
 	t.Cleanup(d.server.Close)
 	d.url = d.server.URL
 	return d

@@ -48,6 +48,9 @@ func (d *demonstration) holdCeremony(ctx context.Context) error {
 	if err := d.shareTransportKey(ctx); err != nil {
 		return fmt.Errorf("the bureau's transport key: %w", err)
 	}
+	if err := d.shareChipKey(ctx); err != nil {
+		return fmt.Errorf("the master key of blank chips: %w", err)
+	}
 	all, err := d.house.Service.Authorities(ctx)
 	if err != nil {
 		return err
@@ -158,6 +161,15 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 	}
 	d.doors.api = "http://" + listener.Addr().String()
 	d.serve(ctx, api.Server("", apiHandler), listener)
+	terminals, err := d.house.Terminals(d.vaults.terminals, d.options.Version)
+	if err != nil {
+		return err
+	}
+	if listener, err = d.listen(ctx); err != nil {
+		return err
+	}
+	d.doors.terminals = "http://" + listener.Addr().String()
+	d.serve(ctx, api.Server("", terminals), listener)
 	return d.openClients(ctx)
 }
 
@@ -182,6 +194,11 @@ func (d *demonstration) openClients(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	_, desk, err := keys.NewAPIKey(ctx, officer, "branch terminal that personalises", []authn.Scope{authn.ScopePersonalise}, life)
+	if err != nil {
+		return err
+	}
+	d.desk = client.New(d.doors.terminals, desk.Reveal())
 	d.bankKey = bank.Reveal()
 	d.online, d.terminal = client.New(d.doors.api, d.bankKey), client.New(d.doors.api, terminal.Reveal())
 	return nil

@@ -60,7 +60,9 @@ type demonstration struct {
 	bureau, printRoom correspondent
 	transport         *crypt.TDES // the bureau's copy of the transport key
 	bankKey           string      // API key of the online banking
+	chipMaster        []byte      // the chip maker's copy of the master key of blank chips
 	online, terminal  *client.Client
+	desk              *client.Client // a branch terminal that personalises
 
 	report report
 	ends   []func() error // undone in reverse order
@@ -116,6 +118,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
 		{"a lost card, replaced", d.replaceCard},
+		{"a card made at the branch, in a blank chip", d.personaliseInHouse},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
@@ -152,6 +155,6 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // doors are the listeners of the demonstration.
 type doors struct {
-	public, api string // URLs
-	listeners   []net.Listener
+	public, api, terminals string // URLs
+	listeners              []net.Listener
 }

@@ -13,6 +13,7 @@ import (
 // devFile is dev.json: where everything is while the doors are open.
 type devFile struct {
 	API        string      `json:"api"`
+	Terminals  string      `json:"terminals"`
 	Public     string      `json:"public"`
 	APIKey     string      `json:"api_key"`
 	Database   string      `json:"database"`
@@ -54,6 +55,7 @@ func (d *demonstration) stayOpen(ctx context.Context) error {
 		}
 	}()
 	d.screen.note("API      %s", d.doors.api)
+	d.screen.note("terminals %s", d.doors.terminals)
 	d.screen.note("public   %s/crl/%s/0.crl  %s/ocsp", d.doors.public, house.IssuingID, d.doors.public)
 	d.screen.note("more     %s", path)
 	d.screen.step("doors open: end with Ctrl-C")
@@ -68,7 +70,7 @@ func (d *demonstration) writeDev(ctx context.Context, path string) error {
 		return err
 	}
 	f := devFile{
-		API: d.doors.api, Public: d.doors.public, APIKey: d.bankKey, Database: d.databaseURL, Vault: d.env.VaultAddr,
+		API: d.doors.api, Terminals: d.doors.terminals, Public: d.doors.public, APIKey: d.bankKey, Database: d.databaseURL, Vault: d.env.VaultAddr,
 		VaultToken: d.env.VaultRootToken,
 	}
 	for _, p := range d.bank.Staff {

@@ -67,10 +67,10 @@ func newCorrespondent(dir, name string, now time.Time) (correspondent, error) {
 type vaults struct {
 	admin                  *hsm.Client // sets policies and tokens up, opens the root's mount
 	worker, pins, api      *hsm.Client
-	office                 *hsm.Client
+	office, terminals      *hsm.Client
 	ocsp                   *hsm.Client
 	online                 *hsm.Client // of the key ceremony
-	custodian1, custodian2 *hsm.Client // of the bureau's transport key
+	custodian1, custodian2 *hsm.Client // of the bureau's transport key, and of blank chips
 }
 
 // openVaults applies the policies and gives each process its token.
@@ -91,6 +91,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 		{&v.worker, hsm.RoleWorker, "worker"},
 		{&v.pins, hsm.RolePINLetter, "pin worker"},
 		{&v.api, hsm.RoleAPI, "api"},
+		{&v.terminals, hsm.RoleTerminals, "terminals"},
 		{&v.office, hsm.RoleOffice, "office"},
 		{&v.ocsp, hsm.RoleOCSP, "ocsp"},
 		{&v.online, hsm.RoleCeremony, "ceremony"},
@@ -109,7 +110,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 }
 
 func (v *vaults) close() {
-	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.office, v.ocsp, v.online, v.custodian1, v.custodian2, v.admin} {
+	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.terminals, v.office, v.ocsp, v.online, v.custodian1, v.custodian2, v.admin} {
 		if c != nil {
 			c.Close()
 		}

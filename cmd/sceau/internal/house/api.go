@@ -34,6 +34,47 @@ func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
 	})
 }
 
+// Terminals opens the door for branch terminals that personalise. Vault is a
+// client of its own role, which may make cards in chips and judges no code.
+func (h *House) Terminals(vault *hsm.Client, version string) (http.Handler, error) {
+	service, err := h.CodesDesk()
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Service: h.Service, Authn: service, Chips: chips{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
+		Ready: func(ctx context.Context) error { return errors.Join(h.Store.Ping(ctx), vault.Ping(ctx)) },
+	})
+}
+
+// DefaultPersoKey is the master key of blank chips, as the engine names it.
+const DefaultPersoKey = "imk-perso"
+
+// chips has the card engine make cards in blank chips.
+type chips struct{ vault *hsm.Client }
+
+// Challenge is the attempt's.
+func (c chips) Challenge(ctx context.Context, plan issuance.ChipPlan) ([]byte, error) {
+	return c.vault.HostChallenge(ctx, plan.Attempt, DefaultPersoKey)
+}
+
+// Open makes the card for the chip that gave the answer.
+func (c chips) Open(ctx context.Context, plan issuance.ChipPlan, answer []byte) (issuance.ChipData, error) {
+	made, err := c.vault.OpenChannel(ctx, hsm.ChannelRequest{
+		Attempt: plan.Attempt, Profile: plan.Profile, PersoKey: DefaultPersoKey, Answer: answer,
+		Card: hsm.CardToPersonalise{Card: plan.Card, PINVersion: plan.PINVersion, PAN: plan.PAN, PSN: plan.PSN, Expiry: plan.Expiry},
+	})
+	return issuance.ChipData{Serial: made.Serial, Commands: made.Commands, Keys: issuance.MasterKeyVersions(made.Keys)}, err
+}
+
+// Prove checks the card's cryptogram.
+func (c chips) Prove(ctx context.Context, plan issuance.ChipPlan, proof issuance.ChipProof) (bool, error) {
+	valid, _, err := c.vault.VerifyARQC(ctx, hsm.ARQCCheck{
+		PAN: plan.PAN, PSN: plan.PSN, Profile: plan.Profile, ATC: proof.ATC, ARQC: proof.ARQC, Data: proof.Data, IAD: proof.IAD,
+	})
+	return valid, err
+}
+
 // capVerifier asks the card engine about codes.
 type capVerifier struct{ vault *hsm.Client }
 
