@@ -86,7 +86,10 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if err := s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), system, map[string]string{"card": string(card.ID)}); err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, event, system, "", detail)
+		if err := s.moveCard(ctx, tx, &card, event, system, "", detail); err != nil {
+			return err
+		}
+		return s.useReaderTx(ctx, tx, system, detail["reader"], s.policy.PrintRoom, card.ID)
 	})
 	return gone && err == nil, err
 }
