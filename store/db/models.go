@@ -222,6 +222,13 @@ type Order struct {
 	CompletedAt    *time.Time
 }
 
+type PINChange struct {
+	OrderID    lifecycle.OrderID
+	CardID     lifecycle.CardID
+	PINVersion int32
+	AttemptID  lifecycle.AttemptID
+}
+
 type PINLetter struct {
 	ID         lifecycle.PINLetterID
 	CardID     lifecycle.CardID
