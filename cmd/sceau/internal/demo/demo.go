@@ -59,6 +59,7 @@ type demonstration struct {
 
 	bureau, printRoom correspondent
 	transport         *crypt.TDES // the bureau's copy of the transport key
+	plastics, spoiled int         // that the bureau has used, and spoiled
 	bankKey           string      // API key of the online banking
 	online, terminal  *client.Client
 
@@ -116,6 +117,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"a lost card, replaced", d.replaceCard},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
+		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"checks by openssl", d.checkPKI},
