@@ -168,7 +168,11 @@ func cutRangeTx(ctx context.Context, tx store.Tx, item db.StockItem, from spot, 
 	for _, f := range found {
 		at := spot{f.Place, f.Condition}
 		if at != from {
-			return &lifecycle.FieldError{Field: "serials", Why: fmt.Sprintf("%s is in the books already: %s", stockItemOf(item).Serial(max(f.FirstSerial, r.First)), at)}
+			why := fmt.Sprintf("%s is in the books already: %s", stockItemOf(item).Serial(max(f.FirstSerial, r.First)), at)
+			if from.place != "" {
+				why = fmt.Sprintf("%s is not at %s, but at %s", stockItemOf(item).Serial(max(f.FirstSerial, r.First)), from, at)
+			}
+			return &lifecycle.FieldError{Field: "serials", Why: why}
 		}
 		if f.FirstSerial > next {
 			break

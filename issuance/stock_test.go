@@ -401,7 +401,7 @@ func TestWrongStockIsRefused(t *testing.T) {
 		{"a formula for one", h.ReceiveStock(t.Context(), leonie, at(paper, "vault"), pieces(5), "=1+1"), lifecycle.Invalid, "reference"},
 		{"more than is there", send(leonie, at(paper, "print-room"), "vault", pieces(501)), lifecycle.Invalid, "500 of paper-pin are at print-room, good, not 501"},
 		{"more serials than are there", send(leonie, at(reader, "print-room"), "vault", pieces(21)), lifecycle.Invalid, "20 of reader-cap are at print-room"},
-		{"a serial that is elsewhere", send(leonie, at(reader, "print-room"), "vault", serials(20, 21)), lifecycle.Invalid, "RD000021 is in the books already: FR01, good"},
+		{"a serial that is elsewhere", send(leonie, at(reader, "print-room"), "vault", serials(20, 21)), lifecycle.Invalid, "RD000021 is not at print-room, good, but at FR01, good"},
 		{"a serial that nobody knows", send(leonie, at(reader, "FR01"), "vault", serials(30, 31)), lifecycle.Invalid, "RD000031 is not in the books at FR01, good"},
 		{"to where it is", send(leonie, at(reader, "FR01"), "FR01", pieces(1)), lifecycle.Invalid, "it is there already"},
 		{"to nowhere", send(leonie, at(reader, "FR01"), "cellar", pieces(1)), lifecycle.Invalid, "no place of stock"},

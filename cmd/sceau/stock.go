@@ -17,6 +17,7 @@ type stockCmd struct {
 	Count   stockCountCmd   `cmd:"" help:"Count an item at a place: two people, the second without knowing the first figure."`
 	Reject  stockRejectCmd  `cmd:"" help:"Take what is unfit out of good stock, to be destroyed."`
 	Destroy stockDestroyCmd `cmd:"" help:"Destroy what is rejected: one lists it, another sees it done."`
+	Cancel  stockCancelCmd  `cmd:"" help:"Withdraw what only began: a consignment that never left, a count, a destruction."`
 	Settle  stockSettleCmd  `cmd:"" help:"An approver decides on what differs: the rest of a consignment, a count, a shortfall."`
 	List    stockListCmd    `cmd:"" help:"Show what is where, what is low, what is under way and what differs."`
 	Ledger  stockLedgerCmd  `cmd:"" help:"Show every movement of an item."`
@@ -101,7 +102,6 @@ func (c stockReceiveCmd) Run(w *world) error {
 type stockMoveCmd struct {
 	Send   stockSendCmd   `cmd:"" default:"withargs" help:"Send; without --serials the lowest go."`
 	Arrive stockArriveCmd `cmd:"" help:"Receive what arrived of a consignment; what did not is a difference."`
-	Cancel stockCancelCmd `cmd:"" help:"Take a consignment back that never left, or withdraw a count or destruction that only began."`
 }
 
 type stockSendCmd struct {
