@@ -43,6 +43,10 @@ func ledgers() map[string]ledger {
 		"PIN letter":  ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
 		"certificate": ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
 		"batch":       ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
+		"consignment": ledgerOf(lifecycle.Consignments, "SELECT id, state::text FROM stock_consignment", lifecycle.ConsignmentSent),
+		"count":       ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
+		"destruction": ledgerOf(lifecycle.Destructions, "SELECT id, state::text FROM stock_destruction", lifecycle.DestructionProposed),
+		"shortfall":   ledgerOf(lifecycle.Shortfalls, "SELECT id, state::text FROM stock_shortfall", lifecycle.ShortfallOpen),
 	}
 }
 
@@ -90,7 +94,7 @@ func (h *house) wrongBooks(ctx context.Context, t interface{ Fatal(args ...any) 
 			}
 		}
 	}
-	return slices.Concat(wrong, h.wrongPairs(ctx, t), h.wrongPlaces(ctx, t))
+	return slices.Concat(wrong, h.wrongPairs(ctx, t), h.wrongPlaces(ctx, t), h.wrongStock(ctx, t))
 }
 
 // check reads one thing's entries, oldest first.

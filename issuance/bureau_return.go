@@ -70,7 +70,7 @@ type BureauAnswer struct {
 // ApplyReturn reconciles a return file, whole or not at all: made cards go on to
 // their letters, spoiled ones are made again under a new sequence number and
 // PIN, missing ones stay with the bureau until a later file or a member of staff
-// says what became of them. Applying it again changes nothing. An answer that
+// says what became of them. The plastics leave the bureau's stock. Applying it again changes nothing. An answer that
 // cannot be true is [lifecycle.Invalid]: no retry makes it so.
 func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
@@ -89,6 +89,9 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 			if err := s.answerTx(ctx, tx, b.ID, a); err != nil {
 				return fmt.Errorf("return file %s: %w", id, err)
 			}
+		}
+		if err := s.usePlasticsTx(ctx, tx, b, id, answers); err != nil {
+			return fmt.Errorf("return file %s: %w", id, err)
 		}
 		if err := tx.SetReturnFileApplied(ctx, new(s.now()), id); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)

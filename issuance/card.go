@@ -166,7 +166,14 @@ func (s *Service) Collect(ctx context.Context, by lifecycle.Actor, id lifecycle.
 			}
 			detail["reader"] = product.Reader
 		}
-		return s.moveCard(ctx, tx, card, lifecycle.Collect, by, "", detail)
+		if err := s.moveCard(ctx, tx, card, lifecycle.Collect, by, "", detail); err != nil || !order.WithReader {
+			return err
+		}
+		branch, err := tx.Branch(ctx, deref(card.BranchID))
+		if err != nil {
+			return fmt.Errorf("branch of card %s: %w", id, err)
+		}
+		return s.useReaderTx(ctx, tx, by, detail["reader"], branch.Code, card.ID)
 	})
 }
 

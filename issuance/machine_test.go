@@ -106,7 +106,7 @@ func (w *world) step(t *rapid.T, name string, do action) {
 
 // several tells the actions that are more than one transaction.
 func several(name string) bool {
-	return name == "print" || strings.HasPrefix(name, "bureau ") || strings.HasPrefix(name, "further ")
+	return name == "print" || name == "stock count alike" || strings.HasPrefix(name, "bureau ") || strings.HasPrefix(name, "further ")
 }
 
 // The same with several players at once, on one set of things.

@@ -79,7 +79,10 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), product.PINDelay)); err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, event, system, "", detail)
+		if err := s.moveCard(ctx, tx, &card, event, system, "", detail); err != nil {
+			return err
+		}
+		return s.useReaderTx(ctx, tx, system, detail["reader"], s.policy.PrintRoom, card.ID)
 	})
 	return gone && err == nil, err
 }

@@ -28,6 +28,7 @@ import (
 type Policy struct {
 	IIN          string        // first digits of card numbers, 6 to 8
 	Product      string        // the card product ordered when none is named
+	PrintRoom    string        // place of stock from which cards and readers are posted
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
@@ -42,7 +43,7 @@ type Policy struct {
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
 func DefaultPolicy() Policy {
 	return Policy{
-		IIN: "925000", Product: "securaccess", BatchSize: 100, SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
+		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", BatchSize: 100, SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}

@@ -39,9 +39,11 @@ type Bank struct {
 	Staff    []Staff
 	Tariffs  []Tariff
 	Products []Product // none: [DefaultProducts]
+	Stock    StockSetup
 }
 
-// SetUpBank records what is not there yet of branches, staff, tariff and products.
+// SetUpBank records what is not there yet of branches, staff, tariff, products and
+// stock.
 func (s *Service) SetUpBank(ctx context.Context, by lifecycle.Actor, bank Bank) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		now := s.now()
@@ -83,7 +85,7 @@ func (s *Service) SetUpBank(ctx context.Context, by lifecycle.Actor, bank Bank) 
 				return fmt.Errorf("tariff %s %s: %w", t.Product, t.Reason, err)
 			}
 		}
-		return nil
+		return s.setUpStockTx(ctx, tx, by, bank)
 	})
 }
 

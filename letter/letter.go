@@ -1,6 +1,7 @@
 // Package letter sets what a bank prints: the two letters of an authentication
 // card, the card letter that carries the card and the PIN letter that follows on
-// another day; and the minutes of a key ceremony, which have no secret.
+// another day; and the minutes of a key ceremony and the certificate of a
+// destruction, which have no secret.
 //
 // Values go in and PDF bytes come out. It never touches a file, the network or
 // a clock, and no function takes both the card and the PIN: the two letters

@@ -21,7 +21,7 @@ const (
 
 var alarm = Colour{0xB0, 0x1E, 0x1E}
 
-// minutes are pages being set.
+// minutes are pages being set, of a ceremony or of a destruction.
 type minutes struct {
 	t     *typeface
 	data  MinutesData
@@ -64,9 +64,7 @@ func (m *minutes) room(height float64) {
 
 // head sets title and the ceremony's own facts.
 func (m *minutes) head() {
-	s, d := m.sheet(), m.data
-	s.text(style{bold: true, size: 17, colour: d.Bank.Colour}, leftEdge, m.y+4, m.words.title)
-	m.y += 15
+	d := m.data
 	first, last := d.Acts[0].At, d.Acts[len(d.Acts)-1].At
 	rows := [][2]string{
 		{m.words.reference, d.Reference},
@@ -83,12 +81,19 @@ func (m *minutes) head() {
 	if len(d.Witnesses) > 0 {
 		rows = append(rows, [2]string{m.words.witnesses, strings.Join(d.Witnesses, ", ")})
 	}
+	m.title(rows)
+	m.heading(m.words.acts)
+}
+
+// title sets the title and labelled facts below it.
+func (m *minutes) title(rows [][2]string) {
+	m.sheet().text(style{bold: true, size: 17, colour: m.data.Bank.Colour}, leftEdge, m.y+4, m.words.title)
+	m.y += 15
 	for _, row := range rows {
 		st := style{size: bodySize, colour: black}
 		m.fact(leftEdge, row[0], m.wrap(row[1], st), st)
 	}
 	m.y += 3
-	m.heading(m.words.acts)
 }
 
 func (m *minutes) heading(text string) {
@@ -159,10 +164,11 @@ func (m *minutes) fact(x float64, label string, rows []string, st style) {
 	}
 }
 
-// signatures sets a box for each person, two in a row, on one page with what they
-// sign for as long as they have room there.
+// person is who signs.
+type person struct{ name, role string }
+
+// signatures has officer, custodians and witnesses sign.
 func (m *minutes) signatures() {
-	type person struct{ name, role string }
 	people := []person{{m.data.Officer, m.words.officer}}
 	for _, name := range m.data.Custodians {
 		people = append(people, person{name, m.words.custodian})
@@ -170,6 +176,12 @@ func (m *minutes) signatures() {
 	for _, name := range m.data.Witnesses {
 		people = append(people, person{name, m.words.witness})
 	}
+	m.sign(people, fmt.Sprintf(m.words.declaration, len(m.data.Acts), m.data.Reference))
+}
+
+// sign sets a box for each person, two in a row, on one page with what they sign
+// for as long as they have room there.
+func (m *minutes) sign(people []person, declaration string) {
 	const perRow, headHeight = 2, 12 + 3*leading + 2
 	rows := float64((len(people) + perRow - 1) / perRow)
 	if whole := headHeight + rows*signHeight - boxGap; whole < minutesBottom-minutesTop {
@@ -178,8 +190,7 @@ func (m *minutes) signatures() {
 		m.room(headHeight + signHeight)
 	}
 	m.heading(m.words.signatures)
-	m.y = m.sheet().paragraph(style{size: bodySize, colour: black}, leftEdge, m.y, rightEdge-leftEdge,
-		fmt.Sprintf(m.words.declaration, len(m.data.Acts), m.data.Reference)) + 2
+	m.y = m.sheet().paragraph(style{size: bodySize, colour: black}, leftEdge, m.y, rightEdge-leftEdge, declaration) + 2
 	const gap = 5.0
 	width := (rightEdge - leftEdge - gap) / 2
 	for i, p := range people {

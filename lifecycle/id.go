@@ -26,6 +26,10 @@ type (
 	ReturnFileID  string
 	ImportID      string
 	APIKeyID      string
+	ConsignmentID string
+	CountID       string
+	DestructionID string
+	ShortfallID   string
 	AttemptID     string // one try at an external act; the same ID gets the same answer
 )
 
@@ -45,6 +49,10 @@ const (
 	PrefixImport      = "I"
 	PrefixAPIKey      = "K"
 	PrefixAttempt     = "A"
+	PrefixConsignment = "SC"
+	PrefixCount       = "SN"
+	PrefixDestruction = "SD"
+	PrefixShortfall   = "SF"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -104,6 +104,10 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("PIN letters", sound(lifecycle.PINLetters, lifecycle.LetterDestroyed))
 	t.Run("certificates", sound(lifecycle.Certificates, lifecycle.CertRevoked, lifecycle.CertExpired, lifecycle.CertCancelled))
 	t.Run("batches", sound(lifecycle.Batches, lifecycle.BatchReconciled))
+	t.Run("consignments", sound(lifecycle.Consignments, lifecycle.ConsignmentReceived, lifecycle.ConsignmentSettled, lifecycle.ConsignmentCancelled))
+	t.Run("counts", sound(lifecycle.Counts, lifecycle.CountAgreed, lifecycle.CountAdjusted, lifecycle.CountDiscarded, lifecycle.CountCancelled))
+	t.Run("destructions", sound(lifecycle.Destructions, lifecycle.DestructionDone, lifecycle.DestructionCancelled))
+	t.Run("shortfalls", sound(lifecycle.Shortfalls, lifecycle.ShortfallBooked, lifecycle.ShortfallSettled))
 }
 
 // walked makes random attempts from the first state on, and proves of each what
@@ -160,6 +164,10 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("PIN letters", walked(lifecycle.PINLetters))
 	t.Run("certificates", walked(lifecycle.Certificates))
 	t.Run("batches", walked(lifecycle.Batches))
+	t.Run("consignments", walked(lifecycle.Consignments))
+	t.Run("counts", walked(lifecycle.Counts))
+	t.Run("destructions", walked(lifecycle.Destructions))
+	t.Run("shortfalls", walked(lifecycle.Shortfalls))
 }
 
 func TestWhatHasEndedNeverComesBack(t *testing.T) {

@@ -136,6 +136,11 @@ func enums() map[string][]string {
 		"certificate_state": labels(lifecycle.Certificates.States),
 		"batch_state":       labels(lifecycle.Batches.States),
 		"bureau_result":     labels([]lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}),
+		"stock_condition":   labels(lifecycle.StockConditions()),
+		"consignment_state": labels(lifecycle.Consignments.States),
+		"count_state":       labels(lifecycle.Counts.States),
+		"destruction_state": labels(lifecycle.Destructions.States),
+		"shortfall_state":   labels(lifecycle.Shortfalls.States),
 		"delivery":          labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}
 }

@@ -293,7 +293,7 @@ func (b *bankAtWork) cards() []madeCard {
 	for i, r := range sent.Cards {
 		image := must[emv.CardImage](t)(emv.OpenDGIs(r.DGIs, transport))
 		made = append(made, madeCard{id: r.Card, image: image})
-		answer.Cards = append(answer.Cards, bureau.ReturnLine{Card: r.Card, Result: lifecycle.BureauMade, Plastic: fmt.Sprintf("PL%08d", i)})
+		answer.Cards = append(answer.Cards, bureau.ReturnLine{Card: r.Card, Result: lifecycle.BureauMade, Plastic: fmt.Sprintf("PL%09d", i+1)})
 	}
 	back := filepath.Join(b.dir, "return.txt")
 	if err := os.WriteFile(back, must[[]byte](t)(bureau.EncodeReturn(answer)), 0o600); err != nil {

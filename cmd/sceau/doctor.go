@@ -39,6 +39,7 @@ func (c doctorCmd) Run(w *world) error {
 		defer h.Close()
 		table = append(table, clock(w, h))
 		table = append(table, authorities(w, h)...)
+		table = append(table, stock(w, h)...)
 	}
 	vault, found := c.examineVault(w, h)
 	table = append(table, found...)

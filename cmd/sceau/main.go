@@ -43,6 +43,7 @@ type cli struct {
 	Card     cardCmd     `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
 	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
+	Stock    stockCmd    `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`

@@ -15,6 +15,7 @@ type Setup struct {
 	Staff    []Staff   `yaml:"staff"`
 	Tariff   []Price   `yaml:"tariff"`
 	Products []Product `yaml:"products"`
+	Stock    Stock     `yaml:"stock"`
 }
 
 // Bank is the sender of letters and the issuer of cards.
@@ -140,6 +141,7 @@ func setup() Setup {
 		s.Tariff = append(s.Tariff, p)
 	}
 	s.Products = products()
+	s.Stock = stock()
 	s.Tariff = append(s.Tariff, Price{"card", string(lifecycle.CardPINForgotten), 500, "EUR"}, Price{"bank_card", "registration", 200, "EUR"},
 		Price{"reader", "new", 2500, "EUR"})
 	s.Tariff = append(s.Tariff, Price{"pin_counter_reset", string(lifecycle.CardPINBlocked), 500, "EUR"}, Price{"certificate", "new", 9000, "EUR"})

@@ -29,11 +29,11 @@ BEGIN
     END LOOP;
 END $$;
 
--- The audit trail is written and read, never changed; nor is the record of
--- migrations.
+-- The audit trail and the ledger of stock are written and read, never changed;
+-- nor is the record of migrations.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
-REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry FROM sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
 REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
 
 -- FOR UPDATE asks for the right to update some column.

@@ -295,3 +295,93 @@ type Staff struct {
 	Active    bool
 	CreatedAt time.Time
 }
+
+type StockConsignment struct {
+	ID          lifecycle.ConsignmentID
+	State       lifecycle.ConsignmentState
+	Item        string
+	FromPlace   string
+	ToPlace     string
+	Sent        []byte
+	Outstanding []byte
+	SentBy      string
+	SentAt      time.Time
+	ReceivedBy  string
+	SettledBy   string
+	Reason      string
+}
+
+type StockCount struct {
+	ID          lifecycle.CountID
+	State       lifecycle.CountState
+	Item        string
+	Place       string
+	FirstBy     string
+	FirstAt     time.Time
+	FirstFound  []byte
+	SecondBy    string
+	SecondFound []byte
+	DecidedBy   string
+	Reason      string
+}
+
+type StockDestruction struct {
+	ID          lifecycle.DestructionID
+	State       lifecycle.DestructionState
+	Item        string
+	Place       string
+	Goods       []byte
+	Reason      string
+	Method      string
+	ProposedBy  string
+	ProposedAt  time.Time
+	DestroyedBy string
+	DestroyedAt *time.Time
+}
+
+type StockItem struct {
+	Number       int32
+	Code         string
+	Kind         lifecycle.StockKind
+	Name         string
+	SerialPrefix string
+	SerialDigits int32
+}
+
+type StockMovement struct {
+	ID            int64
+	At            time.Time
+	Actor         string
+	Role          string
+	Event         string
+	Item          string
+	Quantity      int64
+	FirstSerial   *int64
+	LastSerial    *int64
+	FromPlace     *string
+	FromCondition *lifecycle.StockCondition
+	ToPlace       string
+	ToCondition   lifecycle.StockCondition
+	Reference     string
+	Reason        string
+}
+
+type StockPlace struct {
+	Code string
+	Kind lifecycle.PlaceKind
+	Name string
+}
+
+type StockShortfall struct {
+	ID        lifecycle.ShortfallID
+	State     lifecycle.ShortfallState
+	Item      string
+	Place     string
+	Condition lifecycle.StockCondition
+	Goods     []byte
+	Reference string
+	Why       string
+	At        time.Time
+	SettledBy string
+	Reason    string
+}

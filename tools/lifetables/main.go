@@ -38,6 +38,10 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.PINLetters)
 	draw(&b, lifecycle.Certificates)
 	draw(&b, lifecycle.Batches)
+	draw(&b, lifecycle.Consignments)
+	draw(&b, lifecycle.Counts)
+	draw(&b, lifecycle.Destructions)
+	draw(&b, lifecycle.Shortfalls)
 	return []byte(b.String())
 }
 

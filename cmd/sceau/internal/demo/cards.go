@@ -97,9 +97,10 @@ func (d *demonstration) playBureau(ctx context.Context, operator lifecycle.Actor
 	bar := d.screen.bar(len(file.Cards), "cards at the bureau")
 	defer func() { _ = bar.Finish() }()
 	for i, r := range file.Cards {
-		line := bureau.ReturnLine{Card: r.Card, Result: lifecycle.BureauMade, Plastic: fmt.Sprintf("PL%04d%05d", file.Sequence, i+1)}
+		line := bureau.ReturnLine{Card: r.Card, Result: lifecycle.BureauMade, Plastic: d.nextPlastic()}
 		if spoilOne && i == 0 {
 			line.Result, line.Reason = lifecycle.BureauSpoiled, "scratched by the embosser"
+			d.spoiled++
 		} else if err := d.makeCard(r); err != nil {
 			return err
 		}
@@ -121,6 +122,12 @@ func (d *demonstration) playBureau(ctx context.Context, operator lifecycle.Actor
 		d.screen.check("a return file is taken once", refused(err, lifecycle.Conflict))
 	}
 	return nil
+}
+
+// nextPlastic takes the bureau's plastics lowest first.
+func (d *demonstration) nextPlastic() string {
+	d.plastics++
+	return fmt.Sprintf("PL%09d", d.plastics)
 }
 
 // openBureauFile opens a file with the bureau's key, and takes it when the bank's

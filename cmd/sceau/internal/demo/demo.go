@@ -59,6 +59,7 @@ type demonstration struct {
 
 	bureau, printRoom correspondent
 	transport         *crypt.TDES // the bureau's copy of the transport key
+	plastics, spoiled int         // that the bureau has used, and spoiled
 	bankKey           string      // API key of the online banking
 	chipMaster        []byte      // the chip maker's copy of the master key of blank chips
 	online, terminal  *client.Client
@@ -120,6 +121,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"a lost card, replaced", d.replaceCard},
 		{"a card made at the branch, in a blank chip", d.personaliseInHouse},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
+		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"checks by openssl", d.checkPKI},

@@ -125,7 +125,7 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 	}
 	d.env = env
 	d.later(env.Stop)
-	for _, sub := range []string{"letters", "bureau/cards", "print-room", "pki", "holders", "lists"} {
+	for _, sub := range []string{"letters", "stock", "bureau/cards", "print-room", "pki", "holders", "lists"} {
 		if err := os.MkdirAll(filepath.Join(d.folder, sub), 0o700); err != nil {
 			return fmt.Errorf("make the demonstration's folder: %w", err)
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // Bank is a bank's file: who sends the letters, where cards are collected, who
-// works there, and what things cost.
+// works there, what things cost, and what there is in stock.
 type Bank struct {
 	Bank struct {
 		Name           string            `yaml:"name"`
@@ -74,6 +74,7 @@ type Bank struct {
 		PINDelay   int                   `yaml:"pin_delay_days"`
 		OldCard    int                   `yaml:"old_card_days"`
 	} `yaml:"products"`
+	Stock bankStock `yaml:"stock"`
 }
 
 const maxBankFile = 1 << 20
@@ -134,10 +135,10 @@ func (b *Bank) CAName(what string) ca.Name {
 	return n
 }
 
-// SetUp records branches, staff, tariff and products. A second time changes
+// SetUp records branches, staff, tariff, products and stock. A second time changes
 // nothing; what the file says anew is so from then on.
 func (h *House) SetUp(ctx context.Context, b *Bank, since time.Time) error {
-	var setup issuance.Bank
+	setup := issuance.Bank{Stock: b.Stock.setup()}
 	for _, r := range b.Branches {
 		setup.Branches = append(setup.Branches, issuance.Branch(r))
 	}
