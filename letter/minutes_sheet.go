@@ -22,7 +22,7 @@ var alarm = Colour{0xB0, 0x1E, 0x1E}
 
 // minutes are pages being set.
 type minutes struct {
-	t     *typeface
+	doc   *document
 	data  MinutesData
 	words minutesWords
 	pages []*sheet
@@ -33,7 +33,7 @@ func (m *minutes) sheet() *sheet { return m.pages[len(m.pages)-1] }
 
 // page begins a page.
 func (m *minutes) page() {
-	s := newSheet(m.t, Common{Bank: m.data.Bank, Language: m.data.Language}, words{})
+	s := newSheet(m.doc, Common{Bank: m.data.Bank, Language: m.data.Language}, words{})
 	m.pages = append(m.pages, s)
 	if m.data.Rehearsal {
 		s.watermark(m.words.rehearsal)
