@@ -37,12 +37,14 @@ func ledgerOf[S ~string](table lifecycle.Table[S], rows string, birth S) ledger 
 
 func ledgers() map[string]ledger {
 	return map[string]ledger{
-		"order":       ledgerOf(lifecycle.Orders, "SELECT id, state::text FROM orders", lifecycle.OrderSubmitted),
-		"card":        ledgerOf(lifecycle.Cards, "SELECT id, state::text FROM card", lifecycle.CardOrdered),
-		"card letter": ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
-		"PIN letter":  ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
-		"certificate": ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
-		"batch":       ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
+		"order":           ledgerOf(lifecycle.Orders, "SELECT id, state::text FROM orders", lifecycle.OrderSubmitted),
+		"card":            ledgerOf(lifecycle.Cards, "SELECT id, state::text FROM card", lifecycle.CardOrdered),
+		"card letter":     ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
+		"PIN letter":      ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
+		"card letter run": ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
+		"PIN letter run":  ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
+		"certificate":     ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
+		"batch":           ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
 	}
 }
 

@@ -32,6 +32,7 @@ type Policy struct {
 	CardValidity int           // months
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	PINDelay     int           // business days between the card's post and the PIN letter's
+	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	OldCardGrace time.Duration // an old card's life after its replacement's first use
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
@@ -44,7 +45,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		IIN: "925000", Product: "securaccess", CAPProfile: "securaccess", Bureau: "bureau-1",
-		CardValidity: 36, BatchSize: 100, PINDelay: 2, OldCardGrace: 30 * 24 * time.Hour,
+		CardValidity: 36, BatchSize: 100, PINDelay: 2, RunFileAge: 30 * 24 * time.Hour, OldCardGrace: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}

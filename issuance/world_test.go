@@ -34,8 +34,9 @@ type world struct {
 	certs   []lifecycle.CertificateID
 	batches []issuance.BatchPlan // begun for their keys
 	files   []issuance.BatchPlan // begun for their file
-	letters []issuance.CardLetterPlan
-	pins    []issuance.PINLetterPlan
+	runs    []lifecycle.PrintRunID
+	cardRun []issuance.CardRunPlan
+	pinRun  []issuance.PINRunPlan
 	issues  []issuance.CertificatePlan
 	lists   []issuance.CRLPlan
 	resets  []issuance.PINResetPlan

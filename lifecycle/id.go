@@ -21,6 +21,7 @@ type (
 	CardID        string
 	CardLetterID  string
 	PINLetterID   string
+	PrintRunID    string
 	CertificateID string
 	BatchID       string
 	ReturnFileID  string
@@ -39,6 +40,7 @@ const (
 	PrefixCard        = "C"
 	PrefixCardLetter  = "L"
 	PrefixPINLetter   = "P"
+	PrefixPrintRun    = "PR"
 	PrefixCertificate = "N"
 	PrefixBatch       = "B"
 	PrefixReturnFile  = "R"

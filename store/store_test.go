@@ -133,6 +133,8 @@ func enums() map[string][]string {
 		"order_state":       labels(lifecycle.Orders.States),
 		"card_state":        labels(lifecycle.Cards.States),
 		"letter_state":      labels(lifecycle.CardLetters.States),
+		"print_kind":        labels([]lifecycle.PrintKind{lifecycle.PrintCard, lifecycle.PrintPIN}),
+		"print_run_state":   labels(lifecycle.CardRuns.States),
 		"certificate_state": labels(lifecycle.Certificates.States),
 		"batch_state":       labels(lifecycle.Batches.States),
 		"bureau_result":     labels([]lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}),

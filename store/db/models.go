@@ -117,6 +117,7 @@ type CardLetter struct {
 	Fence     int32
 	CreatedAt time.Time
 	PostedAt  *time.Time
+	Failure   string
 }
 
 type Certificate struct {
@@ -221,6 +222,23 @@ type PINLetter struct {
 	PostAfter  time.Time
 	CreatedAt  time.Time
 	PostedAt   *time.Time
+	Failure    string
+}
+
+type PrintRun struct {
+	ID         lifecycle.PrintRunID
+	Kind       lifecycle.PrintKind
+	Language   string
+	State      lifecycle.PrintRunState
+	Fence      int32
+	Operator   string
+	Printer    string
+	Counter    int64
+	Used       int32
+	Waste      int32
+	CreatedAt  time.Time
+	RenderedAt *time.Time
+	PrintedAt  *time.Time
 }
 
 type Responder struct {

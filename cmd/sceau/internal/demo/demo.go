@@ -57,10 +57,11 @@ type demonstration struct {
 	workers     []*jobs.Client
 	doors       doors
 
-	bureau, printRoom correspondent
-	transport         *crypt.TDES // the bureau's copy of the transport key
-	bankKey           string      // API key of the online banking
-	online, terminal  *client.Client
+	bureau           correspondent
+	printRoom        printRoom
+	transport        *crypt.TDES // the bureau's copy of the transport key
+	bankKey          string      // API key of the online banking
+	online, terminal *client.Client
 
 	report report
 	ends   []func() error // undone in reverse order

@@ -137,7 +137,7 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.printRoom, err = newCorrespondent(filepath.Join(d.folder, "print-room"), "print room", d.clock.Now())
+		d.printRoom.correspondent, err = newCorrespondent(filepath.Join(d.folder, "print-room"), "print room", d.clock.Now())
 		return err
 	})
 	group.Go(func() error { return d.openDatabase(ctx) })

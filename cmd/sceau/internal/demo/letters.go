@@ -4,19 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"time"
 
-	"sceau/cms"
 	"sceau/lifecycle"
 )
 
 // sendLetters prints and posts the cards with their letters, then the PIN
 // letters when their days have passed.
 func (d *demonstration) sendLetters(ctx context.Context) error {
+	d.printRoom.clumsy = true
 	posted, err := d.postRound(ctx)
 	if err != nil {
 		return err
@@ -37,28 +36,15 @@ func (d *demonstration) postRound(ctx context.Context) (postedRound, error) {
 	if err != nil {
 		return round, err
 	}
-	letters, err := d.house.Service.PrintCardLetters(ctx, operator)
-	if err != nil {
+	if err := d.printAll(ctx, operator, lifecycle.PrintCard); err != nil {
 		return round, err
-	}
-	for _, id := range letters {
-		if err := d.keepDocument(ctx, string(id), d.cardLetter(id)); err != nil {
-			return round, err
-		}
 	}
 	posted, err := d.house.Service.PostLetters(ctx)
 	if err != nil {
 		return round, err
 	}
 	round.cards = posted.CardLetters
-	if err := d.settle(ctx, "PIN letters"); err != nil {
-		return round, err
-	}
-	sealed, err := d.house.Service.PrintPINLetters(ctx, operator)
-	if err != nil {
-		return round, err
-	}
-	if err := d.openPINLetters(ctx, sealed); err != nil {
+	if err := d.printAll(ctx, operator, lifecycle.PrintPIN); err != nil {
 		return round, err
 	}
 	if posted, err = d.house.Service.PostLetters(ctx); err != nil {
@@ -88,43 +74,8 @@ func (d *demonstration) cardLetter(id lifecycle.CardLetterID) string {
 	return filepath.Join(d.folder, "letters", "card-"+string(id)+".pdf")
 }
 
-func (d *demonstration) pinLetter(id lifecycle.PINLetterID, ending string) string {
-	return filepath.Join(d.folder, "letters", "pin-"+string(id)+ending)
-}
-
-func (d *demonstration) keepDocument(ctx context.Context, id, path string) error {
-	content, err := d.house.Service.Document(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
-}
-
-// openPINLetters plays the print room, which alone can open them.
-func (d *demonstration) openPINLetters(ctx context.Context, ids []lifecycle.PINLetterID) error {
-	bar := d.screen.bar(len(ids), "PIN letters at the print room")
-	defer func() { _ = bar.Finish() }()
-	for _, id := range ids {
-		if err := d.keepDocument(ctx, string(id), d.pinLetter(id, ".p7m")); err != nil {
-			return err
-		}
-		sealed, err := os.ReadFile(d.pinLetter(id, ".p7m"))
-		if err != nil {
-			return fmt.Errorf("read a PIN letter: %w", err)
-		}
-		pdf, err := cms.Open(sealed, d.printRoom.certificate, d.printRoom.key)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(d.pinLetter(id, ".pdf"), pdf, 0o600); err != nil {
-			return fmt.Errorf("print a PIN letter: %w", err)
-		}
-		_ = bar.Add(1)
-	}
-	return nil
+func (d *demonstration) pinLetter(id lifecycle.PINLetterID) string {
+	return filepath.Join(d.folder, "letters", "pin-"+string(id)+".pdf")
 }
 
 // pinLine is the one line of a PIN letter that has digits and nothing else.
