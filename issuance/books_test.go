@@ -41,6 +41,7 @@ func ledgers() map[string]ledger {
 		"card":            ledgerOf(lifecycle.Cards, "SELECT id, state::text FROM card", lifecycle.CardOrdered),
 		"card letter":     ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
 		"PIN letter":      ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
+		"work item":       ledgerOf(lifecycle.WorkItems, "SELECT id, state::text FROM work_item", lifecycle.WorkOpen),
 		"card letter run": ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
 		"PIN letter run":  ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
 		"certificate":     ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),

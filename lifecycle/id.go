@@ -22,6 +22,7 @@ type (
 	CardLetterID  string
 	PINLetterID   string
 	PrintRunID    string
+	WorkItemID    string
 	CertificateID string
 	BatchID       string
 	ReturnFileID  string
@@ -41,6 +42,7 @@ const (
 	PrefixCardLetter  = "L"
 	PrefixPINLetter   = "P"
 	PrefixPrintRun    = "PR"
+	PrefixWorkItem    = "W"
 	PrefixCertificate = "N"
 	PrefixBatch       = "B"
 	PrefixReturnFile  = "R"

@@ -46,3 +46,22 @@ CREATE TABLE print_sheet (
 CREATE UNIQUE INDEX print_sheet_waits_once ON print_sheet (letter_id) WHERE result = '';
 CREATE UNIQUE INDEX print_sheet_pin_once ON print_sheet (letter_id) WHERE kind = 'pin';
 CREATE INDEX print_sheet_by_letter ON print_sheet (letter_id);
+
+-- Why the post brought a letter back.
+ALTER TABLE card_letter ADD COLUMN returned text NOT NULL DEFAULT '';
+ALTER TABLE pin_letter ADD COLUMN returned text NOT NULL DEFAULT '';
+
+-- What a member of staff has to look at, and what came of it.
+CREATE TYPE work_state AS ENUM ('open', 'done');
+CREATE TABLE work_item (
+    id        text PRIMARY KEY,
+    state     work_state NOT NULL,
+    thing     text NOT NULL, -- "card letter"
+    thing_id  text NOT NULL,
+    card_id   text REFERENCES card,
+    why       text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    done_at   timestamptz,
+    outcome   text NOT NULL DEFAULT ''
+);
+CREATE INDEX work_item_by_state ON work_item (state, id);

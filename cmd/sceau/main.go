@@ -40,6 +40,7 @@ type cli struct {
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
+	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal: reset a card's PIN try counter under an approved order."`
 	Doctor   doctorCmd   `cmd:"" help:"Check database, Vault, clock, and the age of lists and certificates."`

@@ -13,7 +13,7 @@ import (
 )
 
 const cardLetterOfCard = `-- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE card_id = $1 AND psn = $2
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
 `
 
 func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -28,6 +28,7 @@ func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
@@ -59,6 +60,18 @@ func (q *Queries) CardLettersPrinted(ctx context.Context, maxRows int32) ([]Card
 		return nil, err
 	}
 	return items, nil
+}
+
+const cardOfLetter = `-- name: CardOfLetter :one
+SELECT card_id FROM card_letter WHERE card_letter.id = $1::text
+UNION ALL SELECT card_id FROM pin_letter WHERE pin_letter.id = $1::text
+`
+
+func (q *Queries) CardOfLetter(ctx context.Context, letterID string) (lifecycle.CardID, error) {
+	row := q.db.QueryRow(ctx, cardOfLetter, letterID)
+	var card_id lifecycle.CardID
+	err := row.Scan(&card_id)
+	return card_id, err
 }
 
 const document = `-- name: Document :one
@@ -200,7 +213,7 @@ func (q *Queries) InsertPINLetter(ctx context.Context, arg InsertPINLetterParams
 }
 
 const lockCardLetter = `-- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID) (CardLetter, error) {
@@ -215,12 +228,13 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockCardLetterOfCard = `-- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -235,12 +249,13 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockPINLetter = `-- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (PINLetter, error) {
@@ -256,12 +271,13 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockPINLetterOfCard = `-- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2 FOR UPDATE
 `
 
@@ -278,12 +294,13 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const pINLetterOfCard = `-- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2
 `
 
@@ -300,12 +317,13 @@ func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, 
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const pINLettersDue = `-- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE state = 'printed' AND post_after <= $1 ORDER BY id LIMIT $2
 `
 
@@ -328,6 +346,7 @@ func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, maxRows int32
 			&i.CreatedAt,
 			&i.PostedAt,
 			&i.Failure,
+			&i.Returned,
 		); err != nil {
 			return nil, err
 		}
@@ -345,6 +364,15 @@ UPDATE card_letter SET posted_at = $1 WHERE id = $2
 
 func (q *Queries) SetCardLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.CardLetterID) error {
 	_, err := q.db.Exec(ctx, setCardLetterPosted, postedAt, iD)
+	return err
+}
+
+const setCardLetterReturned = `-- name: SetCardLetterReturned :exec
+UPDATE card_letter SET returned = $1 WHERE id = $2
+`
+
+func (q *Queries) SetCardLetterReturned(ctx context.Context, reason string, iD lifecycle.CardLetterID) error {
+	_, err := q.db.Exec(ctx, setCardLetterReturned, reason, iD)
 	return err
 }
 
@@ -366,6 +394,15 @@ UPDATE pin_letter SET posted_at = $1 WHERE id = $2
 
 func (q *Queries) SetPINLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.PINLetterID) error {
 	_, err := q.db.Exec(ctx, setPINLetterPosted, postedAt, iD)
+	return err
+}
+
+const setPINLetterReturned = `-- name: SetPINLetterReturned :exec
+UPDATE pin_letter SET returned = $1 WHERE id = $2
+`
+
+func (q *Queries) SetPINLetterReturned(ctx context.Context, reason string, iD lifecycle.PINLetterID) error {
+	_, err := q.db.Exec(ctx, setPINLetterReturned, reason, iD)
 	return err
 }
 

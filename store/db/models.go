@@ -118,6 +118,7 @@ type CardLetter struct {
 	CreatedAt time.Time
 	PostedAt  *time.Time
 	Failure   string
+	Returned  string
 }
 
 type Certificate struct {
@@ -223,6 +224,7 @@ type PINLetter struct {
 	CreatedAt  time.Time
 	PostedAt   *time.Time
 	Failure    string
+	Returned   string
 }
 
 type PrintRun struct {
@@ -268,4 +270,16 @@ type Staff struct {
 	Language  string
 	Active    bool
 	CreatedAt time.Time
+}
+
+type WorkItem struct {
+	ID       lifecycle.WorkItemID
+	State    lifecycle.WorkState
+	Thing    string
+	ThingID  string
+	CardID   *lifecycle.CardID
+	Why      string
+	OpenedAt time.Time
+	DoneAt   *time.Time
+	Outcome  string
 }

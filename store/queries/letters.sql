@@ -2,13 +2,13 @@
 INSERT INTO card_letter (id, card_id, psn, state, created_at) VALUES (@id, @card_id, @psn, @state, @created_at);
 
 -- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = @id FOR UPDATE;
 
 -- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE card_id = @card_id AND psn = @psn;
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn;
 
 -- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
 
 -- name: SetCardLetterState :execrows
 UPDATE card_letter SET state = @to_state WHERE id = @id AND state = @from_state;
@@ -25,6 +25,16 @@ UPDATE card_letter SET failure = @failure WHERE id = @id;
 -- name: FailPINLetter :exec
 UPDATE pin_letter SET failure = @failure WHERE id = @id;
 
+-- name: SetCardLetterReturned :exec
+UPDATE card_letter SET returned = @reason WHERE id = @id;
+
+-- name: SetPINLetterReturned :exec
+UPDATE pin_letter SET returned = @reason WHERE id = @id;
+
+-- name: CardOfLetter :one
+SELECT card_id FROM card_letter WHERE card_letter.id = @letter_id::text
+UNION ALL SELECT card_id FROM pin_letter WHERE pin_letter.id = @letter_id::text;
+
 -- name: FailedLetters :many
 SELECT id, card_id, failure FROM card_letter WHERE state = 'failed'
 UNION ALL SELECT id, card_id, failure FROM pin_letter WHERE state = 'failed' ORDER BY id LIMIT @max_rows;
@@ -34,18 +44,18 @@ INSERT INTO pin_letter (id, card_id, pin_version, state, post_after, created_at)
 VALUES (@id, @card_id, @pin_version, @state, @post_after, @created_at);
 
 -- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = @id FOR UPDATE;
 
 -- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version;
 
 -- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version FOR UPDATE;
 
 -- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE state = 'printed' AND post_after <= @at ORDER BY id LIMIT @max_rows;
 
 -- name: SetPINLetterState :execrows

@@ -115,6 +115,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"holders activate their cards with the CAP reader", d.activateCards},
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
 		{"a lost card, replaced", d.replaceCard},
+		{"mail that came back", d.takeReturnedMail},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"checks by openssl", d.checkPKI},

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
+	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
@@ -23,6 +26,57 @@ func (d *demonstration) sendLetters(ctx context.Context) error {
 	d.screen.check("no PIN letter is posted on the day of its card", equal(posted.early, 0))
 	d.screen.check("120 card letters and 120 PIN letters were posted", errors.Join(equal(posted.cards, wantCards), equal(posted.pins, wantCards)))
 	return nil
+}
+
+// takeReturnedMail has the post bring back a PIN letter that nobody fetched: its
+// Data Matrix is read from the page, its card is stopped.
+func (d *demonstration) takeReturnedMail(ctx context.Context) error {
+	operator, err := d.staff(ctx, lifecycle.RoleOperator)
+	if err != nil {
+		return err
+	}
+	cards, err := d.cards(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(cards, func(c issuance.CardView) bool { return c.State == lifecycle.CardPosted })
+	if i < 0 {
+		return fmt.Errorf("%w: no card that its holder has not activated yet", lifecycle.NotFound)
+	}
+	view := cards[i]
+	scanned, err := d.scan(ctx, d.pinLetter(view.PINLetter))
+	if err != nil {
+		return err
+	}
+	mail, err := d.house.Service.TakeReturnedMail(ctx, operator, scanned, lifecycle.MailUnclaimed)
+	if err != nil {
+		return err
+	}
+	stopped, err := d.house.Service.Card(ctx, view.ID)
+	if err != nil {
+		return err
+	}
+	items, err := d.house.Service.WorkItems(ctx, "")
+	if err != nil {
+		return err
+	}
+	d.screen.check("dmtxread reads a PIN letter that came back; its card is stopped and staff look at it", errors.Join(
+		equal(mail.Card, view.ID), equal(stopped.State, lifecycle.CardOpposed), equal(len(items), 1)))
+	return d.house.Service.DestroyLetter(ctx, operator, mail.Letter)
+}
+
+// scan reads the Data Matrix of a page.
+func (d *demonstration) scan(ctx context.Context, letter string) (string, error) {
+	picture := filepath.Join(d.folder, "print-room", "scanned")
+	defer func() { _ = os.Remove(picture + ".png") }()
+	if err := exec.CommandContext(ctx, "pdftoppm", "-r", "200", "-png", "-singlefile", letter, picture).Run(); err != nil { //nolint:gosec // a letter of the demonstration
+		return "", fmt.Errorf("pdftoppm: %w", err)
+	}
+	scanned, err := exec.CommandContext(ctx, "dmtxread", "-N1", "-m20000", picture+".png").Output() //nolint:gosec // as above
+	if err != nil {
+		return "", fmt.Errorf("dmtxread: %w", err)
+	}
+	return string(scanned), nil
 }
 
 // postedRound counts letters: those of cards, PIN letters on the day of their
