@@ -66,6 +66,11 @@ func SignOCSPResponder(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKe
 	return signNamed(issuer, signer, blueprint{profile: OCSPResponder(), key: pub, serial: serial, now: now}, name)
 }
 
+// SignBureauSigner certifies the key that signs the card bureau's files.
+func SignBureauSigner(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKey, name Name, serial lifecycle.Serial, now time.Time) (*x509.Certificate, error) {
+	return signNamed(issuer, signer, blueprint{profile: BureauSigner(), key: pub, serial: serial, now: now}, name)
+}
+
 // SignServer certifies one of Sceau's own TLS listeners for DNS names and IP
 // addresses.
 func SignServer(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKey, name Name, dnsNames []string, ips []net.IP, serial lifecycle.Serial, now time.Time) (*x509.Certificate, error) {

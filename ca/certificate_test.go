@@ -322,7 +322,7 @@ func TestTheCeremonyMakesWhatItsProfilesSay(t *testing.T) {
 
 func TestProfilesAreValidAndSpoiledOnesAreNot(t *testing.T) {
 	t.Parallel()
-	for _, p := range []Profile{NominativeAuthentication(), Staff(), OCSPResponder(), Server(), IssuingCA(), RootCA()} {
+	for _, p := range []Profile{NominativeAuthentication(), Staff(), OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA()} {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}

@@ -31,6 +31,7 @@ type Kind string
 const (
 	KindPerson    Kind = "person"    // a named user of an organisation: holder or staff
 	KindResponder Kind = "responder" // a delegated OCSP responder (RFC 6960 §4.2.2.2)
+	KindSigner    Kind = "signer"    // of files that leave the house
 	KindServer    Kind = "server"    // one of Sceau's own TLS listeners
 	KindIssuing   Kind = "issuing"   // a subordinate CA
 	KindRoot      Kind = "root"      // self-signed
@@ -84,6 +85,16 @@ func OCSPResponder() Profile {
 	return Profile{
 		Name: "ocsp-responder", Kind: KindResponder, Days: 90, Backdate: 5 * time.Minute,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning},
+	}
+}
+
+// BureauSigner is the profile of the key that signs the card bureau's files. Its
+// purpose is e-mail protection, the one that CMS tools ask of a signer; being no
+// mail box it has no address.
+func BureauSigner() Profile {
+	return Profile{
+		Name: "bureau-signer", Kind: KindSigner, Years: 1, Backdate: 5 * time.Minute,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 	}
 }
 
@@ -170,6 +181,8 @@ func (p Profile) validateKind(errs *lifecycle.FieldErrors) {
 		if p.OCSP {
 			errs.Add("ocsp", "a responder is not asked about itself (EN 319 411-1 CSS-6.6.3-01B)")
 		}
+	case KindSigner:
+		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageEmailProtection)
 	case KindServer:
 		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageServerAuth)
 	case KindIssuing, KindRoot:

@@ -1,20 +1,21 @@
-// Package cms seals bytes for the holder of a certificate and opens them
-// again: CMS EnvelopedData (RFC 5652 §6) with one RSA recipient, the
-// content-encryption key wrapped by RSAES-OAEP with SHA-256 (RFC 3560,
-// RFC 4055), the content enciphered by AES-256 in CBC mode (RFC 3565). Print
-// room and card bureau open it with any CMS tool, openssl cms among them.
+// Package cms seals bytes for the holder of a certificate and opens them again:
+// CMS EnvelopedData (RFC 5652 §6) with one RSA recipient, the content-encryption
+// key wrapped by RSAES-OAEP with SHA-256 (RFC 3560, RFC 4055), the content
+// enciphered by AES-256 in CBC mode (RFC 3565). And it signs bytes and checks
+// them: CMS SignedData (RFC 5652 §5) with one signer. Print room and card bureau
+// open and check them with any CMS tool, openssl cms among them.
 //
 // It never decides who a recipient is or whether a certificate is trusted or
 // in time, keeps no key, reads no file and no clock. An envelope hides; it
 // does not prove who made it, and CBC does not show every change: what
-// travels inside must carry its own digest (bureau files do), and a refused
-// envelope always reads the same, whatever was wrong with its ciphertext.
-// Values come in, bytes go out.
+// travels inside must be signed (bureau files are) or carry its own digest, and
+// a refused envelope always reads the same, whatever was wrong with its
+// ciphertext. Values come in, bytes go out.
 //
-// Why not smallstep/pkcs7's Encrypt: it takes its ciphers from package
-// variables (DES by default), leaves the MGF1 hash out of its OAEP parameters
-// so that other tools read SHA-1, and its Decrypt panics on a ciphertext that
-// is not whole blocks. Its reader checks ours in the tests.
+// Why not smallstep/pkcs7: it takes its ciphers from package variables (DES by
+// default), leaves the MGF1 hash out of its OAEP parameters so that other tools
+// read SHA-1, and its Decrypt panics on a ciphertext that is not whole blocks.
+// Its reader checks ours in the tests.
 package cms
 
 import (

@@ -23,6 +23,30 @@ func oidData() asn1.ObjectIdentifier { // RFC 5652 §4
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
 }
 
+func oidSignedData() asn1.ObjectIdentifier { // RFC 5652 §5.1
+	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
+}
+
+func oidContentType() asn1.ObjectIdentifier { // RFC 5652 §11.1
+	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
+}
+
+func oidMessageDigest() asn1.ObjectIdentifier { // RFC 5652 §11.2
+	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
+}
+
+func oidSigningCertificateV2() asn1.ObjectIdentifier { // RFC 5035 §3
+	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
+}
+
+func oidECDSAWithSHA256() asn1.ObjectIdentifier { // RFC 5754 §3.3
+	return asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+}
+
+func oidRSAEncryption() asn1.ObjectIdentifier { // RFC 3370 §3.2
+	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+}
+
 func oidOAEP() asn1.ObjectIdentifier { // RFC 4055 §4.1
 	return asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 7}
 }
@@ -60,6 +84,61 @@ type keyTransRecipient struct {
 	Recipient    issuerAndSerial
 	Algorithm    pkix.AlgorithmIdentifier
 	EncryptedKey []byte
+}
+
+// First octets of a set, and of one that is tagged [0] implicitly.
+const (
+	tagSet       = 0x31
+	tagImplicit0 = 0xa0
+)
+
+// signedInfo is ContentInfo (RFC 5652 §3) around SignedData.
+type signedInfo struct {
+	ContentType asn1.ObjectIdentifier
+	Content     signedData `asn1:"explicit,tag:0"`
+}
+
+// signedData is SignedData (RFC 5652 §5.1) without crls: version 1, every signer
+// named by issuer and serial number.
+type signedData struct {
+	Version      int
+	Digests      []pkix.AlgorithmIdentifier `asn1:"set"`
+	Content      encapsulated
+	Certificates asn1.RawValue // [0] IMPLICIT SET OF; always there in this form
+	Signers      []signerInfo  `asn1:"set"`
+}
+
+// encapsulated is EncapsulatedContentInfo (RFC 5652 §5.2).
+type encapsulated struct {
+	Type    asn1.ObjectIdentifier
+	Content asn1.RawValue // [0] EXPLICIT OCTET STRING
+}
+
+// signerInfo is SignerInfo (RFC 5652 §5.3) without unsigned attributes.
+type signerInfo struct {
+	Version    int
+	Signer     issuerAndSerial
+	Digest     pkix.AlgorithmIdentifier
+	Attributes asn1.RawValue // [0] IMPLICIT SET OF
+	Algorithm  pkix.AlgorithmIdentifier
+	Signature  []byte
+}
+
+type attribute struct {
+	Type   asn1.ObjectIdentifier
+	Values []asn1.RawValue `asn1:"set"`
+}
+
+// signingCertificate is SigningCertificateV2 (RFC 5035 §3): the signer's
+// certificate first.
+type signingCertificate struct {
+	Certificates []essCertID
+}
+
+// essCertID is ESSCertIDv2 (RFC 5035 §4) with its default hash, SHA-256.
+type essCertID struct {
+	Hash         []byte
+	IssuerSerial asn1.RawValue `asn1:"optional"`
 }
 
 type issuerAndSerial struct {
@@ -138,6 +217,28 @@ func parse(der []byte, recipient *x509.Certificate) (keyTransRecipient, encrypte
 		}
 	}
 	return none, encryptedContent{}, fmt.Errorf("%w: the envelope is not for certificate %x", lifecycle.Invalid, recipient.SerialNumber)
+}
+
+// parseSigned reads a signed message of one signer around content of type data.
+func parseSigned(der []byte) (signedData, error) {
+	if len(der) > MaxContent+maxOverhead {
+		return signedData{}, fmt.Errorf("%w: the message has more than %d bytes", lifecycle.Invalid, MaxContent+maxOverhead)
+	}
+	var info signedInfo
+	rest, err := asn1.Unmarshal(der, &info)
+	switch {
+	case err != nil:
+		return signedData{}, fmt.Errorf("%w: read the signed message: %w", lifecycle.Invalid, err)
+	case len(rest) > 0:
+		return signedData{}, fmt.Errorf("%w: %d bytes follow the signed message", lifecycle.Invalid, len(rest))
+	case !info.ContentType.Equal(oidSignedData()):
+		return signedData{}, fmt.Errorf("%w: content type %s is not signedData", lifecycle.Invalid, info.ContentType)
+	case !info.Content.Content.Type.Equal(oidData()):
+		return signedData{}, fmt.Errorf("%w: what is signed is %s, not data", lifecycle.Invalid, info.Content.Content.Type)
+	case len(info.Content.Signers) != 1:
+		return signedData{}, fmt.Errorf("%w: the message has %d signers, one is expected", lifecycle.Invalid, len(info.Content.Signers))
+	}
+	return info.Content, nil
 }
 
 var errCiphertext = errors.New("the envelope cannot be opened: wrong key, or damaged")

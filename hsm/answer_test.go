@@ -30,7 +30,7 @@ func TestAnAnswerIsReadOrRefusedNeverEmpty(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var answer transitResult
-			response := &api.Response{Response: &http.Response{Body: io.NopCloser(strings.NewReader(test.text))}}
+			response := &api.Response{Response: &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(test.text))}}
 			err := readAnswer(t.Context(), "sign", response, nil, &answer)
 			if (err == nil) != (test.want != "") || !errors.Is(err, test.kind) && test.kind != nil {
 				t.Errorf("error = %v, want %v", err, test.kind)

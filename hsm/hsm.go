@@ -24,6 +24,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"sceau/gather"
 	"sceau/lifecycle"
 )
 
@@ -62,7 +63,7 @@ type Client struct {
 	ended   chan struct{}
 	closing sync.Once
 	keeper  sync.WaitGroup // keepToken
-	checks  *collector[CAPCheck, CAPAnswer]
+	checks  *gather.Calls[CAPCheck, CAPAnswer]
 }
 
 // Open signs in and keeps the token renewed until Close. It is
@@ -82,6 +83,10 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	if config.Address != "" {
 		settings.Address = config.Address
 	}
+	// A node that cannot forward to its leader answers with a redirect. Followed, a
+	// raw write would arrive with the body "null" (api v1.23.0, ResetJSONBody), and
+	// the token would go wherever the answer says.
+	settings.DisableRedirects = true
 	settings.MaxRetries = 0 // the caller knows better: a queue retries, a holder is told
 	if transport, ok := settings.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = idleConnections
@@ -95,7 +100,7 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	vault.SetClientTimeout(0)
 	vault.SetToken("") // no token comes in by VAULT_TOKEN unseen
 	c := &Client{vault: vault, config: config, ended: make(chan struct{})}
-	c.checks = &collector[CAPCheck, CAPAnswer]{doing: verifying, most: maxChecksPerCall, call: c.verifyTogether}
+	c.checks = &gather.Calls[CAPCheck, CAPAnswer]{Doing: verifying, Most: maxChecksPerCall, Call: c.verifyTogether}
 	lease, err := c.signIn(ctx)
 	if err != nil {
 		return nil, err
@@ -147,6 +152,9 @@ func readAnswer(ctx context.Context, doing string, response *api.Response, err e
 	}
 	if err != nil {
 		return refusal(ctx, doing, err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices { // which the library takes for an answer
+		return fmt.Errorf("%s: %w: Vault's node sends us elsewhere: it has no leader yet", doing, lifecycle.Unavailable)
 	}
 	if answer == nil {
 		return nil

@@ -45,7 +45,7 @@ func (k *Keyring) known(name string, public crypto.PublicKey) *SigningKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, key := range k.keys[name] {
-		if key.has(public) {
+		if key.Has(public) {
 			return key
 		}
 	}
@@ -55,7 +55,7 @@ func (k *Keyring) known(name string, public crypto.PublicKey) *SigningKey {
 // find reads versions from the latest backwards.
 func (k *Keyring) find(ctx context.Context, name string, public crypto.PublicKey) (*SigningKey, error) {
 	key, err := k.store.SigningKey(ctx, name, 0)
-	for err == nil && !key.has(public) {
+	for err == nil && !key.Has(public) {
 		if key.Version() == 1 {
 			return nil, fmt.Errorf("read signing key %s: %w: no version of it is the certificate's", name, lifecycle.NotFound)
 		}
@@ -67,7 +67,8 @@ func (k *Keyring) find(ctx context.Context, name string, public crypto.PublicKey
 	return key, err
 }
 
-func (k *SigningKey) has(public crypto.PublicKey) bool {
+// Has tells whether a public half, a certificate's for instance, is this key's.
+func (k *SigningKey) Has(public crypto.PublicKey) bool {
 	own, ok := k.of.Public.(interface {
 		Equal(other crypto.PublicKey) bool
 	})

@@ -36,8 +36,7 @@ func (c *Client) SetUp(ctx context.Context, s Setup) (warnings []string, err err
 		path string
 		into *map[string]json.RawMessage
 	}{{"sys/audit", &audits}, {"sys/auth", &methods}, {"sys/mounts", &mounts}} {
-		err := c.get(ctx, "look at "+list.path, list.path, list.into)
-		if err != nil && !errors.Is(err, lifecycle.NotFound) { // an empty list is no secret
+		if *list.into, err = c.table(ctx, list.path); err != nil {
 			return nil, err
 		}
 	}
@@ -59,6 +58,9 @@ func (c *Client) SetUp(ctx context.Context, s Setup) (warnings []string, err err
 		}
 		s.Say("mount %s: made", mount)
 	}
+	if err := c.setUpSafeKey(ctx, s); err != nil {
+		return warnings, err
+	}
 	mounted := mounts[c.config.CardMount+"/"] != nil
 	switch {
 	case s.Plugin != "":
@@ -74,6 +76,19 @@ func (c *Client) SetUp(ctx context.Context, s Setup) (warnings []string, err err
 	}
 	s.Say("policies and roles: written")
 	return warnings, nil
+}
+
+// setUpSafeKey makes the key that wraps the safe's data keys.
+func (c *Client) setUpSafeKey(ctx context.Context, s Setup) error {
+	err := c.get(ctx, "look at the key of the safe", c.config.TransitMount+"/keys/"+safeKey, nil)
+	if !errors.Is(err, lifecycle.NotFound) {
+		return err
+	}
+	if err := c.CreateSafeKey(ctx); err != nil {
+		return err
+	}
+	s.Say("key %s: made", safeKey)
+	return nil
 }
 
 // setUpEngine registers the engine by its SHA-256 and mounts it. A plugin of

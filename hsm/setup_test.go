@@ -51,7 +51,7 @@ func TestSettingUpMakesWhatIsMissingAndASecondTimeNothing(t *testing.T) {
 	if warnings, err = admin.SetUp(t.Context(), setup); err != nil || len(warnings) != 0 {
 		t.Fatalf("with plugin and audit device: %q, %v", warnings, err)
 	}
-	for _, want := range []string{"method approle: on", "mount transit: made", "mount transit-root: made", "mount hsm: made"} {
+	for _, want := range []string{"method approle: on", "mount transit: made", "mount transit-root: made", "mount hsm: made", "key safe: made"} {
 		if !slices.Contains(said, want) {
 			t.Errorf("nobody said %q: %q", want, said)
 		}

@@ -63,32 +63,43 @@ func (s *Service) Authorities(ctx context.Context) ([]Authority, error) {
 	return all, nil
 }
 
-// Delegate is a delegated OCSP responder's certificate (RFC 6960 §4.2.2.2).
+// Delegation is what a CA's delegate signs.
+type Delegation string
+
+// The delegates of a CA.
+const (
+	DelegateOCSP   Delegation = "ocsp"   // answers on its certificates (RFC 6960 §4.2.2.2)
+	DelegateBureau Delegation = "bureau" // files for the card bureau
+)
+
+// Delegate is the certificate of a key that signs something for a CA.
 type Delegate struct {
 	Issuer      string
+	Purpose     Delegation
 	Certificate []byte // DER
-	Key         string // in Vault
+	Key         string // in the key store
 	NotAfter    time.Time
 }
 
-// RecordDelegate records a responder's certificate.
+// RecordDelegate records a delegate's certificate.
 func (s *Service) RecordDelegate(ctx context.Context, by lifecycle.Actor, d Delegate) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		err := tx.InsertResponder(ctx, db.InsertResponderParams{
-			IssuerID: d.Issuer, Certificate: d.Certificate, KeyName: d.Key, NotAfter: d.NotAfter, CreatedAt: s.now(),
+		err := tx.InsertDelegate(ctx, db.InsertDelegateParams{
+			IssuerID: d.Issuer, Purpose: string(d.Purpose), Certificate: d.Certificate, KeyName: d.Key, NotAfter: d.NotAfter, CreatedAt: s.now(),
 		})
 		if err != nil {
-			return fmt.Errorf("responder of %s: %w", d.Issuer, err)
+			return fmt.Errorf("%s delegate of %s: %w", d.Purpose, d.Issuer, err)
 		}
-		return s.born(ctx, tx, "responder", d.Issuer+"/"+d.Key, "recorded", by, nil)
+		return s.born(ctx, tx, "delegate", d.Issuer+"/"+d.Key, "recorded", by, nil)
 	})
 }
 
-// NewestDelegate is the responder's certificate of an issuer that ends last.
-func (s *Service) NewestDelegate(ctx context.Context, issuer string) (Delegate, error) {
-	r, err := s.store.Responder(ctx, issuer)
+// NewestDelegate is the issuer's delegate for the purpose whose certificate ends
+// last.
+func (s *Service) NewestDelegate(ctx context.Context, issuer string, purpose Delegation) (Delegate, error) {
+	d, err := s.store.NewestDelegate(ctx, issuer, string(purpose))
 	if err != nil {
-		return Delegate{}, fmt.Errorf("responder of %s: %w", issuer, err)
+		return Delegate{}, fmt.Errorf("%s delegate of %s: %w", purpose, issuer, err)
 	}
-	return Delegate{Issuer: r.IssuerID, Certificate: r.Certificate, Key: r.KeyName, NotAfter: r.NotAfter}, nil
+	return Delegate{Issuer: d.IssuerID, Purpose: purpose, Certificate: d.Certificate, Key: d.KeyName, NotAfter: d.NotAfter}, nil
 }

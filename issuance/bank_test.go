@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
@@ -15,18 +16,18 @@ func TestAServiceIsMadeWhole(t *testing.T) {
 	h := setup(t)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
 	policy := issuance.DefaultPolicy()
-	if _, err := issuance.New(h.store, queue, jobs.CSRChecker{}, policy, h.clock.now); err != nil {
+	if _, err := issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, policy, h.clock.now); err != nil {
 		t.Errorf("the default policy: %v", err)
 	}
 	big, none := policy, policy
 	big.BatchSize, none.BatchSize = 501, 0
 	for name, err := range map[string]error{
-		"no store":      second(issuance.New(nil, queue, jobs.CSRChecker{}, policy, h.clock.now)),
-		"no enqueuer":   second(issuance.New(h.store, nil, jobs.CSRChecker{}, policy, h.clock.now)),
-		"no CSRs":       second(issuance.New(h.store, queue, nil, policy, h.clock.now)),
-		"no clock":      second(issuance.New(h.store, queue, jobs.CSRChecker{}, policy, nil)),
-		"a large batch": second(issuance.New(h.store, queue, jobs.CSRChecker{}, big, h.clock.now)),
-		"no batch":      second(issuance.New(h.store, queue, jobs.CSRChecker{}, none, h.clock.now)),
+		"no store":      second(issuance.New(nil, testenv.Safe(), queue, jobs.CSRChecker{}, policy, h.clock.now)),
+		"no enqueuer":   second(issuance.New(h.store, testenv.Safe(), nil, jobs.CSRChecker{}, policy, h.clock.now)),
+		"no CSRs":       second(issuance.New(h.store, testenv.Safe(), queue, nil, policy, h.clock.now)),
+		"no clock":      second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, policy, nil)),
+		"a large batch": second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, big, h.clock.now)),
+		"no batch":      second(issuance.New(h.store, testenv.Safe(), queue, jobs.CSRChecker{}, none, h.clock.now)),
 	} {
 		if err == nil {
 			t.Errorf("made with %s", name)
@@ -89,17 +90,18 @@ func TestTheDelegateThatEndsLastAnswers(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	h.authority(t, 1)
-	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1")), lifecycle.NotFound)
+	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP)), lifecycle.NotFound)
 	for i, days := range []int{90, 180, 30} {
 		h.event(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{
-			Issuer: "issuing-1", Certificate: []byte{byte(i)}, Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
+			Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: []byte{byte(i)}, Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
 		}))
 	}
-	got := must[issuance.Delegate](t)(h.NewestDelegate(t.Context(), "issuing-1"))
+	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateBureau)), lifecycle.NotFound)
+	got := must[issuance.Delegate](t)(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP))
 	if !slices.Equal(got.Certificate, []byte{1}) || got.Key != "ocsp-1" || !got.NotAfter.Equal(monday.Add(180*24*time.Hour)) {
 		t.Errorf("the delegate is %+v", got)
 	}
-	wantKind(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{Issuer: "other", NotAfter: monday}), lifecycle.Invalid)
+	wantKind(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{Issuer: "other", Purpose: issuance.DelegateOCSP, NotAfter: monday}), lifecycle.Invalid)
 }
 
 func TestAHolderIsFoundByWhatTheySignInWith(t *testing.T) {

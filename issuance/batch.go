@@ -139,18 +139,33 @@ func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lif
 			if r.State != state || deref(r.CurrentBatch) != id {
 				continue
 			}
-			pan, err := lifecycle.NewPAN(r.PAN)
+			pan, err := s.safe.OpenPAN(r.CardID, r.PANSealed)
 			if err != nil {
-				return fmt.Errorf("card %s: %w", r.CardID, err)
+				return err
+			}
+			dgis, err := s.openDGIs(r.CardID, r.DGIs)
+			if err != nil {
+				return err
 			}
 			plan.Cards = append(plan.Cards, CardToPersonalise{
 				Card: r.CardID, PINVersion: int(r.PINVersion), PAN: pan, PSN: int(r.PSN), Expiry: r.Expiry,
-				Product: r.Product, GivenName: r.GivenName, Surname: r.Surname, Company: r.Company, DGIs: r.DGIs,
+				Product: r.Product, GivenName: r.GivenName, Surname: r.Surname, Company: r.Company, DGIs: dgis,
 			})
 		}
 		return nil
 	})
 	return plan, err
+}
+
+// dgisName is what the safe calls a card's data groupings.
+const dgisName = "data groupings"
+
+// openDGIs opens a card's data groupings; there are none before they are made.
+func (s *Service) openDGIs(card lifecycle.CardID, sealed []byte) ([]byte, error) {
+	if sealed == nil {
+		return nil, nil
+	}
+	return s.safe.Open(dgisName, string(card), sealed)
 }
 
 // PersonalisedCard is the engine's answer for a card.
@@ -186,7 +201,11 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 			if err := s.moveCard(ctx, tx, &card, lifecycle.Personalise, system, "", nil); err != nil {
 				return err
 			}
-			if err := tx.SetBatchCardDGIs(ctx, p.DGIs, plan.Batch, p.Card); err != nil {
+			sealed, err := s.safe.Seal(dgisName, string(p.Card), p.DGIs)
+			if err != nil {
+				return err
+			}
+			if err := tx.SetBatchCardDGIs(ctx, sealed, plan.Batch, p.Card); err != nil {
 				return fmt.Errorf("card %s: %w", p.Card, err)
 			}
 			if err := tx.SetCardKeys(ctx, p.Keys.row(p.Card)); err != nil {

@@ -150,7 +150,7 @@ func TestASpoiledCardIsMadeAgainWithAnotherSequenceNumberAndPIN(t *testing.T) {
 	second := h.seal(t)
 	h.wantOrder(t, order, lifecycle.OrderInProgress)
 	plan := h.personalise(t, second)
-	if plan.Cards[0].PSN != 2 || plan.Cards[0].PINVersion != 2 || plan.Cards[0].PAN.Reveal() != row.PAN {
+	if plan.Cards[0].PSN != 2 || plan.Cards[0].PINVersion != 2 || plan.Cards[0].PAN.Reveal() != h.number(t, card) {
 		t.Errorf("made again as %+v", plan.Cards[0])
 	}
 	h.send(t, second)

@@ -217,8 +217,8 @@ func TestCardsAreShownWithoutTheirNumbers(t *testing.T) {
 		t.Errorf("pages of %d and %d cards", len(views), len(rest))
 	}
 	for _, v := range views {
-		row := must[db.Card](t)(h.store.Card(t.Context(), v.ID))
-		if shown := fmt.Sprintf("%+v", v); strings.Contains(shown, row.PAN) || !strings.HasSuffix(row.PAN, v.Last4) || len(v.Last4) != 4 {
+		number := h.number(t, v.ID)
+		if shown := fmt.Sprintf("%+v", v); strings.Contains(shown, number) || !strings.HasSuffix(number, v.Last4) || len(v.Last4) != 4 {
 			t.Errorf("shown as %s", shown)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"sceau/lifecycle"
 	"sceau/store"
+	"sceau/store/db"
 )
 
 // thingCeremony is what audit entries of a key ceremony are about.
@@ -40,6 +41,20 @@ func (s *Service) Acts(ctx context.Context, ceremony string) ([]CeremonyAct, err
 	if err != nil {
 		return nil, err
 	}
+	return acts(entries)
+}
+
+// AllActs are the acts of every ceremony, oldest first: what keys the bank
+// should have.
+func (s *Service) AllActs(ctx context.Context) ([]CeremonyAct, error) {
+	entries, err := s.store.AuditOfThings(ctx, thingCeremony)
+	if err != nil {
+		return nil, fmt.Errorf("audit of the ceremonies: %w", err)
+	}
+	return acts(entries)
+}
+
+func acts(entries []db.AuditEntry) ([]CeremonyAct, error) {
 	var acts []CeremonyAct
 	for _, e := range entries {
 		if e.Thing != thingCeremony {
@@ -47,7 +62,7 @@ func (s *Service) Acts(ctx context.Context, ceremony string) ([]CeremonyAct, err
 		}
 		act := CeremonyAct{Name: e.Event, At: e.At, By: e.Actor}
 		if err := json.Unmarshal(e.Detail, &act.Detail); err != nil {
-			return nil, fmt.Errorf("ceremony %s: read %s: %w", ceremony, e.Event, err)
+			return nil, fmt.Errorf("ceremony %s: read %s: %w", e.ThingID, e.Event, err)
 		}
 		acts = append(acts, act)
 	}

@@ -74,7 +74,7 @@ func newDesk(t *testing.T) *desk {
 	works(t, err)
 	t.Cleanup(pool.Close)
 	d := &desk{store: store.New(pool), at: deskTime}
-	d.Service, err = issuance.New(d.store, d, d, issuance.DefaultPolicy(), d.now)
+	d.Service, err = issuance.New(d.store, testenv.Safe(), d, d, issuance.DefaultPolicy(), d.now)
 	works(t, err)
 	staff := map[string][]lifecycle.Role{
 		"ann": {lifecycle.RoleAccountManager}, "paul": {lifecycle.RoleApprover}, "olga": {lifecycle.RoleOperator},

@@ -25,7 +25,7 @@ type CardLetterPlan struct {
 	To         Addressee
 	ClientID   string
 	UserNumber string
-	PAN        lifecycle.PAN
+	Last4      string // of the card number
 	Expiry     time.Time
 	Product    string
 	PickUp     string // branch where the card waits; "" when it goes home
@@ -100,16 +100,14 @@ func (s *Service) BeginCardRun(ctx context.Context, id lifecycle.PrintRunID) (Ca
 		}
 		for _, f := range rows {
 			l := CardLetterPlan{
-				Letter: f.ID, ClientID: f.ClientID, UserNumber: f.UserNumber, Expiry: f.Expiry, Product: f.Product, Date: f.CreatedAt,
+				Letter: f.ID, ClientID: f.ClientID, UserNumber: f.UserNumber, Expiry: f.Expiry, Product: f.Product,
+				Date: f.CreatedAt, Last4: f.Last4,
 				To: addressee(f.GivenName, f.Surname, f.Language, party.Address{
 					Organisation: f.Company, Complement: f.Complement, Street: f.Street, Postcode: f.Postcode, City: f.City, Country: f.Country,
 				}),
 			}
 			if f.Delivery == lifecycle.DeliverBranch {
 				l.PickUp = fmt.Sprintf("%s, %s, %s %s", f.BranchName, f.BranchStreet, f.BranchPostcode, f.BranchCity)
-			}
-			if l.PAN, err = lifecycle.NewPAN(f.PAN); err != nil {
-				return fmt.Errorf("card letter %s: %w", f.ID, err)
 			}
 			plan.Letters = append(plan.Letters, l)
 		}

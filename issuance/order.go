@@ -240,10 +240,18 @@ func (s *Service) newCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if len(body) != 15 {
 		return fmt.Errorf("card numbers under %s are used up: take another IIN", s.policy.IIN)
 	}
+	pan, err := lifecycle.NewPAN(body + string(lifecycle.LuhnDigit(body)))
+	if err != nil {
+		return fmt.Errorf("draw card number: %w", err)
+	}
 	id := lifecycle.CardID(s.newID(lifecycle.PrefixCard))
+	sealed, mark, err := s.safe.SealPAN(id, pan)
+	if err != nil {
+		return err
+	}
 	err = tx.InsertCard(ctx, db.InsertCardParams{
 		ID: id, OrderID: o.ID, HolderID: o.HolderID, State: lifecycle.CardOrdered, Product: s.policy.Product,
-		Profile: s.policy.CAPProfile, PAN: body + string(lifecycle.LuhnDigit(body)), PSN: 1,
+		Profile: s.policy.CAPProfile, PANSealed: sealed, PANMark: mark, Last4: pan.Last4(), PSN: 1,
 		Expiry: cardExpiry(s.now(), s.policy.CardValidity), Delivery: deref(o.Delivery), BranchID: o.BranchID,
 		Replaces: replaced(o), CreatedAt: s.now(),
 	})

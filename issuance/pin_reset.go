@@ -37,9 +37,9 @@ func (s *Service) PlanPINReset(ctx context.Context, id lifecycle.OrderID) (PINRe
 		if err := scriptLeftTx(ctx, tx, o, card); err != nil {
 			return err
 		}
-		pan, err := lifecycle.NewPAN(card.PAN)
+		pan, err := s.safe.OpenPAN(card.ID, card.PANSealed)
 		if err != nil {
-			return fmt.Errorf("card %s: %w", card.ID, err)
+			return err
 		}
 		plan = PINResetPlan{Order: o.ID, Card: card.ID, PAN: pan, PSN: int(card.PSN), Profile: card.Profile}
 		for _, n := range card.Scripts {

@@ -30,7 +30,7 @@ func TestABlockedCardIsOpenedAtATerminal(t *testing.T) {
 	order := h.approvedReset(t, card)
 	plan := must[issuance.PINResetPlan](t)(h.PlanPINReset(t.Context(), order))
 	row := must[db.Card](t)(h.store.Card(t.Context(), card))
-	if plan.Card != card || plan.PAN.Reveal() != row.PAN || plan.PSN != 1 || plan.Profile != row.Profile || !slices.Equal(plan.Scripts, []int{0}) {
+	if plan.Card != card || plan.PAN.Reveal() != h.number(t, card) || plan.PSN != 1 || plan.Profile != row.Profile || !slices.Equal(plan.Scripts, []int{0}) {
 		t.Errorf("plan %+v", plan)
 	}
 	wantKind(t, h.FinishPINReset(t.Context(), leonie, order), lifecycle.Illegal) // no script was given

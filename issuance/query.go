@@ -125,10 +125,7 @@ func (s *Service) Card(ctx context.Context, id lifecycle.CardID) (CardView, erro
 func (s *Service) cardView(ctx context.Context, c db.Card) (CardView, error) {
 	v := CardView{
 		ID: c.ID, Order: c.OrderID, Holder: c.HolderID, State: c.State, PSN: int(c.PSN), Expiry: c.Expiry,
-		Replaces: deref(c.Replaces), Receipt: c.Receipt,
-	}
-	if pan, err := lifecycle.NewPAN(c.PAN); err == nil {
-		v.Last4 = pan.Last4()
+		Last4: c.Last4, Replaces: deref(c.Replaces), Receipt: c.Receipt,
 	}
 	letter, err := s.store.CardLetterOfCard(ctx, c.ID, c.PSN)
 	if err != nil && !isNotFound(err) {

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sceau/lifecycle"
+	"sceau/safe"
 	"sceau/store"
 )
 
@@ -70,23 +71,28 @@ type CSRChecker interface {
 // Service is the use cases. Its methods are safe for concurrent use.
 type Service struct {
 	store  *store.Store
+	safe   *safe.Safe
 	queue  Enqueuer
 	csrs   CSRChecker
 	policy Policy
 	now    func() time.Time
 }
 
-// New makes the service; every argument is required.
-func New(st *store.Store, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
+// New makes the service; every argument is required but the safe: a process that
+// has none deals with no card number.
+func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
 	if st == nil || queue == nil || csrs == nil || now == nil {
 		return nil, fmt.Errorf("%w: issuance needs a store, an enqueuer, a CSR checker and a clock", lifecycle.Invalid)
 	}
 	if policy.BatchSize < 1 || policy.BatchSize > 500 {
 		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
 	}
+	if policy.RunFileAge < 24*time.Hour {
+		return nil, fmt.Errorf("%w: a print run's file is kept for a day at least", lifecycle.Invalid)
+	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
 }
 
 // Policy is what the service obeys.

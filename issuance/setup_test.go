@@ -22,6 +22,7 @@ import (
 	"sceau/migrations"
 	"sceau/party"
 	"sceau/store"
+	"sceau/store/db"
 )
 
 // tb is a test, or one case of a property.
@@ -108,7 +109,7 @@ func setupWith(t *testing.T, adapt func(*issuance.Policy)) *house {
 	h := &house{pool: openPool(t, url), clock: &clock{at: monday}}
 	as := func(role string) (*issuance.Service, *store.Store) {
 		st := store.New(openPool(t, testenv.DatabaseAs(t, url, role)))
-		return must[*issuance.Service](t)(issuance.New(st, queue, jobs.CSRChecker{}, policy, h.clock.now)), st
+		return must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, policy, h.clock.now)), st
 	}
 	h.Service, h.store = as(migrations.RoleApp)
 	h.pins, _ = as(migrations.RolePIN)
@@ -288,6 +289,13 @@ func (h *house) queued(t tb, kind lifecycle.JobKind) []string {
 		t.Fatal(err)
 	}
 	return args
+}
+
+// number is a card's number, out of the safe.
+func (h *house) number(t tb, id lifecycle.CardID) string {
+	t.Helper()
+	row := must[db.Card](t)(h.store.Card(t.Context(), id))
+	return must[lifecycle.PAN](t)(testenv.Safe().OpenPAN(id, row.PANSealed)).Reveal()
 }
 
 // must is the value of a call that may not fail.

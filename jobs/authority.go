@@ -60,7 +60,7 @@ func (a *authorities) get(ctx context.Context, id string) (authority, error) {
 
 // responder is the delegated responder of an issuer with its key.
 func (a *authorities) responder(ctx context.Context, issuer authority, validity time.Duration, signers Signers) (*ca.Responder, crypto.Signer, error) {
-	delegate, err := a.service.NewestDelegate(ctx, issuer.ID)
+	delegate, err := a.service.NewestDelegate(ctx, issuer.ID, issuance.DelegateOCSP)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -66,7 +66,7 @@ func newPublisher(t *testing.T) *publisher {
 	ok(t, err)
 	t.Cleanup(pool.Close)
 	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	service, err := issuance.New(store.New(pool), p, p, issuance.DefaultPolicy(), p.now)
+	service, err := issuance.New(store.New(pool), testenv.Safe(), p, p, issuance.DefaultPolicy(), p.now)
 	ok(t, err)
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ok(t, err)

@@ -80,7 +80,7 @@ func openProcess(ctx context.Context, url string, now func() time.Time) (process
 	if err != nil {
 		return process{}, err
 	}
-	svc, err := issuance.New(store.New(pool), queue, CSRChecker{Test: true}, issuance.DefaultPolicy(), now)
+	svc, err := issuance.New(store.New(pool), testenv.Safe(), queue, CSRChecker{Test: true}, issuance.DefaultPolicy(), now)
 	return process{Service: svc, pool: pool}, err
 }
 

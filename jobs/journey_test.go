@@ -16,6 +16,7 @@ import (
 	"sceau/hsm/emv"
 	"sceau/hsm/keyblock"
 	"sceau/hsm/pinblock"
+	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
 	"sceau/party"
@@ -103,7 +104,7 @@ func (j *journey) checkBureauFile(t *testing.T) {
 	}
 	for i, record := range file.Cards {
 		row := get[db.Card](t)(j.card(t, record.Card))
-		if images[i].PAN != row.PAN || images[i].PSN != "01" || record.Expiry != row.Expiry.Format("0601") {
+		if pan := get[lifecycle.PAN](t)(testenv.Safe().OpenPAN(row.ID, row.PANSealed)); images[i].PAN != pan.Reveal() || images[i].PSN != "01" || record.Expiry != row.Expiry.Format("0601") {
 			t.Errorf("card %s: the chip has another number, sequence %s or month %s", record.Card, images[i].PSN, record.Expiry)
 		}
 		order := j.orderOf(t, record.Card)

@@ -53,11 +53,12 @@ func (h *house) seal(t *testing.T) lifecycle.BatchID {
 	return batch
 }
 
-// bureauFile opens what was sent to the bureau.
+// bureauFile opens what was sent to the bureau, and checks whose it is.
 func (h *house) bureauFile(t *testing.T, batch lifecycle.BatchID) (bureau.File, []emv.CardImage) {
 	t.Helper()
 	sealed := get[[]byte](t)(h.Document(t.Context(), string(batch)))
-	clear := get[[]byte](t)(cms.Open(sealed, h.bureau.certificate, h.bureau.key))
+	signed := get[[]byte](t)(cms.Open(sealed, h.bureau.certificate, h.bureau.key))
+	clear := get[[]byte](t)(cms.Verify(signed, get[*x509.Certificate](t)(x509.ParseCertificate(h.BureauSigner))))
 	file := get[bureau.File](t)(bureau.Decode(clear))
 	images := make([]emv.CardImage, len(file.Cards))
 	for i, record := range file.Cards {

@@ -38,7 +38,7 @@ func (t Tools) cardRun(ctx context.Context, args issuance.CardRunArgs, done issu
 		if err == nil {
 			err = run.Add(letter.CardLetterData{
 				Common: common, Letter: l.Letter, ClientID: l.ClientID, UserNumber: l.UserNumber,
-				Last4: l.PAN.Last4(), Expiry: l.Expiry, Product: t.CardName, PickUpBranch: l.PickUp,
+				Last4: l.Last4, Expiry: l.Expiry, Product: t.CardName, PickUpBranch: l.PickUp,
 			})
 		}
 		switch {

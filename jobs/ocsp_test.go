@@ -54,7 +54,7 @@ func TestStaleAnswersAreSignedInOneCall(t *testing.T) {
 		key.Public(), ca.Name{CommonName: "OCSP", Organization: "Montclair", Country: "FR"}, lifecycle.SerialFrom([16]byte{2}), p.at)
 	ok(t, err)
 	ok(t, p.Service.RecordDelegate(t.Context(), lifecycle.System("ceremony"), issuance.Delegate{
-		Issuer: "issuing-1", Certificate: delegate.Raw, Key: "ocsp-1", NotAfter: delegate.NotAfter,
+		Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: delegate.Raw, Key: "ocsp-1", NotAfter: delegate.NotAfter,
 	}))
 	responderKey := &counted{PrivateKey: key}
 	worker := answers{Tools: p.Tools, authorities: p.authorities}

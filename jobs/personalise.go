@@ -2,11 +2,16 @@ package jobs
 
 import (
 	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
 
 	"sceau/bureau"
 	"sceau/cms"
 	"sceau/hsm"
 	"sceau/issuance"
+	"sceau/lifecycle"
 	"sceau/party"
 )
 
@@ -34,7 +39,7 @@ func (t Tools) personalise(ctx context.Context, args issuance.PersonaliseArgs, d
 	return t.Service.FinishPersonalise(ctx, plan, cards, done)
 }
 
-// bureauFile writes a batch's file and encrypts it for the bureau.
+// bureauFile writes a batch's file, signs it and encrypts it for the bureau.
 func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, done issuance.Done) error {
 	plan, err := t.Service.BeginBureauFile(ctx, args.Batch)
 	if err != nil {
@@ -58,11 +63,38 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 	if err != nil {
 		return err
 	}
-	sealed, err := cms.Seal(clear, t.BureauCert)
+	certificate, signer, err := t.bureauSigner(ctx)
+	if err != nil {
+		return err
+	}
+	signed, err := cms.Sign(clear, certificate, signer)
+	if err != nil {
+		return err
+	}
+	sealed, err := cms.Seal(signed, t.BureauCert)
 	if err != nil {
 		return err
 	}
 	return t.Service.FinishBureauFile(ctx, plan, sealed, done)
+}
+
+// bureauSigner is the key that signs the bureau's files, with its certificate. A
+// file waits while there is none that is in time: a ceremony makes one.
+func (t Tools) bureauSigner(ctx context.Context) (*x509.Certificate, crypto.Signer, error) {
+	issuer := t.Service.Policy().CertIssuer
+	delegate, err := t.Service.NewestDelegate(ctx, issuer, issuance.DelegateBureau)
+	if errors.Is(err, lifecycle.NotFound) || err == nil && !delegate.NotAfter.After(t.Now()) {
+		return nil, nil, fmt.Errorf("%w: %s has no signer of bureau files that is in time: hold a key ceremony", lifecycle.Unavailable, issuer)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := x509.ParseCertificate(delegate.Certificate)
+	if err != nil {
+		return nil, nil, fmt.Errorf("certificate of the bureau files' signer: %w", err)
+	}
+	signer, err := t.Signers.Signer(ctx, delegate.Key, certificate.PublicKey)
+	return certificate, signer, err
 }
 
 func recordOf(c issuance.CardToPersonalise) (bureau.Record, error) {

@@ -38,6 +38,7 @@ const (
 type realm struct {
 	Address, Worker, PINs string // tokens of the two kinds of worker
 	Root, Issuing, OCSP   []byte // DER
+	BureauSigner          []byte // DER
 	Bureau, PrintRoom     []byte // DER
 
 	auditFile         string
@@ -164,7 +165,7 @@ func (r *realm) cardKeys(ctx context.Context, admin *hsm.Client) error {
 
 func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 	err := errors.Join(admin.RootKeystore().CreateSigningKey(ctx, "root-1", hsm.P256), admin.CreateSigningKey(ctx, "issuing-1", hsm.P256),
-		admin.CreateSigningKey(ctx, "ocsp-1", hsm.P256))
+		admin.CreateSigningKey(ctx, "ocsp-1", hsm.P256), admin.CreateSigningKey(ctx, "bureau-1", hsm.P256))
 	if err != nil {
 		return err
 	}
@@ -181,7 +182,7 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 		return err
 	}
 	signers := map[string]crypto.Signer{}
-	for _, key := range []string{"issuing-1", "ocsp-1"} {
+	for _, key := range []string{"issuing-1", "ocsp-1", "bureau-1"} {
 		latest, err := admin.SigningKey(ctx, key, 0)
 		if err != nil {
 			return err
@@ -198,7 +199,11 @@ func (r *realm) signingKeys(ctx context.Context, admin *hsm.Client) error {
 	if err != nil {
 		return err
 	}
-	r.Root, r.Issuing, r.OCSP = root.Raw, issuing.Raw, ocsp.Raw
+	files, err := ca.SignBureauSigner(issuer, signers["issuing-1"], signers["bureau-1"].Public(), name("Aubépine bureau files 1"), serial(), before)
+	if err != nil {
+		return err
+	}
+	r.Root, r.Issuing, r.OCSP, r.BureauSigner = root.Raw, issuing.Raw, ocsp.Raw, files.Raw
 	return nil
 }
 
@@ -221,7 +226,13 @@ func (r realm) record(ctx context.Context, svc *issuance.Service) error {
 	if err != nil {
 		return err
 	}
+	err = svc.RecordDelegate(ctx, by, issuance.Delegate{
+		Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: r.OCSP, Key: "ocsp-1", NotAfter: monday.AddDate(0, 0, 89),
+	})
+	if err != nil {
+		return err
+	}
 	return svc.RecordDelegate(ctx, by, issuance.Delegate{
-		Issuer: "issuing-1", Certificate: r.OCSP, Key: "ocsp-1", NotAfter: monday.AddDate(0, 0, 89),
+		Issuer: "issuing-1", Purpose: issuance.DelegateBureau, Certificate: r.BureauSigner, Key: "bureau-1", NotAfter: monday.AddDate(0, 11, 0),
 	})
 }

@@ -14,7 +14,7 @@ type MinutesData struct {
 	Bank        Bank
 	Language    party.Language
 	Reference   string // name of the ceremony
-	Environment string // test or live
+	Environment string // test or live; empty when no act tells
 	Rehearsal   bool   // says so across each page
 	Date        time.Time
 	Witnesses   []string

@@ -16,6 +16,7 @@ const (
 	actX          = leftEdge + 11
 	valueX        = leftEdge + 52
 	signHeight    = 27.0
+	boxGap        = 4.0
 )
 
 var alarm = Colour{0xB0, 0x1E, 0x1E}
@@ -69,10 +70,12 @@ func (m *minutes) head() {
 	first, last := d.Acts[0].At, d.Acts[len(d.Acts)-1].At
 	rows := [][2]string{
 		{m.words.reference, d.Reference},
-		{m.words.environment, m.words.word(d.Environment)},
 		{m.words.begun, stamp(first)},
 		{m.words.ended, stamp(last)},
 		{m.words.officer, d.Officer},
+	}
+	if d.Environment != "" {
+		rows = slices.Insert(rows, 1, [2]string{m.words.environment, m.words.word(d.Environment)})
 	}
 	if len(d.Custodians) > 0 {
 		rows = append(rows, [2]string{m.words.custodians, strings.Join(d.Custodians, ", ")})
@@ -156,7 +159,8 @@ func (m *minutes) fact(x float64, label string, rows []string, st style) {
 	}
 }
 
-// signatures sets a box for each person, two in a row.
+// signatures sets a box for each person, two in a row, on one page with what they
+// sign for as long as they have room there.
 func (m *minutes) signatures() {
 	type person struct{ name, role string }
 	people := []person{{m.data.Officer, m.words.officer}}
@@ -166,9 +170,16 @@ func (m *minutes) signatures() {
 	for _, name := range m.data.Witnesses {
 		people = append(people, person{name, m.words.witness})
 	}
-	m.room(12 + leading + signHeight)
+	const perRow, headHeight = 2, 12 + 3*leading + 2
+	rows := float64((len(people) + perRow - 1) / perRow)
+	if whole := headHeight + rows*signHeight - boxGap; whole < minutesBottom-minutesTop {
+		m.room(whole)
+	} else {
+		m.room(headHeight + signHeight)
+	}
 	m.heading(m.words.signatures)
-	m.y = m.sheet().paragraph(style{size: bodySize, colour: black}, leftEdge, m.y, rightEdge-leftEdge, m.words.declaration) + 2
+	m.y = m.sheet().paragraph(style{size: bodySize, colour: black}, leftEdge, m.y, rightEdge-leftEdge,
+		fmt.Sprintf(m.words.declaration, len(m.data.Acts), m.data.Reference)) + 2
 	const gap = 5.0
 	width := (rightEdge - leftEdge - gap) / 2
 	for i, p := range people {
@@ -176,7 +187,7 @@ func (m *minutes) signatures() {
 			m.room(signHeight)
 		}
 		s, x := m.sheet(), leftEdge+float64(i%2)*(width+gap)
-		s.outline(line, 0.5, x, m.y-3.5, width, signHeight-4)
+		s.outline(line, 0.5, x, m.y-3.5, width, signHeight-boxGap)
 		s.text(style{bold: true, size: 9, colour: black}, x+3, m.y+1.2, p.name)
 		s.text(style{size: 7.5, colour: grey}, x+3, m.y+5, p.role)
 		s.rule(line, 0.4, x+3, m.y+15, x+width-3, m.y+15)

@@ -147,3 +147,25 @@ func TestMinutesRefuseWhatTheyCannotShow(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoSignsSignsOnOnePageBesideWhatTheySignFor(t *testing.T) {
+	t.Parallel()
+	for acts := 1; acts <= 18; acts++ {
+		d := minutesOf(party.English)
+		d.Acts = nil
+		for len(d.Acts) < acts {
+			d.Acts = append(d.Acts, minutesOf(party.English).Acts[4])
+		}
+		pdf, err := letter.Minutes(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages := strings.Split(textOf(t, pdf), "\f")
+		for _, page := range pages {
+			declared, signed := strings.Contains(page, "The undersigned"), strings.Count(page, "Date, place and signature")
+			if declared && signed != 4 || !declared && signed != 0 {
+				t.Errorf("%d acts: a page has %d lines to sign, and the declaration: %t", acts, signed, declared)
+			}
+		}
+	}
+}

@@ -7,7 +7,8 @@ type minutesWords struct {
 	title, reference, environment, begun, ended string
 	officer, custodian, custodians              string
 	witness, witnesses                          string
-	acts, signatures, declaration, sign, footer string
+	acts, signatures, sign, footer              string
+	declaration                                 string // with the number of acts and the ceremony's name
 	rehearsal, worthless                        string
 	known                                       map[string]string // kinds of acts and facts, and values
 }
@@ -38,13 +39,14 @@ func minutesFrench() minutesWords {
 		officer: "Responsable de la sécurité", custodian: "Porteur de composante", custodians: "Porteurs de composante",
 		witness: "Témoin", witnesses: "Témoins",
 		acts: "Actes", signatures: "Signatures", sign: "Date, lieu et signature",
-		declaration: "Les soussignés ont assisté aux actes ci-dessus, ont comparé les valeurs de contrôle et les empreintes, et n’ont vu aucune clé en clair.",
+		declaration: "Les soussignés ont assisté aux actes 1 à %d de la cérémonie %s, ont comparé les valeurs de contrôle et les empreintes, et n’ont vu aucune clé en clair.",
 		footer:      "Ce document ne contient aucun secret", rehearsal: "RÉPÉTITION", worthless: "clés d’essai détruites à la fin, sans valeur",
 		known: map[string]string{
 			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
-			"root-list": "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
+			"bureau-signer": "Signataire des fichiers du personnalisateur certifié",
+			"root-list":     "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
 			"key": "Clé de carte", "rotating": "Rotation commencée à la version", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
-			"there": "Déjà en place", "name": "Clé", "usage": "Usage", "kcv": "Valeur de contrôle", "version": "Version", "environment": "Environnement",
+			"there": "Déjà en place", "name": "Clé", "usage": "Usage", "algorithm": "Algorithme", "kcv": "Valeur de contrôle", "version": "Version", "environment": "Environnement",
 			"origin": "Origine", "custodians": "Composantes de", "subject": "Sujet", "sha256": "Empreinte SHA-256", "until": "Valable jusqu’au",
 			"mount": "Coffre", "refused": "Accès refusé ensuite à", "witnesses": "Témoins",
 			"random": "tirée dans le coffre", "components": "composantes", "key-block": "bloc de clé TR-31",
@@ -59,13 +61,14 @@ func minutesDutch() minutesWords {
 		officer: "Beveiligingsverantwoordelijke", custodian: "Componenthouder", custodians: "Componenthouders",
 		witness: "Getuige", witnesses: "Getuigen",
 		acts: "Handelingen", signatures: "Handtekeningen", sign: "Datum, plaats en handtekening",
-		declaration: "De ondergetekenden waren bij de handelingen aanwezig, vergeleken de controlewaarden en vingerafdrukken, en zagen geen sleutel in klare tekst.",
+		declaration: "De ondergetekenden waren aanwezig bij de handelingen 1 tot en met %d van ceremonie %s, vergeleken de controlewaarden en vingerafdrukken, en zagen geen sleutel in klare tekst.",
 		footer:      "Dit document bevat geen geheimen", rehearsal: "REPETITIE", worthless: "testsleutels, aan het einde vernietigd, zonder waarde",
 		known: map[string]string{
 			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
-			"root-list": "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
+			"bureau-signer": "Ondertekenaar van de bestanden voor de kaartproducent gecertificeerd",
+			"root-list":     "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
 			"key": "Kaartsleutel", "rotating": "Rotatie begonnen bij versie", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
-			"there": "Al aanwezig", "name": "Sleutel", "usage": "Gebruik", "kcv": "Controlewaarde", "version": "Versie", "environment": "Omgeving",
+			"there": "Al aanwezig", "name": "Sleutel", "usage": "Gebruik", "algorithm": "Algoritme", "kcv": "Controlewaarde", "version": "Versie", "environment": "Omgeving",
 			"origin": "Herkomst", "custodians": "Componenten van", "subject": "Onderwerp", "sha256": "SHA-256-vingerafdruk", "until": "Geldig tot",
 			"mount": "Kluis", "refused": "Daarna geweigerd aan", "witnesses": "Getuigen",
 			"random": "in de kluis getrokken", "components": "componenten", "key-block": "TR-31-sleutelblok",
@@ -80,13 +83,14 @@ func minutesGerman() minutesWords {
 		officer: "Sicherheitsbeauftragte Person", custodian: "Komponentenhalter", custodians: "Komponentenhalter",
 		witness: "Zeuge", witnesses: "Zeugen",
 		acts: "Handlungen", signatures: "Unterschriften", sign: "Datum, Ort und Unterschrift",
-		declaration: "Die Unterzeichnenden waren bei den Handlungen anwesend, haben Prüfwerte und Fingerabdrücke verglichen und keinen Schlüssel im Klartext gesehen.",
+		declaration: "Die Unterzeichnenden waren bei den Handlungen 1 bis %d der Zeremonie %s anwesend, haben Prüfwerte und Fingerabdrücke verglichen und keinen Schlüssel im Klartext gesehen.",
 		footer:      "Dieses Dokument enthält keine Geheimnisse", rehearsal: "PROBE", worthless: "Testschlüssel, am Ende vernichtet, ohne Wert",
 		known: map[string]string{
 			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
-			"root-list": "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
+			"bureau-signer": "Signierschlüssel für Dateien des Kartenherstellers zertifiziert",
+			"root-list":     "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
 			"key": "Kartenschlüssel", "rotating": "Rotation begonnen bei Version", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
-			"there": "Schon vorhanden", "name": "Schlüssel", "usage": "Verwendung", "kcv": "Prüfwert", "version": "Version", "environment": "Umgebung",
+			"there": "Schon vorhanden", "name": "Schlüssel", "usage": "Verwendung", "algorithm": "Algorithmus", "kcv": "Prüfwert", "version": "Version", "environment": "Umgebung",
 			"origin": "Herkunft", "custodians": "Komponenten von", "subject": "Inhaber", "sha256": "SHA-256-Fingerabdruck", "until": "Gültig bis",
 			"mount": "Tresor", "refused": "Danach verweigert", "witnesses": "Zeugen",
 			"random": "im Tresor gezogen", "components": "Komponenten", "key-block": "TR-31-Schlüsselblock",
@@ -101,13 +105,14 @@ func minutesEnglish() minutesWords {
 		officer: "Security officer", custodian: "Component custodian", custodians: "Component custodians",
 		witness: "Witness", witnesses: "Witnesses",
 		acts: "Acts", signatures: "Signatures", sign: "Date, place and signature",
-		declaration: "The undersigned attended the acts above, compared check values and fingerprints, and saw no key in clear.",
+		declaration: "The undersigned attended acts 1 to %d of ceremony %s, compared check values and fingerprints, and saw no key in clear.",
 		footer:      "This document contains no secret", rehearsal: "REHEARSAL", worthless: "test keys, destroyed at the end, without value",
 		known: map[string]string{
 			"begun": "Ceremony opened", "root": "Root CA made", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
-			"root-list": "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
+			"bureau-signer": "Signer of the card bureau's files certified",
+			"root-list":     "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
 			"key": "Card key", "rotating": "Rotation begun at version", "rotate": "New key version", "retire": "Key version retired",
-			"there": "There before", "name": "Key", "usage": "Usage", "kcv": "Check value", "version": "Version", "environment": "Environment",
+			"there": "There before", "name": "Key", "usage": "Usage", "algorithm": "Algorithm", "kcv": "Check value", "version": "Version", "environment": "Environment",
 			"origin": "Origin", "custodians": "Components of", "subject": "Subject", "sha256": "SHA-256 fingerprint", "until": "Valid until",
 			"mount": "Vault", "refused": "Refused afterwards to", "witnesses": "Witnesses",
 			"random": "drawn in the vault", "components": "components", "key-block": "TR-31 key block",

@@ -42,6 +42,7 @@ const (
 	BlockPIN    Event = "block_pin"
 	ResetPIN    Event = "reset_pin_counter"
 	IssueScript Event = "issue_script" // recorded, never looked up: it moves no state
+	ShowPAN     Event = "show_pan"     // likewise
 	Oppose      Event = "oppose"
 )
 
@@ -103,6 +104,13 @@ var Cards = Table[CardState]{
 			Move[CardState]{On: Destroy, To: CardDestroyed, By: []Role{RoleOperator}}),
 	),
 }
+
+// SeesPANs are the roles that may be shown a card's whole number.
+func SeesPANs() []Role { return []Role{RoleSecurityOfficer} }
+
+// UnlocksCodes are the roles that may lock a card's codes, and unlock them when
+// the holder has shown who they are.
+func UnlocksCodes() []Role { return []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer} }
 
 // Usable tells whether a card in this state may authenticate.
 func (s CardState) Usable() bool { return s == CardActive }

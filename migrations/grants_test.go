@@ -44,7 +44,7 @@ func TestEachKindOfProcessHasItsRightsAndNoMore(t *testing.T) {
 		role, name, statement string
 		may                   bool
 	}{
-		{migrations.RoleApp, "reads card numbers", "SELECT pan FROM card", true},
+		{migrations.RoleApp, "reads card numbers", "SELECT pan_sealed FROM card", true},
 		{migrations.RoleApp, "writes the trail", "INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state) " +
 			"VALUES (now(), 'a', 'r', 't', 'i', 'e', '', 's')", true},
 		{migrations.RoleApp, "changes the trail", "UPDATE audit_entry SET actor = 'b'", false},
@@ -57,7 +57,7 @@ func TestEachKindOfProcessHasItsRightsAndNoMore(t *testing.T) {
 
 		{migrations.RolePIN, "finds a PIN's letter", "SELECT l.id, c.pin_version FROM pin_letter l JOIN card c ON c.id = l.card_id", true},
 		{migrations.RolePIN, "reads whom it goes to", "SELECT given_name, street FROM holder", true},
-		{migrations.RolePIN, "reads a card number", "SELECT pan FROM card", false},
+		{migrations.RolePIN, "reads a sealed card number", "SELECT pan_sealed FROM card", false},
 		{migrations.RolePIN, "reads a whole card", "SELECT card FROM card", false},
 		{migrations.RolePIN, "reads what is for the bureau", "SELECT dgis FROM batch_card", false},
 		{migrations.RolePIN, "reads letters", "SELECT content FROM document", false},

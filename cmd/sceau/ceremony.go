@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
-
-	"golang.org/x/term"
 
 	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
@@ -18,9 +15,12 @@ import (
 type ceremonyCmd struct {
 	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Hold the ceremony, or go on with it: root, issuing CA, OCSP responder, the root's list, card keys."`
 	Minutes   ceremonyMinutesCmd   `cmd:"" help:"Print the minutes of a ceremony from what is on record."`
-	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key; the old one stays live."`
+	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key, or of a delegate's, ocsp-1 or bureau-1; the old one stays live."`
 	Retire    ceremonyRetireCmd    `cmd:"" help:"End an old version of a master key, once its last card has expired."`
 	Component ceremonyComponentCmd `cmd:"" help:"A custodian enters one component of a card key."`
+	Abort     ceremonyAbortCmd     `cmd:"" help:"Erase the components of a key that is not whole, to begin again."`
+	Open      ceremonyOpenCmd      `cmd:"" help:"Open the window for PIN letters, or for re-keying, of live cards: two officers give the command."`
+	Close     ceremonyCloseCmd     `cmd:"" help:"Close the window before its time."`
 	Export    ceremonyExportCmd    `cmd:"" help:"Export a transport key as a TR-31 key block for the bureau."`
 }
 
@@ -138,69 +138,6 @@ func (c ceremonyMinutesCmd) Run(w *world) error {
 		return err
 	}
 	return c.minutesFlags.write(w, bank, house.Minutes{ID: c.ID, Acts: acts})
-}
-
-// ceremonyComponentCmd reads the component from a file, never from the command
-// line, where others would see it.
-type ceremonyComponentCmd struct {
-	vaultFlags
-
-	Key           string       `help:"Name of the key." required:""`
-	Usage         hsm.KeyUsage `help:"imk-ac, imk-smi, imk-smc, transport or kbpk." required:""`
-	Algorithm     string       `help:"tdes2, tdes3, aes128 or aes256." default:"tdes2"`
-	Environment   string       `help:"test or live, as the plan says." enum:"test,live" default:"test"`
-	Rotate        bool         `help:"The component is of the key's next version."`
-	Index         int          `help:"Number of this component, from 1." required:""`
-	Total         int          `help:"How many components there are." default:"2"`
-	ComponentFile string       `help:"File with the component in hexadecimal; burn it afterwards. Without it the component is typed at the terminal, and not shown." placeholder:"FILE"`
-	KCV           string       `name:"kcv" help:"Check value of the component: 6 hexadecimal digits, 10 for AES." required:""`
-}
-
-// Run enters the component.
-func (c ceremonyComponentCmd) Run(w *world) error {
-	vault, err := c.vaultFlags.open(w.ctx)
-	if err != nil {
-		return err
-	}
-	defer vault.Close()
-	text, err := c.component(w)
-	if err != nil {
-		return err
-	}
-	complete, kcv, err := vault.EnterComponent(w.ctx, hsm.KeyComponent{
-		Key: c.Key, Usage: c.Usage, Algorithm: c.Algorithm, Index: c.Index, Total: c.Total,
-		Component: strings.Join(strings.Fields(string(text)), ""), KCV: c.KCV, Environment: c.Environment, Rotate: c.Rotate,
-	})
-	clear(text)
-	if err != nil {
-		return err
-	}
-	if !complete {
-		_, err = fmt.Fprintf(w.out, "component %d of %d of %s taken; the other custodians follow\n", c.Index, c.Total, c.Key)
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "key %s is whole: check value %s\n", c.Key, kcv)
-	return err
-}
-
-// component reads the component from its file, or from the terminal without
-// showing it. Groups may be parted by spaces, as they stand on a form.
-func (c ceremonyComponentCmd) component(w *world) ([]byte, error) {
-	const longest = 256
-	if c.ComponentFile != "" {
-		return readLimited(c.ComponentFile, longest)
-	}
-	terminal := int(os.Stdin.Fd()) //nolint:gosec // a file descriptor fits
-	if !term.IsTerminal(terminal) {
-		return nil, fmt.Errorf("%w: no terminal to type the component at: give --component-file", errUsage)
-	}
-	_, _ = fmt.Fprintf(w.logs, "component %d of %d of %s (not shown): ", c.Index, c.Total, c.Key)
-	text, err := term.ReadPassword(terminal)
-	_, _ = fmt.Fprintln(w.logs)
-	if err != nil {
-		return nil, fmt.Errorf("read the component: %w", err)
-	}
-	return text, nil
 }
 
 type ceremonyExportCmd struct {

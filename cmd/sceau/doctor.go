@@ -16,6 +16,7 @@ import (
 type doctorCmd struct {
 	databaseFlags
 	vaultFlags
+	keystoreFlags
 }
 
 const (
@@ -26,25 +27,27 @@ const (
 // examination is one line of the doctor's table.
 type examination struct {
 	what, found string
+	unseen      bool // neither good nor wrong: it could not be looked at
 	err         error
 }
 
 // Run examines, shows a table, and fails when something is wrong.
 func (c doctorCmd) Run(w *world) error {
-	var table []examination
 	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
-	table = append(table, examination{"database", "answers", err})
+	table := []examination{{what: "database", found: "answers", err: err}}
 	if err == nil {
 		defer h.Close()
 		table = append(table, clock(w, h))
 		table = append(table, authorities(w, h)...)
 	}
-	vault, err := c.vaultFlags.open(w.ctx)
-	if err == nil {
+	vault, found := c.examineVault(w, h)
+	table = append(table, found...)
+	if vault != nil {
 		defer vault.Close()
-		err = vault.Ping(w.ctx)
 	}
-	table = append(table, examination{"vault", "unsealed, the token is good", err})
+	if c.Keystore == inModule || vault != nil {
+		table = append(table, c.examineSigning(w, h, vault)...)
+	}
 	return show(w, table)
 }
 
@@ -53,6 +56,9 @@ func show(w *world, table []examination) error {
 	wrong := 0
 	for _, e := range table {
 		state, found := "ok", e.found
+		if e.unseen {
+			state = "unseen"
+		}
 		if e.err != nil {
 			state, found = "WRONG", e.err.Error()
 			wrong++
@@ -94,25 +100,40 @@ func authorities(w *world, h *house.House) []examination {
 		if err == nil {
 			err = fmt.Errorf("%w: no CA: hold `sceau ceremony`", lifecycle.NotFound)
 		}
-		return []examination{{"certification authorities", "", err}}
+		return []examination{{what: "certification authorities", err: err}}
 	}
 	var table []examination
 	for _, a := range all {
 		table = append(table, ends("CA "+a.ID, a.Certificate, w.now()))
 		for shard := range a.Shards {
-			table = append(table, list(w, h, a.ID, shard))
+			table = append(table, list(w, h, a, shard))
 		}
 		if !a.Online {
 			continue
 		}
-		delegate, err := h.Service.NewestDelegate(w.ctx, a.ID)
-		if err != nil {
-			table = append(table, examination{"OCSP responder of " + a.ID, "", err})
-			continue
+		for _, of := range delegates() {
+			table = append(table, delegate(w, h, a.ID, of.purpose, of.what))
 		}
-		table = append(table, ends("OCSP responder of "+a.ID, delegate.Certificate, w.now()))
 	}
 	return table
+}
+
+// delegated is what a CA has another key sign for it.
+type delegated struct {
+	purpose issuance.Delegation
+	what    string // before the CA's name
+}
+
+func delegates() []delegated {
+	return []delegated{{issuance.DelegateOCSP, "OCSP responder of "}, {issuance.DelegateBureau, "signer of bureau files of "}}
+}
+
+func delegate(w *world, h *house.House, issuer string, purpose issuance.Delegation, what string) examination {
+	newest, err := h.Service.NewestDelegate(w.ctx, issuer, purpose)
+	if err != nil {
+		return examination{what: what + issuer, err: err}
+	}
+	return ends(what+issuer, newest.Certificate, w.now())
 }
 
 func ends(what string, der []byte, now time.Time) examination {
@@ -129,21 +150,29 @@ func ends(what string, der []byte, now time.Time) examination {
 	return e
 }
 
-func list(w *world, h *house.House, issuer string, shard int) examination {
-	e := examination{what: fmt.Sprintf("CRL %s/%d", issuer, shard)}
-	newest, err := h.Service.NewestCRL(w.ctx, issuer, shard)
+// list looks at a published list: whether it is past its end and, of a CA whose
+// workers sign one each day, whether they do.
+func list(w *world, h *house.House, a issuance.Authority, shard int) examination {
+	e := examination{what: fmt.Sprintf("CRL %s/%d", a.ID, shard)}
+	newest, err := h.Service.NewestCRL(w.ctx, a.ID, shard)
 	if err != nil {
 		e.err = err
 		return e
 	}
-	_, nextUpdate, err := ca.CRLWindow(newest.Full)
+	thisUpdate, nextUpdate, err := ca.CRLWindow(newest.Full)
 	if err != nil {
 		e.err = err
 		return e
 	}
 	e.found = fmt.Sprintf("number %d, good until %s", newest.Number, nextUpdate.Format(time.RFC3339))
-	if nextUpdate.Before(w.now()) {
+	const missed = 2 // lists in a row
+	switch now := w.now(); {
+	case nextUpdate.Before(now):
 		e.err = fmt.Errorf("%w: number %d ended at %s: are workers running?", lifecycle.Invalid, newest.Number, nextUpdate.Format(time.RFC3339))
+	case a.Online && thisUpdate.Add(missed*h.Service.Policy().CRLInterval).Before(now):
+		e.err = fmt.Errorf("%w: number %d is of %s: are workers running?", lifecycle.Invalid, newest.Number, thisUpdate.Format(time.RFC3339))
+	case !a.Online && nextUpdate.Before(now.Add(soon)):
+		e.err = fmt.Errorf("%w: number %d ends at %s: hold a ceremony for the next", lifecycle.Invalid, newest.Number, nextUpdate.Format(time.RFC3339))
 	}
 	return e
 }

@@ -48,18 +48,22 @@ type serveCmd struct {
 
 // Run serves until the process is told to stop.
 func (c serveCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	var vault *hsm.Client
+	var vault, numbers *hsm.Client
+	var err error
 	if c.Keystore == inVault || slices.Contains(c.Doors, "api") { // a public door with a module needs no Vault
 		if vault, err = c.vaultFlags.open(w.ctx); err != nil {
 			return err
 		}
 		defer vault.Close()
 	}
+	if slices.Contains(c.Doors, "api") {
+		numbers = vault
+	}
+	h, err := openHouseWith(w, c.databaseFlags, numbers, issuance.DefaultPolicy(), false)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
 	var doors []door
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Doors))) {
 		switch name {

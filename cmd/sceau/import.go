@@ -10,6 +10,7 @@ import (
 // importCmd takes an order file as a member of staff.
 type importCmd struct {
 	databaseFlags
+	vaultFlags
 	bankFlags
 
 	File string `arg:"" help:"The order file: CSV, UTF-8, semicolons." type:"existingfile"`
@@ -18,7 +19,12 @@ type importCmd struct {
 
 // Run imports, and tells which lines were refused and why.
 func (c importCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), c.TestNames)
+	vault, err := c.vaultFlags.open(w.ctx) // cards are born with their numbers, sealed
+	if err != nil {
+		return err
+	}
+	defer vault.Close()
+	h, err := openHouseWith(w, c.databaseFlags, vault, issuance.DefaultPolicy(), c.TestNames)
 	if err != nil {
 		return err
 	}

@@ -43,9 +43,9 @@ func (f keystoreFlags) store(ctx context.Context, vault *hsm.Client) (store hsm.
 // admin is nil where the store is a module.
 func (f rootKeystoreFlags) root(ctx context.Context, online keystoreFlags, ceremony *hsm.Client, officer string) (open house.RootOpener, admin *hsm.Client, err error) {
 	if online.Keystore == inModule {
-		return func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error) {
+		return func(ctx context.Context) (hsm.Keystore, house.RootCloser, error) {
 			store, closeIt, err := openModule(ctx, online.PKCS11Module, f.PKCS11RootToken, f.PKCS11RootPINFile)
-			return store, func(context.Context) error { closeIt(); return nil }, err
+			return store, func(context.Context) (string, error) { closeIt(); return "", nil }, err
 		}, nil, nil
 	}
 	if f.AdminTokenFile == "" {

@@ -127,8 +127,8 @@ func (c printCmd) Run(w *world) error {
 	})
 }
 
-// sitting is what the print room reports.
-type sitting struct {
+// reported is what the print room reports.
+type reported struct {
 	asOperator
 
 	RunID   lifecycle.PrintRunID `arg:"" name:"run" help:"The run."`
@@ -138,11 +138,11 @@ type sitting struct {
 	Counter int64                `help:"The printer's sheet counter now." required:""`
 }
 
-func (c sitting) report() issuance.PrintReport {
+func (c reported) report() issuance.PrintReport {
 	return issuance.PrintReport{Last: c.Last, Spoiled: c.Spoiled, Waste: c.Waste, Counter: c.Counter}
 }
 
-type interruptedCmd struct{ sitting }
+type interruptedCmd struct{ reported }
 
 // Run records how far a printer came.
 func (c interruptedCmd) Run(w *world) error {
@@ -151,7 +151,7 @@ func (c interruptedCmd) Run(w *world) error {
 	})
 }
 
-type printedCmd struct{ sitting }
+type printedCmd struct{ reported }
 
 // Run records that a run is printed.
 func (c printedCmd) Run(w *world) error {

@@ -39,11 +39,12 @@ type cli struct {
 	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
+	Card     cardCmd     `cmd:"" help:"Open what is sealed of a card, on record."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal: reset a card's PIN try counter under an approved order."`
-	Doctor   doctorCmd   `cmd:"" help:"Check database, Vault, clock, and the age of lists and certificates."`
+	Doctor   doctorCmd   `cmd:"" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
 	Demo     demoCmd     `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd      `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`
 	Version  versionCmd  `cmd:"" help:"Show the version."`
@@ -82,9 +83,14 @@ func exitCode(err error) int {
 		return 2
 	case errors.Is(err, lifecycle.Unavailable):
 		return 3
+	case errors.Is(err, context.Canceled):
+		return interrupted
 	}
 	return 1
 }
+
+// interrupted is what a shell says of a command that Ctrl-C ended.
+const interrupted = 130
 
 var errUsage = errors.New("wrong usage")
 

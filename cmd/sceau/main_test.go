@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,8 +10,22 @@ import (
 	"strings"
 	"testing"
 
+	"sceau/cmd/sceau/internal/house"
+	"sceau/internal/testenv"
 	"sceau/lifecycle"
 )
+
+// asProgram is the variable that makes this binary the program itself, for tests
+// that need a process.
+const asProgram = "SCEAU_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	testenv.Main(m, testenv.WithMigrations(house.Migrate))
+}
 
 // sceau runs the program in this process and gives what it printed.
 func sceau(t *testing.T, args ...string) (string, error) {
@@ -40,8 +55,8 @@ func TestWrongUsageIsSaidAndExitsWithTwo(t *testing.T) {
 		{"a flag that is none", []string{"version", "--frobnicate"}, "unknown flag --frobnicate"},
 		{"a misspelt setting", []string{"--config", settings("databse-url: x\n"), "version"}, `no flag is called "databse-url"`},
 		{"settings that are no YAML", []string{"--config=" + settings("a: [\n"), "version"}, "settings"},
-		{"no database", []string{"import", "main_test.go", "--as", "x"}, "no database"},
-		{"a database URL that is none", []string{"import", "main_test.go", "--as", "x", "--database-url", "postgres://user:secret@:x/"}, "cannot be read"},
+		{"no database", []string{"return", "main_test.go", "--as", "x"}, "no database"},
+		{"a database URL that is none", []string{"return", "main_test.go", "--as", "x", "--database-url", "postgres://user:secret@:x/"}, "cannot be read"},
 		{"a key store that is none", []string{"ocsp", "--keystore", "paper"}, "--keystore must be one of"},
 		{"no bank", []string{"work", "--database-url", "postgres://localhost/x"}, "which bank"},
 	} {
@@ -64,7 +79,7 @@ func TestWrongUsageIsSaidAndExitsWithTwo(t *testing.T) {
 func TestExitCodesTellScriptsWhatToDo(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[int]error{
-		1: errors.New("anything"), 2: lifecycle.Invalid, 3: lifecycle.Unavailable,
+		1: errors.New("anything"), 2: lifecycle.Invalid, 3: lifecycle.Unavailable, 130: context.Canceled,
 	} {
 		if got := exitCode(err); got != want {
 			t.Errorf("exit code of %v = %d, want %d", err, got, want)
@@ -81,7 +96,7 @@ func TestVersionAndHelpAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"serve", "work", "ocsp", "migrate", "vault", "ceremony", "doctor", "terminal", "demo", "dev"} {
+	for _, command := range []string{"serve", "work", "letters", "ocsp", "migrate", "vault", "ceremony", "doctor", "terminal", "demo", "dev"} {
 		if !strings.Contains(out, "\n  "+command) {
 			t.Errorf("--help does not name %s", command)
 		}

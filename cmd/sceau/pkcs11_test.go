@@ -4,23 +4,28 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"sceau/cmd/sceau/internal/house"
 	"sceau/internal/devenv"
-	"sceau/internal/testenv"
+	"sceau/issuance"
+	"sceau/lifecycle"
 )
-
-func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(house.Migrate)) }
 
 // serving runs a command until the test ends, and answers the address of its
 // door.
@@ -89,41 +94,171 @@ func TestPKCS11KeepsTheCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault := testenv.Vault(t)
-	token := filepath.Join(dir, "vault.token")
-	if err := os.WriteFile(token, []byte(vault.RootToken), 0o600); err != nil {
-		t.Fatal(err)
+	b := newBankAtWork(t)
+	b.env = []string{
+		"SCEAU_KEYSTORE=pkcs11", "SCEAU_PKCS11_MODULE=" + soft.Module, "SCEAU_PKCS11_TOKEN=Sceau online", "SCEAU_PKCS11_PIN_FILE=" + soft.PINFile,
 	}
-	bank, database := filepath.Join("..", "..", "testdata", "demo", "bank.yaml"), testenv.Database(t)
-	online := []string{
-		"--database-url", database, "--keystore", "pkcs11", "--pkcs11-module", soft.Module,
-		"--pkcs11-token", "Sceau online", "--pkcs11-pin-file", soft.PINFile,
-	}
-	if out, err := sceau(t, "migrate", "--bank", bank, "--database-url", database); err != nil {
-		t.Fatalf("migrate: %v\n%s", err, out)
-	}
+	minutes := filepath.Join(dir, "minutes.pdf")
 	for range 2 { // the second time everything is there
-		out, err := sceau(t, append([]string{
-			"ceremony", "hold", "--id", "first", "--bank", bank, "--officer", "m.rocheclaire", "--public-base", "http://pki.example.test",
-			"--vault-addr", vault.Addr, "--vault-token-file", token,
-			"--pkcs11-root-token", "Sceau root", "--pkcs11-root-pin-file", soft.PINFile,
-		}, online...)...)
-		if err != nil {
-			t.Fatalf("ceremony: %v\n%s", err, out)
-		}
-		if strings.Contains(out, soft.PIN) {
-			t.Error("the ceremony shows the PIN")
-		}
+		b.ok(b.ceremony("hold", "first", "--public-base", "http://pki.example.test", "--minutes", minutes, "--language", "en",
+			"--pkcs11-root-token", "Sceau root", "--pkcs11-root-pin-file", soft.PINFile)...)
 	}
-	door := serving(t, append([]string{"ocsp", "--public-listen", "127.0.0.1:0", "--lists", filepath.Join(dir, "lists")}, online...)...)
-	root := fetched(t, door+"/ca/root-1.cer", "CERTIFICATE", filepath.Join(dir, "root.pem"))
-	issuing := fetched(t, door+"/ca/issuing-1.cer", "CERTIFICATE", filepath.Join(dir, "issuing.pem"))
-	list := fetched(t, door+"/crl/root-1/0.crl", "X509 CRL", filepath.Join(dir, "root.crl"))
+	text := string(must[[]byte](t)(exec.CommandContext(t.Context(), "pdftotext", "-layout", minutes, "-").Output()))
+	if !strings.Contains(text, "pkcs11:Sceau root/root-1") || strings.Contains(text, "transit") || strings.Contains(text, "Refused afterwards") {
+		t.Errorf("the minutes do not tell of the tokens:\n%s", text)
+	}
+	door := func(lists string) string {
+		return serving(t, "ocsp", "--public-listen", "127.0.0.1:0", "--lists", filepath.Join(dir, lists), "--database-url", b.database, "--keystore", "pkcs11",
+			"--pkcs11-module", soft.Module, "--pkcs11-token", "Sceau online", "--pkcs11-pin-file", soft.PINFile)
+	}
+	first := door("lists")
+	root := fetched(t, first+"/ca/root-1.cer", "CERTIFICATE", filepath.Join(dir, "root.pem"))
+	issuing := fetched(t, first+"/ca/issuing-1.cer", "CERTIFICATE", filepath.Join(dir, "issuing.pem"))
+	list := fetched(t, first+"/crl/root-1/0.crl", "X509 CRL", filepath.Join(dir, "root.crl"))
 	openssl(t, "OK", "verify", "-check_ss_sig", "-CAfile", root, root)
 	openssl(t, "OK", "verify", "-x509_strict", "-crl_check", "-CAfile", root, "-CRLfile", list, issuing)
 	openssl(t, "verify OK", "crl", "-in", list, "-CAfile", root, "-noout")
-	openssl(t, "Response verify OK", "ocsp", "-sha256", "-issuer", issuing, "-serial", "0x1234", "-url", door+"/ocsp", "-CAfile", root)
+	openssl(t, "Response verify OK", "ocsp", "-sha256", "-issuer", issuing, "-serial", "0x1234", "-url", first+"/ocsp", "-CAfile", root)
 	seen(t, soft, root, issuing)
+
+	h := holders{bankAtWork: b, dir: dir, root: root, issuing: issuing}
+	h.issuedAndRevoked(first)
+	healthy := func() {
+		t.Helper()
+		out := b.ok("doctor", "--vault-token-file", b.tokens["auditor"])
+		for _, line := range []string{`ok +token Sceau online +there, its PIN is taken`, `ok +key of CA issuing-1 +pkcs11:Sceau online/issuing-1, ecdsa-p256`,
+			`ok +key of the OCSP responder of issuing-1 +pkcs11:Sceau online/ocsp-1`} {
+			if !regexp.MustCompile(line).MatchString(out) {
+				t.Errorf("the doctor does not say %q:\n%s", line, out)
+			}
+		}
+	}
+	healthy()
+	b.ok(b.ceremony("rotate", "second", "--key", "ocsp-1", "--public-base", "http://pki.example.test")...)
+	healthy()
+	before, after := h.responder(first), h.responder(door("other-lists"))
+	if before == after {
+		t.Error("a responder that is started again answers under the old key")
+	}
+	triedOnce(t, b, soft)
+	if b.mu.Lock(); bytes.Contains(b.said.Bytes(), []byte(soft.PIN)) {
+		t.Error("somebody shows the PIN")
+	}
+	b.mu.Unlock()
+}
+
+// holders are people with certificates.
+type holders struct {
+	*bankAtWork
+
+	dir, root, issuing string
+	certificate        string // file, once there is one
+}
+
+// issuedAndRevoked has a worker sign a holder's certificate, its answers and the
+// lists with the token's keys, and OpenSSL accept it, then refuse it.
+func (h *holders) issuedAndRevoked(door string) {
+	t := h.t
+	t.Helper()
+	bureau, _, _ := h.correspondent("bureau")
+	printRoom, _, _ := h.correspondent("print-room")
+	defer h.works("--bureau-cert", bureau, "--print-room-cert", printRoom, "--public-base", "http://pki.example.test", "--vault-token-file", h.tokens["worker"])()
+	h.orders("certificate", 1)
+	ordered := must[[]issuance.CertificateView](t)(h.service.Certificates(t.Context(), ""))[0]
+	key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	csr := must[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key))
+	if err := h.service.TakeKey(t.Context(), lifecycle.Actor{ID: string(ordered.Holder), Role: lifecycle.RoleHolder}, ordered.ID, csr); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the certificate", func() bool {
+		return must[issuance.CertificateView](t)(h.service.Certificate(t.Context(), ordered.ID)).State == lifecycle.CertIssued
+	})
+	der := must[issuance.CertificateView](t)(h.service.Certificate(t.Context(), ordered.ID)).DER
+	h.certificate = filepath.Join(h.dir, "holder.pem")
+	if err := os.WriteFile(h.certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.published(0)
+	list := func() string {
+		return fetched(t, door+"/crl/issuing-1/0.crl", "X509 CRL", filepath.Join(h.dir, "issuing.crl"))
+	}
+	h.until("the list at the door", func() bool { return h.has(door) })
+	verify := []string{"verify", "-x509_strict", "-CAfile", h.root, "-untrusted", h.issuing, "-crl_check", "-CRLfile", list(), h.certificate}
+	ocsp := []string{"ocsp", "-sha256", "-issuer", h.issuing, "-cert", h.certificate, "-url", door + "/ocsp", "-CAfile", h.root}
+	openssl(t, "holder.pem: OK", verify...)
+	openssl(t, "holder.pem: good", ocsp...)
+	openssl(t, "holder.pem: good", append(ocsp, "-no_nonce")...) // the one that was signed ahead
+
+	officer := lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer}
+	if err := h.service.Revoke(t.Context(), officer, ordered.ID, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise}); err != nil {
+		t.Fatal(err)
+	}
+	h.published(1)
+	h.until("the certificate in the list at the door", func() bool {
+		out, _ := exec.CommandContext(t.Context(), "openssl", "crl", "-in", list(), "-noout", "-text").Output()
+		return strings.Contains(string(out), "Key Compromise")
+	})
+	openssl(t, "verify OK", "crl", "-in", list(), "-CAfile", h.issuing, "-noout")
+	if out, err := exec.CommandContext(t.Context(), "openssl", verify...).CombinedOutput(); err == nil || !strings.Contains(string(out), "certificate revoked") {
+		t.Errorf("openssl takes a revoked certificate: %v\n%s", err, out)
+	}
+	openssl(t, "holder.pem: revoked", ocsp...)
+	openssl(t, "holder.pem: revoked", append(ocsp, "-no_nonce")...)
+}
+
+// published waits for the list with so many entries.
+func (h *holders) published(entries int) {
+	h.t.Helper()
+	h.until(fmt.Sprintf("a list of %d", entries), func() bool {
+		newest, err := h.service.NewestCRL(h.t.Context(), house.IssuingID, 0)
+		if err != nil || newest.Full == nil {
+			return false
+		}
+		return len(must[*x509.RevocationList](h.t)(x509.ParseRevocationList(newest.Full)).RevokedCertificateEntries) == entries
+	})
+}
+
+// has tells whether the door has the issuing CA's list.
+func (h *holders) has(door string) bool {
+	h.t.Helper()
+	request := must[*http.Request](h.t)(http.NewRequestWithContext(h.t.Context(), http.MethodGet, door+"/crl/issuing-1/0.crl", http.NoBody))
+	answer := must[*http.Response](h.t)(http.DefaultClient.Do(request))
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// responder is the certificate of who answers, as OpenSSL verified it.
+func (h *holders) responder(door string) string {
+	h.t.Helper()
+	args := []string{"ocsp", "-sha256", "-issuer", h.issuing, "-cert", h.certificate, "-url", door + "/ocsp", "-CAfile", h.root}
+	openssl(h.t, "Response verify OK", args...)
+	out := string(must[[]byte](h.t)(exec.CommandContext(h.t.Context(), "openssl", append(args, "-resp_text")...).Output()))
+	_, certificate, ok := strings.Cut(out, "-----BEGIN CERTIFICATE-----")
+	if !ok {
+		h.t.Fatalf("no responder's certificate in the answer:\n%s", out)
+	}
+	certificate, _, _ = strings.Cut(certificate, "-----END")
+	return certificate
+}
+
+// triedOnce gives the doctor a wrong PIN, and counts the logins by a spy between
+// it and the module (OpenSC's).
+func triedOnce(t *testing.T, b *bankAtWork, soft devenv.SoftHSM) {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no pkcs11-spy.so: `make deps` installs opensc: %v", err)
+	}
+	calls := filepath.Join(t.TempDir(), "calls")
+	cmd := b.command("doctor", "--vault-token-file", b.tokens["auditor"], "--pkcs11-module", found[0], "--pkcs11-pin-file", secretFile(t, "not the PIN"))
+	cmd.Env = append(cmd.Env, "PKCS11SPY="+soft.Module, "PKCS11SPY_OUTPUT="+calls)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !regexp.MustCompile(`WRONG +token Sceau online .*forbidden`).Match(out) || strings.Contains(string(out), "not the PIN") {
+		t.Errorf("with a wrong PIN: %v\n%s", err, out)
+	}
+	if tries := strings.Count(string(must[[]byte](t)(os.ReadFile(calls))), "C_Login\n"); tries != 1 {
+		t.Errorf("a wrong PIN is tried %d times", tries)
+	}
 }
 
 // seen has another program look for the certificates' keys in the tokens.

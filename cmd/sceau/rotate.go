@@ -18,7 +18,9 @@ type rotationFlags struct {
 	Key     string `help:"Name of the key." required:""`
 }
 
-func (f rotationFlags) with(w *world, act func(h *house.House, c house.Ceremony) error) error {
+// with opens what rotating and retiring need, the store of signing keys when f's
+// command has one.
+func (f rotationFlags) with(w *world, keys keystoreFlags, act func(h *house.House, c house.Ceremony) error) error {
 	bank, err := f.bankFlags.read()
 	if err != nil {
 		return err
@@ -37,21 +39,31 @@ func (f rotationFlags) with(w *world, act func(h *house.House, c house.Ceremony)
 		return err
 	}
 	defer online.Close()
+	store, closeStore, err := keys.store(w.ctx, online)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
 	return act(h, house.Ceremony{
-		ID: f.ID, By: by, Online: online, Cards: online, Now: w.now, Bank: bank,
+		ID: f.ID, By: by, Online: store, Cards: online, Now: w.now, Bank: bank,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})
 }
 
 type ceremonyRotateCmd struct {
 	rotationFlags
+	keystoreFlags
 
-	Components bool `help:"Custodians enter the new version in components: run this before them, and again after them."`
+	PublicBase string `help:"Where relying parties reach the public door, http://host: for a delegate's certificate." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	Components bool   `help:"Custodians enter the new version in components: run this before them, and again after them."`
 }
 
 // Run makes the new version, or records the one that custodians entered.
 func (c ceremonyRotateCmd) Run(w *world) error {
-	return c.with(w, func(h *house.House, k house.Ceremony) error { return h.Rotate(w.ctx, k, c.Key, c.Components) })
+	return c.with(w, c.keystoreFlags, func(h *house.House, k house.Ceremony) error {
+		k.PublicBase = c.PublicBase
+		return h.Rotate(w.ctx, k, c.Key, c.Components)
+	})
 }
 
 type ceremonyRetireCmd struct {
@@ -62,5 +74,5 @@ type ceremonyRetireCmd struct {
 
 // Run retires the version, unless a card of it may still be used.
 func (c ceremonyRetireCmd) Run(w *world) error {
-	return c.with(w, func(h *house.House, k house.Ceremony) error { return h.Retire(w.ctx, k, c.Key, c.KeyVersion) })
+	return c.with(w, keystoreFlags{}, func(h *house.House, k house.Ceremony) error { return h.Retire(w.ctx, k, c.Key, c.KeyVersion) })
 }

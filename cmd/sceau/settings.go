@@ -120,14 +120,19 @@ func (f vaultFlags) open(ctx context.Context) (*hsm.Client, error) {
 	return hsm.Open(ctx, c)
 }
 
-// openHouse opens the rooms for a command.
+// openHouse opens the rooms for a command that deals with no card number.
 func openHouse(w *world, f databaseFlags, policy issuance.Policy, testNames bool) (*house.House, error) {
+	return openHouseWith(w, f, nil, policy, testNames)
+}
+
+// openHouseWith opens the rooms, and by Vault the safe of card numbers.
+func openHouseWith(w *world, f databaseFlags, vault *hsm.Client, policy issuance.Policy, testNames bool) (*house.House, error) {
 	url, err := f.url()
 	if err != nil {
 		return nil, err
 	}
 	return house.Open(w.ctx, house.Config{
-		DatabaseURL: url, Policy: policy, TestNames: testNames, Now: w.now, Logger: w.logger,
+		DatabaseURL: url, Vault: vault, Policy: policy, TestNames: testNames, Now: w.now, Logger: w.logger,
 	})
 }
 

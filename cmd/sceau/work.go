@@ -31,16 +31,20 @@ func (c workCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
 	vault, err := c.vaultFlags.open(w.ctx)
 	if err != nil {
 		return err
 	}
 	defer vault.Close()
+	numbers := vault
+	if !slices.Contains(c.Queues, jobs.QueueDefault) { // PIN letters: no card number
+		numbers = nil
+	}
+	h, err := openHouseWith(w, c.databaseFlags, numbers, bank.Policy(), c.TestNames)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
 	workers := house.Workers{
 		Settings: jobs.Settings{Queues: c.Queues, Parallel: c.Parallel, Periodic: slices.Contains(c.Queues, jobs.QueueDefault)},
 		Bank:     bank, TransportKey: c.TransportKey, PublicBase: c.PublicBase,

@@ -3,6 +3,17 @@
 path "hsm/cap/verify" {
   capabilities = ["create", "update"]
 }
+path "hsm/cap/resync" {
+  capabilities = ["create", "update"]
+}
 path "hsm/script/pin-unblock" {
   capabilities = ["create", "update"]
+}
+# Unwraps the key under which card numbers are sealed in the database, once at
+# its start, and has the first one made.
+path "transit/decrypt/safe" {
+  capabilities = ["update"]
+}
+path "transit/datakey/wrapped/safe" {
+  capabilities = ["update"]
 }

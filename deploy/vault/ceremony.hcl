@@ -47,6 +47,13 @@ path "transit/keys/+" {
   capabilities       = ["create", "read", "update"]
   allowed_parameters = { "type" = ["ecdsa-p256", "ecdsa-p384", "rsa-3072"] }
 }
+# The delegates' keys alone have versions: a CA's has one for life.
+path "transit/keys/ocsp-1/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-1/rotate" {
+  capabilities = ["update"]
+}
 path "transit/sign/issuing-*" {
   capabilities = ["update"]
 }

@@ -1,7 +1,7 @@
 # `sceau serve --doors office`: shows which keys there are, by check value and
 # public half, whether the PIN-letter activity is open, and finds a card's
-# counter again from two codes in a row. It signs nothing, makes nothing and
-# reads no PIN.
+# counter again from two codes in a row. It signs nothing, makes no
+# key in Vault and reads no PIN.
 path "hsm/keys" {
   capabilities = ["list"]
 }
@@ -22,4 +22,12 @@ path "hsm/cap/resync" {
 }
 path "transit/keys/+" {
   capabilities = ["read"]
+}
+# Unwraps the key under which card numbers are sealed in the database, once at
+# its start, and has the first one made.
+path "transit/decrypt/safe" {
+  capabilities = ["update"]
+}
+path "transit/datakey/wrapped/safe" {
+  capabilities = ["update"]
 }

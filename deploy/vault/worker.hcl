@@ -28,3 +28,11 @@ path "transit/keys/bureau-*" {
 path "transit/sign/bureau-*" {
   capabilities = ["update"]
 }
+# Unwraps the key under which card numbers are sealed in the database, once at
+# its start, and has the first one made.
+path "transit/decrypt/safe" {
+  capabilities = ["update"]
+}
+path "transit/datakey/wrapped/safe" {
+  capabilities = ["update"]
+}

@@ -24,7 +24,7 @@ func BenchmarkStateChange(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	service, err := issuance.New(st, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), clock)
+	service, err := issuance.New(st, nil, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), clock)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -82,6 +82,7 @@ func clock() time.Time { return benchNow }
 // population is a database with a holder and what the holder has, all active.
 type population struct {
 	cards        []db.Card
+	numbers      []lifecycle.PAN // of the cards
 	certificates []lifecycle.CertificateID
 }
 
@@ -97,11 +98,11 @@ func populate(b *testing.B, st *store.Store, cards, certificates int) population
 			return err
 		}
 		for i := range cards {
-			card, err := insertCard(b.Context(), tx, holder, i)
+			card, number, err := insertCard(b.Context(), tx, holder, i)
 			if err != nil {
 				return err
 			}
-			p.cards = append(p.cards, card)
+			p.cards, p.numbers = append(p.cards, card), append(p.numbers, number)
 		}
 		for i := range certificates {
 			id, err := insertCertificate(b.Context(), tx, holder, i)
@@ -154,17 +155,23 @@ func insertOrder(ctx context.Context, tx store.Tx, holder lifecycle.HolderID, ki
 	})
 }
 
-func insertCard(ctx context.Context, tx store.Tx, holder lifecycle.HolderID, i int) (db.Card, error) {
+func insertCard(ctx context.Context, tx store.Tx, holder lifecycle.HolderID, i int) (db.Card, lifecycle.PAN, error) {
+	card := db.Card{ID: lifecycle.CardID(id(lifecycle.PrefixCard, i)), State: lifecycle.CardActive, PSN: 1}
 	order, err := insertOrder(ctx, tx, holder, lifecycle.OrderNewCard, i)
 	if err != nil {
-		return db.Card{}, err
+		return card, lifecycle.PAN{}, err
 	}
 	digits := fmt.Sprintf("925000%09d", i)
-	card := db.Card{
-		ID: lifecycle.CardID(id(lifecycle.PrefixCard, i)), State: lifecycle.CardActive, PAN: digits + string(lifecycle.LuhnDigit(digits)), PSN: 1,
+	number, err := lifecycle.NewPAN(digits + string(lifecycle.LuhnDigit(digits)))
+	if err != nil {
+		return card, number, err
 	}
-	return card, tx.InsertCard(ctx, db.InsertCardParams{
-		ID: card.ID, OrderID: order, HolderID: holder, State: card.State, Product: "securaccess", Profile: "securaccess", PAN: card.PAN,
+	if card.PANSealed, card.PANMark, err = testenv.Safe().SealPAN(card.ID, number); err != nil {
+		return card, number, err
+	}
+	return card, number, tx.InsertCard(ctx, db.InsertCardParams{
+		ID: card.ID, OrderID: order, HolderID: holder, State: card.State, Product: "securaccess", Profile: "securaccess",
+		PANSealed: card.PANSealed, PANMark: card.PANMark, Last4: number.Last4(),
 		PSN: card.PSN, Expiry: benchNow.AddDate(3, 0, 0), Delivery: lifecycle.DeliverHome, CreatedAt: benchNow,
 	})
 }

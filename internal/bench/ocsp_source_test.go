@@ -66,6 +66,6 @@ func openSource(ctx context.Context, url string, answer ca.Answer) (revocation.S
 	if err != nil {
 		return nil, err
 	}
-	service, err := issuance.New(st, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), clock)
+	service, err := issuance.New(st, nil, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), clock)
 	return fromDatabase{service}, err
 }

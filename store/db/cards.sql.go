@@ -13,8 +13,9 @@ import (
 )
 
 const allCards = `-- name: AllCards :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id > $1 ORDER BY id LIMIT $2
 `
 
@@ -34,7 +35,6 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 			&i.State,
 			&i.Product,
 			&i.Profile,
-			&i.PAN,
 			&i.PSN,
 			&i.Expiry,
 			&i.PINVersion,
@@ -51,6 +51,9 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 			&i.Receipt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
 		); err != nil {
 			return nil, err
 		}
@@ -139,7 +142,7 @@ func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error
 
 const batchCards = `-- name: BatchCards :many
 SELECT b.batch_id, b.card_id, b.psn, b.pin_version, b.dgis, b.result, b.plastic_serial, b.reason, b.answered_at,
-    c.pan, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
+    c.pan_sealed, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
 FROM batch_card b JOIN card c ON c.id = b.card_id JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE b.batch_id = $1 ORDER BY b.card_id
 `
@@ -154,7 +157,7 @@ type BatchCardsRow struct {
 	PlasticSerial *string
 	Reason        string
 	AnsweredAt    *time.Time
-	PAN           string
+	PANSealed     []byte
 	Expiry        time.Time
 	Product       string
 	Profile       string
@@ -184,7 +187,7 @@ func (q *Queries) BatchCards(ctx context.Context, batchID lifecycle.BatchID) ([]
 			&i.PlasticSerial,
 			&i.Reason,
 			&i.AnsweredAt,
-			&i.PAN,
+			&i.PANSealed,
 			&i.Expiry,
 			&i.Product,
 			&i.Profile,
@@ -266,9 +269,71 @@ func (q *Queries) BurnATC(ctx context.Context, arg BurnATCParams) (int64, error)
 	return result.RowsAffected(), nil
 }
 
+const candidateCards = `-- name: CandidateCards :many
+WITH asked AS (
+    SELECT unnest($1::int[]) AS ask, unnest($2::text[]) AS card, unnest($3::text[]) AS client_id,
+        unnest($4::text[]) AS user_number
+), found AS (
+    SELECT a.ask, c.id FROM asked a JOIN card c ON c.id = a.card
+    UNION ALL
+    SELECT a.ask, c.id FROM asked a JOIN company o ON o.client_id = a.client_id
+        JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+)
+SELECT f.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM found f JOIN card c ON c.id = f.id ORDER BY f.ask, c.id
+`
+
+type CandidateCardsParams struct {
+	Asks        []int32
+	Cards       []string
+	ClientIDs   []string
+	UserNumbers []string
+}
+
+type CandidateCardsRow struct {
+	Ask         int32
+	ID          lifecycle.CardID
+	State       lifecycle.CardState
+	Expiry      time.Time
+	UsableUntil *time.Time
+}
+
+// The cards that somebody claims to have a code of, for several who ask at the
+// same time: by the card, or by the company's client ID and the user's number.
+func (q *Queries) CandidateCards(ctx context.Context, arg CandidateCardsParams) ([]CandidateCardsRow, error) {
+	rows, err := q.db.Query(ctx, candidateCards,
+		arg.Asks,
+		arg.Cards,
+		arg.ClientIDs,
+		arg.UserNumbers,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CandidateCardsRow
+	for rows.Next() {
+		var i CandidateCardsRow
+		if err := rows.Scan(
+			&i.Ask,
+			&i.ID,
+			&i.State,
+			&i.Expiry,
+			&i.UsableUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const card = `-- name: Card :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = $1
 `
 
@@ -282,7 +347,6 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -299,13 +363,17 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }
 
 const cardByOrder = `-- name: CardByOrder :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE order_id = $1
 `
 
@@ -319,7 +387,6 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -336,13 +403,17 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }
 
 const cardsOfHolder = `-- name: CardsOfHolder :many
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE holder_id = $1 ORDER BY id
 `
 
@@ -362,7 +433,6 @@ func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID
 			&i.State,
 			&i.Product,
 			&i.Profile,
-			&i.PAN,
 			&i.PSN,
 			&i.Expiry,
 			&i.PINVersion,
@@ -379,6 +449,9 @@ func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID
 			&i.Receipt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
 		); err != nil {
 			return nil, err
 		}
@@ -436,16 +509,61 @@ func (q *Queries) CardsUnder(ctx context.Context, today time.Time, master string
 	return i, err
 }
 
-const countCAPAttempt = `-- name: CountCAPAttempt :execrows
-UPDATE card SET cap_failures = cap_failures + 1 WHERE id = $1 AND cap_failures < $2
+const countCAPAttempts = `-- name: CountCAPAttempts :many
+WITH locked AS (
+    SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures FROM card
+    WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+), counted AS (
+    UPDATE card c SET cap_failures = c.cap_failures + 1 FROM locked l WHERE c.id = l.id AND c.cap_failures < $2::int RETURNING c.id
+)
+SELECT l.id, l.holder_id, l.state, l.profile, l.pan_sealed, l.psn, l.last_atc, l.scripts, l.cap_failures, (n.id IS NOT NULL)::boolean AS counted
+FROM locked l LEFT JOIN counted n ON n.id = l.id ORDER BY l.id
 `
 
-func (q *Queries) CountCAPAttempt(ctx context.Context, iD lifecycle.CardID, maxFailures int32) (int64, error) {
-	result, err := q.db.Exec(ctx, countCAPAttempt, iD, maxFailures)
+type CountCAPAttemptsRow struct {
+	ID          string
+	HolderID    lifecycle.HolderID
+	State       lifecycle.CardState
+	Profile     string
+	PANSealed   []byte
+	PSN         int32
+	LastATC     int32
+	Scripts     []int32
+	CAPFailures int32
+	Counted     bool
+}
+
+// Counts a guess on each card that is not locked, and gives each card as it is
+// then. Rows are locked in the order of their identifiers, by every process.
+func (q *Queries) CountCAPAttempts(ctx context.Context, iDs []string, maxFailures int32) ([]CountCAPAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, countCAPAttempts, iDs, maxFailures)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []CountCAPAttemptsRow
+	for rows.Next() {
+		var i CountCAPAttemptsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.HolderID,
+			&i.State,
+			&i.Profile,
+			&i.PANSealed,
+			&i.PSN,
+			&i.LastATC,
+			&i.Scripts,
+			&i.CAPFailures,
+			&i.Counted,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countCards = `-- name: CountCards :many
@@ -489,6 +607,35 @@ func (q *Queries) CountUnanswered(ctx context.Context, batchID lifecycle.BatchID
 	return count, err
 }
 
+const dataKeys = `-- name: DataKeys :many
+SELECT number, wrapped FROM data_key ORDER BY number
+`
+
+type DataKeysRow struct {
+	Number  int32
+	Wrapped string
+}
+
+func (q *Queries) DataKeys(ctx context.Context) ([]DataKeysRow, error) {
+	rows, err := q.db.Query(ctx, dataKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DataKeysRow
+	for rows.Next() {
+		var i DataKeysRow
+		if err := rows.Scan(&i.Number, &i.Wrapped); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dropUnsentCards = `-- name: DropUnsentCards :exec
 DELETE FROM batch_card WHERE batch_id = $1 AND NOT card_id = ANY ($2::text[])
 `
@@ -518,12 +665,13 @@ func (q *Queries) ForgetBatchDGIs(ctx context.Context, batchID lifecycle.BatchID
 	return err
 }
 
-const giveBackCAPAttempt = `-- name: GiveBackCAPAttempt :exec
-UPDATE card SET cap_failures = cap_failures - 1 WHERE id = $1 AND cap_failures > 0
+const giveBackCAPAttempts = `-- name: GiveBackCAPAttempts :exec
+WITH locked AS (SELECT id FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE)
+UPDATE card c SET cap_failures = c.cap_failures - 1 FROM locked l WHERE c.id = l.id AND c.cap_failures > 0
 `
 
-func (q *Queries) GiveBackCAPAttempt(ctx context.Context, id lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, giveBackCAPAttempt, id)
+func (q *Queries) GiveBackCAPAttempts(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, giveBackCAPAttempts, ids)
 	return err
 }
 
@@ -577,10 +725,10 @@ func (q *Queries) InsertBatchCard(ctx context.Context, arg InsertBatchCardParams
 }
 
 const insertCard = `-- name: InsertCard :exec
-INSERT INTO card (id, order_id, holder_id, state, product, profile, pan, psn, expiry, delivery, branch_id, replaces, created_at,
-    updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $13)
+INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
+    replaces, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    $13, $14, $15, $15)
 `
 
 type InsertCardParams struct {
@@ -590,7 +738,9 @@ type InsertCardParams struct {
 	State     lifecycle.CardState
 	Product   string
 	Profile   string
-	PAN       string
+	PANSealed []byte
+	PANMark   []byte
+	Last4     string
 	PSN       int32
 	Expiry    time.Time
 	Delivery  lifecycle.Delivery
@@ -607,7 +757,9 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.State,
 		arg.Product,
 		arg.Profile,
-		arg.PAN,
+		arg.PANSealed,
+		arg.PANMark,
+		arg.Last4,
 		arg.PSN,
 		arg.Expiry,
 		arg.Delivery,
@@ -615,6 +767,15 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.Replaces,
 		arg.CreatedAt,
 	)
+	return err
+}
+
+const insertDataKey = `-- name: InsertDataKey :exec
+INSERT INTO data_key (number, wrapped, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING
+`
+
+func (q *Queries) InsertDataKey(ctx context.Context, number int32, wrapped string, createdAt time.Time) error {
+	_, err := q.db.Exec(ctx, insertDataKey, number, wrapped, createdAt)
 	return err
 }
 
@@ -668,8 +829,9 @@ func (q *Queries) LockBatch(ctx context.Context, id lifecycle.BatchID) (Batch, e
 }
 
 const lockCard = `-- name: LockCard :one
-SELECT id, order_id, holder_id, state, product, profile, pan, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4
 FROM card WHERE id = $1 FOR UPDATE
 `
 
@@ -683,7 +845,6 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.State,
 		&i.Product,
 		&i.Profile,
-		&i.PAN,
 		&i.PSN,
 		&i.Expiry,
 		&i.PINVersion,
@@ -700,6 +861,9 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.Receipt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PANSealed,
+		&i.PANMark,
+		&i.Last4,
 	)
 	return i, err
 }
@@ -761,6 +925,97 @@ func (q *Queries) PrepareRemake(ctx context.Context, id lifecycle.CardID) error 
 	return err
 }
 
+const recordCAPAttempts = `-- name: RecordCAPAttempts :many
+WITH tried AS (
+    SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS right_id, unnest($3::boolean[]) AS unjudged,
+        unnest($4::int[]) AS psn, unnest($5::int[]) AS atc, unnest($6::int[]) AS scripts,
+        unnest($7::boolean[]) AS activation, unnest($8::text[]) AS state, unnest($9::text[]) AS actor,
+        unnest($10::text[]) AS role, unnest($11::text[]) AS accepted, unnest($12::text[]) AS refused
+), locked AS (
+    SELECT id FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+), burnt AS (
+    UPDATE card c SET last_atc = t.atc, scripts = ARRAY[t.scripts], cap_failures = 0
+    FROM tried t JOIN locked l ON l.id = t.id
+    WHERE c.id = t.id AND t.id = t.right_id AND c.psn = t.psn AND c.last_atc < t.atc
+        AND c.state::text = ANY (CASE WHEN t.activation THEN $13::text[] ELSE $14::text[] END)
+    RETURNING c.id
+), given_back AS (
+    UPDATE card c SET cap_failures = c.cap_failures - 1
+    FROM tried t JOIN locked l ON l.id = t.id LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE c.id = t.id AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
+), trail AS (
+    INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+    SELECT $15::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN $16::text ELSE $17::text END,
+        t.state, t.state, (CASE WHEN b.id IS NULL THEN t.refused ELSE t.accepted END)::jsonb
+    FROM tried t LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE CASE WHEN b.id IS NULL THEN NOT t.unjudged ELSE t.id = t.right_id END
+)
+SELECT id FROM burnt
+`
+
+type RecordCAPAttemptsParams struct {
+	IDs          []string
+	RightIDs     []string
+	Unjudged     []bool
+	PSNs         []int32
+	ATCs         []int32
+	ScriptCounts []int32
+	Activations  []bool
+	States       []string
+	Actors       []string
+	Roles        []string
+	Accepted     []string
+	Refused      []string
+	Activatable  []string
+	Usable       []string
+	At           time.Time
+	RefuseEvent  string
+	AcceptEvent  string
+}
+
+// Records what the engine said of several codes, each tried on the cards with the
+// same right_id, and gives the cards whose code is spent. The right card's counter
+// is burnt if it is still below the code's and the card may still be used; then
+// the guess on the holder's other cards is given back, else each keeps its guess.
+// A card that the engine could not judge gets its guess back in any case.
+func (q *Queries) RecordCAPAttempts(ctx context.Context, arg RecordCAPAttemptsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, recordCAPAttempts,
+		arg.IDs,
+		arg.RightIDs,
+		arg.Unjudged,
+		arg.PSNs,
+		arg.ATCs,
+		arg.ScriptCounts,
+		arg.Activations,
+		arg.States,
+		arg.Actors,
+		arg.Roles,
+		arg.Accepted,
+		arg.Refused,
+		arg.Activatable,
+		arg.Usable,
+		arg.At,
+		arg.RefuseEvent,
+		arg.AcceptEvent,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const returnFile = `-- name: ReturnFile :one
 SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = $1
 `
@@ -816,6 +1071,15 @@ UPDATE batch SET transport_kcv = $1 WHERE id = $2
 
 func (q *Queries) SetBatchTransportKCV(ctx context.Context, transportKCV string, iD lifecycle.BatchID) error {
 	_, err := q.db.Exec(ctx, setBatchTransportKCV, transportKCV, iD)
+	return err
+}
+
+const setCAPFailures = `-- name: SetCAPFailures :exec
+UPDATE card SET cap_failures = $1 WHERE id = $2
+`
+
+func (q *Queries) SetCAPFailures(ctx context.Context, failures int32, iD lifecycle.CardID) error {
+	_, err := q.db.Exec(ctx, setCAPFailures, failures, iD)
 	return err
 }
 

@@ -358,6 +358,32 @@ func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificatePa
 	return err
 }
 
+const insertDelegate = `-- name: InsertDelegate :exec
+INSERT INTO delegate (issuer_id, purpose, certificate, key_name, not_after, created_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+`
+
+type InsertDelegateParams struct {
+	IssuerID    string
+	Purpose     string
+	Certificate []byte
+	KeyName     string
+	NotAfter    time.Time
+	CreatedAt   time.Time
+}
+
+func (q *Queries) InsertDelegate(ctx context.Context, arg InsertDelegateParams) error {
+	_, err := q.db.Exec(ctx, insertDelegate,
+		arg.IssuerID,
+		arg.Purpose,
+		arg.Certificate,
+		arg.KeyName,
+		arg.NotAfter,
+		arg.CreatedAt,
+	)
+	return err
+}
+
 const insertIssuer = `-- name: InsertIssuer :exec
 INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -384,30 +410,6 @@ func (q *Queries) InsertIssuer(ctx context.Context, arg InsertIssuerParams) erro
 		arg.Shards,
 		arg.Online,
 		arg.ParentID,
-		arg.CreatedAt,
-	)
-	return err
-}
-
-const insertResponder = `-- name: InsertResponder :exec
-INSERT INTO responder (issuer_id, certificate, key_name, not_after, created_at)
-VALUES ($1, $2, $3, $4, $5)
-`
-
-type InsertResponderParams struct {
-	IssuerID    string
-	Certificate []byte
-	KeyName     string
-	NotAfter    time.Time
-	CreatedAt   time.Time
-}
-
-func (q *Queries) InsertResponder(ctx context.Context, arg InsertResponderParams) error {
-	_, err := q.db.Exec(ctx, insertResponder,
-		arg.IssuerID,
-		arg.Certificate,
-		arg.KeyName,
-		arg.NotAfter,
 		arg.CreatedAt,
 	)
 	return err
@@ -556,6 +558,34 @@ func (q *Queries) NewestCRL(ctx context.Context, issuerID string, shard int32) (
 		&i.Entries,
 		&i.FullDER,
 		&i.DeltaDER,
+	)
+	return i, err
+}
+
+const newestDelegate = `-- name: NewestDelegate :one
+SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate
+WHERE issuer_id = $1 AND purpose = $2 ORDER BY not_after DESC LIMIT 1
+`
+
+type NewestDelegateRow struct {
+	IssuerID    string
+	Purpose     string
+	Certificate []byte
+	KeyName     string
+	NotAfter    time.Time
+	CreatedAt   time.Time
+}
+
+func (q *Queries) NewestDelegate(ctx context.Context, issuerID string, purpose string) (NewestDelegateRow, error) {
+	row := q.db.QueryRow(ctx, newestDelegate, issuerID, purpose)
+	var i NewestDelegateRow
+	err := row.Scan(
+		&i.IssuerID,
+		&i.Purpose,
+		&i.Certificate,
+		&i.KeyName,
+		&i.NotAfter,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -746,24 +776,6 @@ func (q *Queries) ReserveSerial(ctx context.Context, arg ReserveSerialParams) er
 		arg.ID,
 	)
 	return err
-}
-
-const responder = `-- name: Responder :one
-SELECT issuer_id, certificate, key_name, not_after, created_at FROM responder
-WHERE issuer_id = $1 ORDER BY not_after DESC LIMIT 1
-`
-
-func (q *Queries) Responder(ctx context.Context, issuerID string) (Responder, error) {
-	row := q.db.QueryRow(ctx, responder, issuerID)
-	var i Responder
-	err := row.Scan(
-		&i.IssuerID,
-		&i.Certificate,
-		&i.KeyName,
-		&i.NotAfter,
-		&i.CreatedAt,
-	)
-	return i, err
 }
 
 const revokedEntries = `-- name: RevokedEntries :many

@@ -90,7 +90,6 @@ type Card struct {
 	State         lifecycle.CardState
 	Product       string
 	Profile       string
-	PAN           string
 	PSN           int32
 	Expiry        time.Time
 	PINVersion    int32
@@ -107,6 +106,9 @@ type Card struct {
 	Receipt       string
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	PANSealed     []byte
+	PANMark       []byte
+	Last4         string
 }
 
 type CardLetter struct {
@@ -241,14 +243,6 @@ type PrintRun struct {
 	CreatedAt  time.Time
 	RenderedAt *time.Time
 	PrintedAt  *time.Time
-}
-
-type Responder struct {
-	IssuerID    string
-	Certificate []byte
-	KeyName     string
-	NotAfter    time.Time
-	CreatedAt   time.Time
 }
 
 type ReturnFile struct {

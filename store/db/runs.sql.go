@@ -34,7 +34,7 @@ func (q *Queries) BeginSitting(ctx context.Context, arg BeginSittingParams) erro
 }
 
 const cardRunLetters = `-- name: CardRunLetters :many
-SELECT l.id, l.created_at, c.pan, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
+SELECT l.id, l.created_at, c.last4, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
     h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city
@@ -46,7 +46,7 @@ WHERE s.run_id = $1 AND l.state = 'requested' ORDER BY s.position
 type CardRunLettersRow struct {
 	ID             lifecycle.CardLetterID
 	CreatedAt      time.Time
-	PAN            string
+	Last4          string
 	Expiry         time.Time
 	Product        string
 	Delivery       lifecycle.Delivery
@@ -79,7 +79,7 @@ func (q *Queries) CardRunLetters(ctx context.Context, runID lifecycle.PrintRunID
 		if err := rows.Scan(
 			&i.ID,
 			&i.CreatedAt,
-			&i.PAN,
+			&i.Last4,
 			&i.Expiry,
 			&i.Product,
 			&i.Delivery,

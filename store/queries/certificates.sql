@@ -9,13 +9,13 @@ SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at F
 -- name: Issuers :many
 SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer ORDER BY id;
 
--- name: InsertResponder :exec
-INSERT INTO responder (issuer_id, certificate, key_name, not_after, created_at)
-VALUES (@issuer_id, @certificate, @key_name, @not_after, @created_at);
+-- name: InsertDelegate :exec
+INSERT INTO delegate (issuer_id, purpose, certificate, key_name, not_after, created_at)
+VALUES (@issuer_id, @purpose, @certificate, @key_name, @not_after, @created_at);
 
--- name: Responder :one
-SELECT issuer_id, certificate, key_name, not_after, created_at FROM responder
-WHERE issuer_id = @issuer_id ORDER BY not_after DESC LIMIT 1;
+-- name: NewestDelegate :one
+SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate
+WHERE issuer_id = @issuer_id AND purpose = @purpose ORDER BY not_after DESC LIMIT 1;
 
 -- name: InsertCertificate :exec
 INSERT INTO certificate (id, order_id, holder_id, state, profile, created_at, updated_at)

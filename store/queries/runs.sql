@@ -44,7 +44,7 @@ INSERT INTO print_sheet (run_id, kind, position, section, letter_id)
 SELECT @run_id, @kind, unnest(@positions::integer[]), unnest(@sections::integer[]), unnest(@letters::text[]);
 
 -- name: CardRunLetters :many
-SELECT l.id, l.created_at, c.pan, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
+SELECT l.id, l.created_at, c.last4, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
     h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city

@@ -77,6 +77,14 @@ func (e *engine) VerifyCAP(_ context.Context, checks []authn.Check) ([]authn.Ans
 	return answers, nil
 }
 
+func (e *engine) ResyncCAP(ctx context.Context, c authn.Check, next string) (authn.Answer, error) {
+	answers, err := e.VerifyCAP(ctx, []authn.Check{c})
+	if err != nil || !answers[0].Valid || next != code(answers[0].ATC+1) {
+		return authn.Answer{}, err
+	}
+	return authn.Answer{Valid: true, ATC: answers[0].ATC + 1}, nil
+}
+
 func code(atc int) string { return fmt.Sprintf("1000%04d", atc) }
 
 var goodARQC = []byte{1, 2, 3, 4, 5, 6, 7, 8}
@@ -116,8 +124,8 @@ func open(t *testing.T) *door {
 	st := store.New(pool)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
 	d := &door{t: t, engine: &engine{}, log: &bytes.Buffer{}}
-	d.service = must[*issuance.Service](t)(issuance.New(st, queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
-	d.authn = must[*authn.Service](t)(authn.New(st, d.engine, authn.DefaultPolicy(), time.Now))
+	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
+	d.authn = must[*authn.Service](t)(authn.New(st, testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"}}}
 	for _, a := range []lifecycle.Actor{manager, approver, operator, officer} {
 		bank.Staff = append(bank.Staff, issuance.Staff{

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +10,9 @@ import (
 
 	"sceau/bureau"
 	"sceau/card"
+	"sceau/cmd/sceau/internal/house"
 	"sceau/cms"
+	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
 )
@@ -86,11 +89,7 @@ func (d *demonstration) playBureau(ctx context.Context, operator lifecycle.Actor
 	if err := os.WriteFile(name+".p7m", sealed, 0o600); err != nil {
 		return fmt.Errorf("send the bureau its file: %w", err)
 	}
-	clear, err := cms.Open(sealed, d.bureau.certificate, d.bureau.key)
-	if err != nil {
-		return err
-	}
-	file, err := bureau.Decode(clear)
+	file, err := d.openBureauFile(ctx, sealed)
 	if err != nil {
 		return err
 	}
@@ -122,6 +121,28 @@ func (d *demonstration) playBureau(ctx context.Context, operator lifecycle.Actor
 		d.screen.check("a return file is taken once", refused(err, lifecycle.Conflict))
 	}
 	return nil
+}
+
+// openBureauFile opens a file with the bureau's key, and takes it when the bank's
+// signer of bureau files has signed it.
+func (d *demonstration) openBureauFile(ctx context.Context, sealed []byte) (bureau.File, error) {
+	signed, err := cms.Open(sealed, d.bureau.certificate, d.bureau.key)
+	if err != nil {
+		return bureau.File{}, err
+	}
+	delegate, err := d.house.Service.NewestDelegate(ctx, house.IssuingID, issuance.DelegateBureau)
+	if err != nil {
+		return bureau.File{}, err
+	}
+	signer, err := x509.ParseCertificate(delegate.Certificate)
+	if err != nil {
+		return bureau.File{}, fmt.Errorf("certificate of the bureau files' signer: %w", err)
+	}
+	clear, err := cms.Verify(signed, signer)
+	if err != nil {
+		return bureau.File{}, err
+	}
+	return bureau.Decode(clear)
 }
 
 func (d *demonstration) makeCard(r bureau.Record) error {

@@ -67,6 +67,7 @@ func newCorrespondent(dir, name string, now time.Time) (correspondent, error) {
 type vaults struct {
 	admin                  *hsm.Client // sets policies and tokens up, opens the root's mount
 	worker, pins, api      *hsm.Client
+	office                 *hsm.Client
 	ocsp                   *hsm.Client
 	online                 *hsm.Client // of the key ceremony
 	custodian1, custodian2 *hsm.Client // of the bureau's transport key
@@ -79,7 +80,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 		return nil, err
 	}
 	v := &vaults{admin: admin}
-	if err := admin.ApplyPolicies(ctx); err != nil {
+	if err := errors.Join(admin.ApplyPolicies(ctx), admin.CreateSafeKey(ctx)); err != nil {
 		return v, err
 	}
 	for _, c := range []struct {
@@ -90,6 +91,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 		{&v.worker, hsm.RoleWorker, "worker"},
 		{&v.pins, hsm.RolePINLetter, "pin worker"},
 		{&v.api, hsm.RoleAPI, "api"},
+		{&v.office, hsm.RoleOffice, "office"},
 		{&v.ocsp, hsm.RoleOCSP, "ocsp"},
 		{&v.online, hsm.RoleCeremony, "ceremony"},
 		{&v.custodian1, hsm.RoleCeremony, "custodian 1"},
@@ -107,7 +109,7 @@ func openVaults(ctx context.Context, address, rootToken string) (*vaults, error)
 }
 
 func (v *vaults) close() {
-	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.ocsp, v.online, v.custodian1, v.custodian2, v.admin} {
+	for _, c := range []*hsm.Client{v.worker, v.pins, v.api, v.office, v.ocsp, v.online, v.custodian1, v.custodian2, v.admin} {
 		if c != nil {
 			c.Close()
 		}
@@ -140,8 +142,10 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 		d.printRoom.correspondent, err = newCorrespondent(filepath.Join(d.folder, "print-room"), "print room", d.clock.Now())
 		return err
 	})
-	group.Go(func() error { return d.openDatabase(ctx) })
 	err = group.Wait()
+	if err == nil {
+		err = d.openDatabase(ctx)
+	}
 	d.later(func() error {
 		if d.vaults != nil {
 			d.vaults.close()
@@ -177,7 +181,12 @@ func (d *demonstration) openDatabase(ctx context.Context) error {
 	for role, opened := range map[string]**house.House{
 		migrations.RoleApp: &d.house, migrations.RolePIN: &d.pinHouse, migrations.RolePublic: &d.publicHouse,
 	} {
+		var numbers *hsm.Client
+		if role == migrations.RoleApp {
+			numbers = d.vaults.office
+		}
 		*opened, err = house.Open(ctx, house.Config{
+			Vault:       numbers,
 			DatabaseURL: d.env.DatabaseURLAs(databaseName, role), Policy: bank.Policy(), TestNames: true, Now: d.clock.Now,
 			Logger: d.options.Logger,
 		})

@@ -49,7 +49,7 @@ func (d *demonstration) checkSecrecy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.check("a dump of the database has no card key and no PIN block", absent(dump, secrets))
+	d.screen.check("a dump of the database has no card key, PIN block or card number", absent(dump, append(secrets, d.panOf(cards)...)))
 	audit, err := os.ReadFile(d.env.AuditFile)
 	if err != nil {
 		return fmt.Errorf("read Vault's audit log: %w", err)

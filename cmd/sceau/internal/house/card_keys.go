@@ -135,7 +135,10 @@ func (c *Ceremony) sayComponents(k PlanKey) {
 // described is what the minutes say of a card key. people are those who may have
 // entered it, by the names that the plan gives them.
 func described(info hsm.KeyInfo, people []string) map[string]string {
-	d := map[string]string{"key": "hsm/" + info.Name, "usage": string(info.Usage), "kcv": info.KCV, "version": fmt.Sprint(info.Version), "environment": info.Environment}
+	d := map[string]string{
+		"key": "hsm/" + info.Name, "usage": string(info.Usage), "algorithm": info.Algorithm, "kcv": info.KCV,
+		"version": fmt.Sprint(info.Version), "environment": info.Environment,
+	}
 	for _, v := range info.Versions {
 		if v.Version == info.Version {
 			d["origin"] = v.Origin

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"sceau/ca"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -24,7 +23,6 @@ const (
 	RootKey             = "root-1"
 	IssuingID           = "issuing-1"
 	IssuingKey          = "issuing-1"
-	responderKey        = "ocsp-1"
 	DefaultTransportKey = "transport-bureau-1"
 )
 
@@ -50,7 +48,7 @@ type Ceremony struct {
 
 	prefix string       // of keys, for a rehearsal
 	root   hsm.Keystore // while it is open
-	close  func(context.Context) error
+	close  RootCloser
 	ledger ledger
 	there  []string // what was there before: no act of this ceremony
 }
@@ -60,7 +58,7 @@ type Ceremony struct {
 var ErrWaiting = errors.New("the ceremony waits for custodians")
 
 // Hold does the acts that are missing: root, issuing CA, the root's list, OCSP
-// responder, the master keys of cards, and gives the acts done so far, under
+// responder, signer of bureau files, the master keys of cards, and gives the acts done so far, under
 // this ID. What is done is on record and not done again, so that a ceremony that
 // was interrupted is held again. [ErrWaiting] tells that it is not over.
 func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, error) {
@@ -87,8 +85,10 @@ func (h *House) hold(ctx context.Context, c *Ceremony) (err error) {
 	if err := h.rootActs(ctx, c); err != nil {
 		return err
 	}
-	if err := h.makeResponder(ctx, c); err != nil {
-		return fmt.Errorf("OCSP responder: %w", err)
+	for _, d := range delegations() {
+		if err := h.makeDelegate(ctx, c, d); err != nil {
+			return fmt.Errorf("%s: %w", d.name, err)
+		}
 	}
 	return c.cardKeys(ctx)
 }
@@ -125,11 +125,13 @@ func (c *Ceremony) look(ctx context.Context) error {
 		return err
 	}
 	c.there = slices.Sorted(maps.Keys(known))
-	switch newest, err := c.ledger.NewestDelegate(ctx, IssuingID); {
-	case err == nil:
-		c.there = append(c.there, responderThing(newest.Certificate))
-	case !errors.Is(err, lifecycle.NotFound):
-		return err
+	for _, d := range delegations() {
+		switch newest, err := c.ledger.NewestDelegate(ctx, IssuingID, d.purpose); {
+		case err == nil:
+			c.there = append(c.there, d.thing(newest.Certificate))
+		case !errors.Is(err, lifecycle.NotFound):
+			return err
+		}
 	}
 	for _, k := range c.Plan.Keys {
 		switch _, err := c.Cards.KeyInfo(ctx, c.prefix+k.Name); {
@@ -181,7 +183,7 @@ func (c *Ceremony) made(ctx context.Context, thing, act string, detail map[strin
 func certified(key string, certificate *x509.Certificate) map[string]string {
 	sum := sha256.Sum256(certificate.Raw)
 	return map[string]string{
-		"key": key, "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
+		"key": key, "algorithm": string(hsm.AlgorithmOf(certificate.PublicKey)), "subject": certificate.Subject.String(), "sha256": fmt.Sprintf("%X", sum),
 		"until": certificate.NotAfter.UTC().Format("2006-01-02"),
 	}
 }
@@ -208,60 +210,6 @@ func (c *Ceremony) onlineKey(ctx context.Context, name string) (*hsm.SigningKey,
 	}
 	return c.Online.SigningKey(ctx, c.prefix+name, 0)
 }
-
-// renewBefore is how long before its end a responder's certificate is renewed.
-// Its key stays: the certificate says that nobody checks it (ocsp-nocheck), so
-// it is short-lived.
-const renewBefore = 30 * 24 * time.Hour
-
-// makeResponder certifies the OCSP responder, and certifies it again before it
-// ends. A running responder takes the new certificate when it starts again.
-func (h *House) makeResponder(ctx context.Context, c *Ceremony) error {
-	newest, err := c.ledger.NewestDelegate(ctx, IssuingID)
-	if err == nil && newest.NotAfter.Sub(h.config.Now()) > renewBefore {
-		certificate, err := x509.ParseCertificate(newest.Certificate)
-		if err != nil {
-			return fmt.Errorf("its certificate: %w", err)
-		}
-		return c.certifiedResponder(ctx, newest.Key, certificate)
-	}
-	if err != nil && !errors.Is(err, lifecycle.NotFound) {
-		return err
-	}
-	known, err := authorities(ctx, c.ledger)
-	if err != nil {
-		return err
-	}
-	key, err := c.onlineKey(ctx, responderKey)
-	if err != nil {
-		return err
-	}
-	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, known[IssuingID].PublicKey)
-	if err != nil {
-		return err
-	}
-	issuer := &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}
-	certificate, err := ca.SignOCSPResponder(issuer, signer, key.Public(), c.caName("OCSP responder"), newSerial(), h.config.Now())
-	if err != nil {
-		return err
-	}
-	err = c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
-		Issuer: IssuingID, Certificate: certificate.Raw, Key: c.prefix + responderKey, NotAfter: certificate.NotAfter,
-	})
-	if err != nil {
-		return err
-	}
-	return c.certifiedResponder(ctx, c.prefix+responderKey, certificate)
-}
-
-// certifiedResponder records a responder's certificate, which is there before by
-// its own fingerprint: a newer one is another act.
-func (c *Ceremony) certifiedResponder(ctx context.Context, key string, certificate *x509.Certificate) error {
-	detail := certified(c.Online.Where()+"/"+key, certificate)
-	return c.made(ctx, responderThing(certificate.Raw), "responder "+detail["sha256"][:8], detail)
-}
-
-func responderThing(der []byte) string { return fmt.Sprintf("%s/%X", responderKey, sha256.Sum256(der)) }
 
 func newSerial() lifecycle.Serial {
 	var random [16]byte

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -154,7 +156,7 @@ func newest(ctx context.Context, t *testing.T, h *house.House) (ca, responder []
 			ca = a.Certificate
 		}
 	}
-	d, err := h.Service.NewestDelegate(ctx, house.IssuingID)
+	d, err := h.Service.NewestDelegate(ctx, house.IssuingID, issuance.DelegateOCSP)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +200,7 @@ func TestACeremonyThatWaitsForCustodiansGoesOnAndRepeatsNothing(t *testing.T) {
 	if !errors.Is(err, house.ErrWaiting) {
 		t.Fatalf("a key without its components: %v", err)
 	}
-	const before = "begun, root-opened, root, issuing, root-list 1, root-closed, responder, key imk-smi"
+	const before = "begun, root-opened, root, issuing, root-list 1, root-closed, responder, bureau-signer, key imk-smi"
 	if got := withoutFingerprint(names(acts)); got != before {
 		t.Errorf("acts before the custodians: %s", got)
 	}
@@ -226,13 +228,10 @@ func TestACeremonyThatWaitsForCustodiansGoesOnAndRepeatsNothing(t *testing.T) {
 }
 
 // withoutFingerprint leaves a responder's fingerprint out of its act's name.
-func withoutFingerprint(acts string) string {
-	i := strings.Index(acts, "responder ")
-	if i < 0 {
-		return acts
-	}
-	return acts[:i+9] + acts[i+9+9:]
-}
+// fingerprint is the beginning of a certificate's, in the name of its act.
+var fingerprint = regexp.MustCompile(` [0-9A-F]{8}\b`)
+
+func withoutFingerprint(acts string) string { return fingerprint.ReplaceAllString(acts, "") }
 
 func TestACeremonyThatDiesAfterAnyLineGoesOn(t *testing.T) {
 	t.Parallel()
@@ -299,7 +298,7 @@ func TestARehearsalLeavesNothingBehind(t *testing.T) {
 			}
 		}
 	}
-	if len(keys) != 6 {
+	if len(keys) != 7 {
 		t.Errorf("it rehearsed %v", keys)
 	}
 	if all, err := b.Service.Authorities(t.Context()); err != nil || len(all) != 0 {
@@ -381,8 +380,17 @@ func TestANewVersionInComponentsIsRecordedOnceItIsWhole(t *testing.T) {
 	}
 	acts, err := b.Service.Acts(t.Context(), c.ID)
 	if err != nil || !slices.ContainsFunc(acts, func(a issuance.CeremonyAct) bool {
-		return a.Name == "rotate imk-ac 2" && a.Detail["origin"] == "components"
+		return a.Name == "rotate imk-ac 2" && a.Detail["origin"] == "components" && a.Detail["custodians"] == "Mme Aubépin, M. Tilleul"
 	}) {
 		t.Errorf("acts: %v, %v", names(acts), err)
+	}
+	pdf, err := house.Minutes{ID: c.ID, Acts: acts}.PDF(b.bank, "en", b.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
+	read.Stdin = bytes.NewReader(pdf)
+	if text, err := read.Output(); err != nil || !regexp.MustCompile(`Environment +live`).Match(text) || regexp.MustCompile(`Environment +test`).Match(text) {
+		t.Errorf("minutes of a rotation of live keys: %v\n%s", err, text)
 	}
 }

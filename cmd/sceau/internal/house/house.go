@@ -16,10 +16,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
 	"sceau/migrations"
+	"sceau/safe"
 	"sceau/store"
 )
 
@@ -27,7 +29,8 @@ import (
 type Config struct {
 	DatabaseURL string
 	Policy      issuance.Policy
-	TestNames   bool // certificates are for test: their names say so (RGS A4 II.4)
+	Vault       *hsm.Client // opens the safe; nil: this process deals with no card number
+	TestNames   bool        // certificates are for test: their names say so (RGS A4 II.4)
 	Now         func() time.Time
 	Logger      *slog.Logger
 }
@@ -38,6 +41,7 @@ type House struct {
 	Store   *store.Store
 	Service *issuance.Service
 
+	safe   *safe.Safe
 	config Config
 }
 
@@ -50,18 +54,26 @@ func Open(ctx context.Context, c Config) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
+	h := &House{Pool: pool, Store: store.New(pool), config: c}
+	if err := h.open(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *House) open(ctx context.Context) error {
 	queue, err := jobs.NewEnqueuer()
 	if err != nil {
-		pool.Close()
-		return nil, err
+		return err
 	}
-	st := store.New(pool)
-	service, err := issuance.New(st, queue, jobs.CSRChecker{Test: c.TestNames}, c.Policy, c.Now)
-	if err != nil {
-		pool.Close()
-		return nil, err
+	if h.config.Vault != nil {
+		if h.safe, err = openSafe(ctx, h.Store, h.config.Vault, h.config.Now()); err != nil {
+			return err
+		}
 	}
-	return &House{Pool: pool, Store: st, Service: service, config: c}, nil
+	h.Service, err = issuance.New(h.Store, h.safe, queue, jobs.CSRChecker{Test: h.config.TestNames}, h.config.Policy, h.config.Now)
+	return err
 }
 
 // Close releases the database.

@@ -14,7 +14,7 @@ import (
 type ledger interface {
 	Authorities(ctx context.Context) ([]issuance.Authority, error)
 	RecordAuthority(ctx context.Context, by lifecycle.Actor, a issuance.Authority) error
-	NewestDelegate(ctx context.Context, issuer string) (issuance.Delegate, error)
+	NewestDelegate(ctx context.Context, issuer string, purpose issuance.Delegation) (issuance.Delegate, error)
 	RecordDelegate(ctx context.Context, by lifecycle.Actor, d issuance.Delegate) error
 	BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool) (issuance.CRLPlan, error)
 	FinishCRL(ctx context.Context, plan issuance.CRLPlan, full, delta []byte, entries int, done issuance.Done) error
@@ -40,13 +40,13 @@ func (r *rehearsal) RecordAuthority(_ context.Context, _ lifecycle.Actor, a issu
 	return nil
 }
 
-func (r *rehearsal) NewestDelegate(_ context.Context, issuer string) (issuance.Delegate, error) {
+func (r *rehearsal) NewestDelegate(_ context.Context, issuer string, purpose issuance.Delegation) (issuance.Delegate, error) {
 	for _, d := range r.delegates {
-		if d.Issuer == issuer {
+		if d.Issuer == issuer && d.Purpose == purpose {
 			return d, nil
 		}
 	}
-	return issuance.Delegate{}, fmt.Errorf("responder of %s: %w", issuer, lifecycle.NotFound)
+	return issuance.Delegate{}, fmt.Errorf("%s delegate of %s: %w", purpose, issuer, lifecycle.NotFound)
 }
 
 func (r *rehearsal) RecordDelegate(_ context.Context, _ lifecycle.Actor, d issuance.Delegate) error {

@@ -21,7 +21,7 @@ type Minutes struct {
 
 // factOrder is how the facts of an act stand in the minutes.
 var factOrder = []string{
-	"key", "usage", "environment", "version", letter.FactKCV, "origin", "custodians", "subject", letter.FactSHA256, "until", "mount", "refused", "there",
+	"key", "usage", "algorithm", "environment", "version", letter.FactKCV, "origin", "custodians", "subject", letter.FactSHA256, "until", "mount", "refused", "there",
 }
 
 // PDF sets the minutes in a language.
@@ -31,16 +31,18 @@ func (m Minutes) PDF(bank *Bank, language string, now time.Time) ([]byte, error)
 	}
 	d := letter.MinutesData{
 		Bank: bank.Sender(), Language: party.Language(language), Reference: m.ID, Rehearsal: m.Rehearsal, Date: now,
-		Officer: bank.staffName(m.Acts[0].By), Environment: "test",
+		Officer: bank.staffName(m.Acts[0].By),
 	}
 	for _, a := range m.Acts {
 		kind, _, _ := strings.Cut(a.Name, " ")
 		act := letter.MinutesAct{Kind: kind, At: a.At, By: bank.staffName(a.By)}
 		if kind == actBegun {
-			d.Environment = a.Detail["environment"]
 			if w := a.Detail["witnesses"]; w != "" {
 				d.Witnesses = strings.Split(w, ", ")
 			}
+		}
+		if d.Environment == "" {
+			d.Environment = a.Detail["environment"]
 		}
 		for _, name := range factOrder {
 			if value := a.Detail[name]; value != "" {

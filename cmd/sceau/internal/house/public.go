@@ -51,7 +51,7 @@ func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*r
 }
 
 func (h *House) responder(ctx context.Context, issuer *x509.Certificate, keys *hsm.Keyring) (revocation.Responder, error) {
-	delegate, err := h.Service.NewestDelegate(ctx, IssuingID)
+	delegate, err := h.Service.NewestDelegate(ctx, IssuingID, issuance.DelegateOCSP)
 	if err != nil {
 		return revocation.Responder{}, err
 	}

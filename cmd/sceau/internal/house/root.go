@@ -30,7 +30,7 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 			return fmt.Errorf("root CA: %w", err)
 		}
 	}
-	if err := c.made(ctx, RootID, "root", certified("transit-root/"+c.prefix+RootKey, known[RootID])); err != nil {
+	if err := c.madeAuthority(ctx, RootID, "root", known[RootID]); err != nil {
 		return err
 	}
 	if known[IssuingID] == nil {
@@ -38,7 +38,7 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 			return fmt.Errorf("issuing CA: %w", err)
 		}
 	}
-	if err := c.made(ctx, IssuingID, "issuing", certified(c.Online.Where()+"/"+c.prefix+IssuingKey, known[IssuingID])); err != nil {
+	if err := c.madeAuthority(ctx, IssuingID, "issuing", known[IssuingID]); err != nil {
 		return err
 	}
 	if err := h.publishRootList(ctx, c); err != nil {
@@ -47,33 +47,54 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 	return nil
 }
 
-// RootOpener opens the store of the root's key for the minutes of its acts. What
-// it gives closes the store again, and shows that it is closed.
-type RootOpener func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error)
+// madeAuthority records the act that made a CA, with where its key is on record.
+func (c *Ceremony) madeAuthority(ctx context.Context, id, act string, certificate *x509.Certificate) error {
+	all, err := c.ledger.Authorities(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.ID == id {
+			return c.made(ctx, id, act, certified(a.Mount+"/"+a.Key, certificate))
+		}
+	}
+	return fmt.Errorf("CA %s: %w", id, lifecycle.NotFound)
+}
+
+// RootOpener opens the store of the root's key for the minutes of its acts, and
+// gives how it is closed again.
+type RootOpener func(ctx context.Context) (hsm.Keystore, RootCloser, error)
+
+// RootCloser closes the root's store, shows that it is closed, and tells whom it
+// refused then; a module that is only logged out of has nobody to ask.
+type RootCloser func(ctx context.Context) (refused string, err error)
 
 // VaultRoot opens the root's mount with a token that an administrator makes for
 // the act, of a quarter of an hour. It is closed by revoking the token, and by
 // asking the mount with it, and with the ceremony's own token: both are refused.
 func VaultRoot(admin, ceremony *hsm.Client, officer string) RootOpener {
-	return func(ctx context.Context) (hsm.Keystore, func(context.Context) error, error) {
+	return func(ctx context.Context) (hsm.Keystore, RootCloser, error) {
 		client, err := admin.As(ctx, hsm.RoleRootCeremony, officer)
 		if err != nil {
 			return nil, nil, err
 		}
-		return client.RootKeystore(), func(ctx context.Context) error {
+		return client.RootKeystore(), func(ctx context.Context) (string, error) {
 			defer client.Close()
 			if err := client.RevokeSelf(ctx); err != nil {
-				return err
+				return "", err
 			}
 			for who, other := range map[string]*hsm.Client{"the revoked token": client, "the ceremony's token": ceremony} {
 				if _, err := other.RootKeystore().SigningKey(ctx, RootKey, 0); !errors.Is(err, lifecycle.Forbidden) {
-					return fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
+					return "", fmt.Errorf("%w: the root's mount does not refuse %s: %w", lifecycle.Conflict, who, err)
 				}
 			}
-			return nil
+			return refusedTokens, nil
 		}, nil
 	}
 }
+
+// refusedTokens are whom the root's mount refuses once it is closed.
+const refusedTokens = "revoked token, ceremony token"
 
 // openRoot gives the root's store, and opens it when it is closed.
 func (c *Ceremony) openRoot(ctx context.Context) (hsm.Keystore, error) {
@@ -95,10 +116,11 @@ func (c *Ceremony) closeRoot(ctx context.Context) error {
 	}
 	where := c.root.Where()
 	c.root = nil
-	if err := c.close(ctx); err != nil {
+	refused, err := c.close(ctx)
+	if err != nil {
 		return err
 	}
-	return c.act(ctx, c.timed(actClosed), map[string]string{"mount": where, "refused": "revoked token, ceremony token"})
+	return c.act(ctx, c.timed(actClosed), map[string]string{"mount": where, "refused": refused})
 }
 
 // timed is the name of an act that may come again another day.
@@ -191,7 +213,7 @@ func (h *House) publishRootList(ctx context.Context, c *Ceremony) error {
 		return err
 	}
 	err = c.act(ctx, fmt.Sprintf("root-list %d", plan.Number), map[string]string{
-		"key": "transit-root/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)), "until": until.Format("2006-01-02"),
+		"key": c.root.Where() + "/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)), "until": until.Format("2006-01-02"),
 	})
 	if err != nil {
 		return err
