@@ -86,7 +86,11 @@ func sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte)
 	if err != nil {
 		return fmt.Errorf("company of order %s: %w", o.ID, err)
 	}
-	now := contentOf(o, h, c).Hash()
+	content := contentOf(o, h, c)
+	if content.Identity, err = tx.IdentityProof(ctx, string(o.ID)); err != nil {
+		return fmt.Errorf("order %s: %w", o.ID, err)
+	}
+	now := content.Hash()
 	if subtle.ConstantTimeCompare(now[:], shown[:]) != 1 {
 		return fmt.Errorf("order %s: %w: it is not what was shown; look at it again", o.ID, lifecycle.Conflict)
 	}
@@ -118,7 +122,7 @@ func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order,
 			return err
 		}
 		return s.moveOrder(ctx, tx, &o, lifecycle.Start, system, nil)
-	case lifecycle.OrderPINReset:
+	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return nil
 }
@@ -229,7 +233,7 @@ func (s *Service) Cancel(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 				return err
 			}
 			return s.moveCertificate(ctx, tx, &cert, lifecycle.Cancel, by, "", nil)
-		case lifecycle.OrderPINReset:
+		case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 		}
 		return nil
 	})

@@ -23,10 +23,11 @@ import (
 type OrderRequest struct {
 	Kind       lifecycle.OrderKind
 	Holder     lifecycle.HolderID
-	TargetCard lifecycle.CardID // replacement, PIN-counter reset
+	TargetCard lifecycle.CardID // replacement, PIN-counter reset, PIN change
 	Reason     lifecycle.CardReason
 	Delivery   lifecycle.Delivery // cards
 	BranchCode string             // delivery to a branch
+	Identity   string             // document that proved the holder's identity: PIN-counter reset, PIN change
 	Reference  string             // the caller's own, unique; "" for none
 	importID   lifecycle.ImportID
 }
@@ -58,6 +59,11 @@ func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 		}
 		return "", fmt.Errorf("insert order: %w", err)
 	}
+	if r.Identity != "" {
+		if err := tx.InsertIdentityProof(ctx, o.ID, r.Identity); err != nil {
+			return "", fmt.Errorf("order %s: %w", o.ID, err)
+		}
+	}
 	detail := map[string]string{"kind": string(o.Kind), "holder": string(o.HolderID)}
 	if err := s.born(ctx, tx, "order", string(o.ID), string(o.State), by, detail); err != nil {
 		return "", err
@@ -67,7 +73,7 @@ func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 		err = s.newCardTx(ctx, tx, by, o)
 	case lifecycle.OrderNewCertificate:
 		err = s.newCertificateTx(ctx, tx, by, o)
-	case lifecycle.OrderPINReset:
+	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return o.ID, err
 }
@@ -85,9 +91,9 @@ func mayOrder(by lifecycle.Actor) error {
 func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Actor, r OrderRequest) (db.InsertOrderParams, error) {
 	var none db.InsertOrderParams
 	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
-		return none, &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, pin_counter_reset or new_certificate"}
+		return none, &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, pin_counter_reset, pin_change or new_certificate"}
 	}
-	if err := checkReference(r.Reference); err != nil {
+	if err := errors.Join(checkReference(r.Reference), checkIdentity(r)); err != nil {
 		return none, err
 	}
 	o := db.InsertOrderParams{
@@ -101,7 +107,7 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 		o.ImportID = &r.importID
 	}
 	var err error
-	if r.Kind == lifecycle.OrderReplacementCard || r.Kind == lifecycle.OrderPINReset {
+	if _, script := scriptEvent(r.Kind); script || r.Kind == lifecycle.OrderReplacementCard {
 		if o.TargetCard, err = s.targetCardTx(ctx, tx, by, r, &o.HolderID); err != nil {
 			return none, err
 		}
@@ -152,9 +158,9 @@ func (s *Service) targetCardTx(ctx context.Context, tx store.Tx, by lifecycle.Ac
 		return nil, &lifecycle.FieldError{Field: "card", Why: "this card belongs to another holder"}
 	}
 	*holder = card.HolderID
-	if r.Kind == lifecycle.OrderPINReset {
-		if !lifecycle.Cards.Can(card.State, lifecycle.ResetPIN) {
-			return nil, fmt.Errorf("%w: the PIN try counter of a card that is %s cannot be reset", lifecycle.Illegal, card.State)
+	if event, script := scriptEvent(r.Kind); script {
+		if !lifecycle.Cards.Can(card.State, event) {
+			return nil, fmt.Errorf("%w: cannot %s a card that is %s", lifecycle.Illegal, event, card.State)
 		}
 		return &card.ID, nil
 	}
@@ -217,6 +223,8 @@ func (s *Service) feeTx(ctx context.Context, tx store.Tx, kind lifecycle.OrderKi
 		why = string(reason)
 	case lifecycle.OrderPINReset:
 		product, why = string(kind), string(lifecycle.CardPINBlocked)
+	case lifecycle.OrderPINChange:
+		product = string(kind)
 	case lifecycle.OrderNewCertificate:
 		product = "certificate"
 	case lifecycle.OrderNewCard:
@@ -294,6 +302,7 @@ type OrderContent struct {
 	RequestedBy string               `json:"requested_by"`
 	Reason      string               `json:"reason,omitempty"`
 	TargetCard  lifecycle.CardID     `json:"target_card,omitempty"`
+	Identity    string               `json:"identity,omitempty"` // what proved the holder's
 	Delivery    lifecycle.Delivery   `json:"delivery,omitempty"`
 	Branch      lifecycle.BranchID   `json:"branch,omitempty"`
 	FeeCents    int64                `json:"fee_cents"`
@@ -332,7 +341,9 @@ func (s *Service) ShowOrder(ctx context.Context, id lifecycle.OrderID) (OrderCon
 	if err != nil {
 		return OrderContent{}, fmt.Errorf("company of order %s: %w", id, err)
 	}
-	return contentOf(o, h, c), nil
+	content := contentOf(o, h, c)
+	content.Identity, err = s.store.IdentityProof(ctx, string(id))
+	return content, err
 }
 
 func contentOf(o db.Order, h db.Holder, c db.Company) OrderContent {

@@ -71,20 +71,25 @@ func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID,
 		if card.Delivery == lifecycle.DeliverBranch {
 			event = lifecycle.ToBranch
 		}
-		// Another run than its card's, and not before it has left the house.
-		pin := db.InsertPINLetterParams{
-			ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
-			State: lifecycle.LetterRequested, PostAfter: afterBusinessDays(s.now(), s.policy.PINDelay), CreatedAt: s.now(),
-		}
-		if err := tx.InsertPINLetter(ctx, pin); err != nil {
-			return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
-		}
-		if err := s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), system, map[string]string{"card": string(card.ID)}); err != nil {
+		// In another run than its card's, and not before that has left the house.
+		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), s.policy.PINDelay)); err != nil {
 			return err
 		}
 		return s.moveCard(ctx, tx, &card, event, system, "", nil)
 	})
 	return gone && err == nil, err
+}
+
+// newPINLetterTx asks for the letter of a card's PIN, not to be posted before.
+func (s *Service) newPINLetterTx(ctx context.Context, tx store.Tx, card *db.Card, postAfter time.Time) error {
+	pin := db.InsertPINLetterParams{
+		ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
+		State: lifecycle.LetterRequested, PostAfter: postAfter, CreatedAt: s.now(),
+	}
+	if err := tx.InsertPINLetter(ctx, pin); err != nil {
+		return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
+	}
+	return s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), lifecycle.System("post"), map[string]string{"card": string(card.ID)})
 }
 
 func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) (gone bool, err error) {

@@ -80,7 +80,7 @@ func (s *Service) Order(ctx context.Context, id lifecycle.OrderID) (OrderView, e
 		}
 		v := certificateView(cert)
 		view.Certificate = &v
-	case lifecycle.OrderPINReset:
+	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return view, nil
 }

@@ -39,7 +39,7 @@ type world struct {
 	pinRun  []issuance.PINRunPlan
 	issues  []issuance.CertificatePlan
 	lists   []issuance.CRLPlan
-	resets  []issuance.PINResetPlan
+	resets  []issuance.ScriptPlan
 	ids     []lifecycle.BatchID
 }
 
@@ -180,13 +180,16 @@ func anyReason(d dice) lifecycle.CardReason {
 // submitAnything orders something, and knows what came of it.
 func (w *world) submitAnything(ctx context.Context, d dice) error {
 	r := issuance.OrderRequest{Delivery: lifecycle.DeliverHome}
-	r.Kind = lifecycle.OrderKinds()[d.roll("kind", 4)]
+	r.Kind = lifecycle.OrderKinds()[d.roll("kind", len(lifecycle.OrderKinds()))]
 	if d.roll("delivery", 3) == 0 {
 		r.Delivery, r.BranchCode = lifecycle.DeliverBranch, "BE02"
 	}
 	var err error
 	switch r.Kind {
-	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset:
+	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange:
+		if r.Kind != lifecycle.OrderReplacementCard {
+			r.Identity = passport
+		}
 		r.Reason = anyReason(d)
 		if r.TargetCard, err = pick(w, d, "card", &w.cards); err != nil {
 			return err
@@ -237,7 +240,7 @@ func (w *world) cardActions() map[string]action {
 		if err != nil {
 			return err
 		}
-		plan, err := w.PlanPINReset(ctx, id)
+		plan, err := w.PlanScript(ctx, id)
 		if err == nil {
 			add(w, &w.resets, plan)
 		}
@@ -248,14 +251,14 @@ func (w *world) cardActions() map[string]action {
 		if err != nil {
 			return err
 		}
-		return w.IssuePINReset(ctx, leonie, plan, 1+d.roll("counter", 20))
+		return w.IssueScript(ctx, leonie, plan, 1+d.roll("counter", 20))
 	}
 	all["end a reset"] = func(ctx context.Context, d dice) error {
 		plan, err := pick(w, d, "reset", &w.resets)
 		if err != nil {
 			return err
 		}
-		return w.FinishPINReset(ctx, leonie, plan.Order)
+		return w.FinishScript(ctx, leonie, plan.Order, issuance.ScriptResult{Taken: d.roll("taken", 4) > 0, TriesLeft: 3})
 	}
 	return all
 }

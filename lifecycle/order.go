@@ -8,12 +8,13 @@ const (
 	OrderNewCard         OrderKind = "new_card"
 	OrderReplacementCard OrderKind = "replacement_card"
 	OrderPINReset        OrderKind = "pin_counter_reset" // issuer script at a terminal
+	OrderPINChange       OrderKind = "pin_change"        // the same, with another PIN, which follows by letter
 	OrderNewCertificate  OrderKind = "new_certificate"
 )
 
 // OrderKinds lists them as the schema's enum does.
 func OrderKinds() []OrderKind {
-	return []OrderKind{OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate}
+	return []OrderKind{OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate, OrderPINChange}
 }
 
 // Delivery says where a card goes.

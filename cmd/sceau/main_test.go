@@ -104,14 +104,12 @@ func TestVersionAndHelpAreShown(t *testing.T) {
 }
 
 // The demonstration is the main job end to end; its own table says what it
-// checks. Here it is held to what it leaves behind.
+// checks. Here it is held to what it leaves behind, and its cards go into the
+// readers of a real PC/SC daemon while its doors are open.
 func TestTheDemonstrationHolds(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "env")
-	out, err := sceau(t, "demo", "--dir", dir)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	openDoors(t, dir)
 	var report struct {
 		Counts struct {
 			Cards        int `json:"cards"`
@@ -145,7 +143,13 @@ func TestTheDemonstrationHolds(t *testing.T) {
 	}
 	var files []string
 	for _, c := range report.Cards {
-		files = append(files, c.CardLetter, c.PINLetter, c.CardImage, strings.TrimSuffix(c.PINLetter, ".pdf")+".p7m")
+		files = append(files, c.CardLetter, c.PINLetter, c.CardImage)
+	}
+	for _, kind := range []string{"card", "pin"} { // a run and language each, and more
+		sealed, err := filepath.Glob(filepath.Join(dir, "demo", "letters", kind+"-PR-*.p7m"))
+		if err != nil || len(sealed) < 4 {
+			t.Errorf("the print room has %d files of %s letters, %v", len(sealed), kind, err)
+		}
 	}
 	for _, c := range report.Certificates {
 		files = append(files, c.File)
@@ -155,4 +159,5 @@ func TestTheDemonstrationHolds(t *testing.T) {
 			t.Errorf("%s is missing or empty: %v", f, err)
 		}
 	}
+	aBranchWithARealDaemon(t, dir)
 }

@@ -216,6 +216,13 @@ type Order struct {
 	UpdatedAt   time.Time
 }
 
+type PINChange struct {
+	OrderID    lifecycle.OrderID
+	CardID     lifecycle.CardID
+	PINVersion int32
+	AttemptID  lifecycle.AttemptID
+}
+
 type PINLetter struct {
 	ID         lifecycle.PINLetterID
 	CardID     lifecycle.CardID

@@ -114,6 +114,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"letters: the card first, its PIN days later", d.sendLetters},
 		{"holders activate their cards with the CAP reader", d.activateCards},
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
+		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"a lost card, replaced", d.replaceCard},
 		{"mail that came back", d.takeReturnedMail},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
