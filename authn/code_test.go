@@ -192,7 +192,7 @@ func TestAReplacedCardCountsUntilItsGraceIsOver(t *testing.T) {
 	h := setup(t)
 	card := h.card(t, h.user(t, userNumber), lifecycle.CardActive)
 	until := today.Add(time.Hour)
-	check(t, h.store.SetCardUsableUntil(t.Context(), &until, card.ID))
+	check(t, h.store.CountDaysOfOldCards(t.Context(), &until, card.Place, "C-0000000000000099"))
 	h.clock.set(until)
 	if _, err := h.VerifyCode(t.Context(), signIn(codeOf(card, 1))); err != nil {
 		t.Errorf("at the end of the grace: %v", err)

@@ -149,7 +149,7 @@ func (h *house) card(t *testing.T, holder lifecycle.HolderID, state lifecycle.Ca
 	check(t, err)
 	p := db.InsertCardParams{
 		ID: cardID, OrderID: order, HolderID: holder, State: state, Product: "securaccess",
-		Profile: "securaccess", PANSealed: sealed, PANMark: mark, Last4: pan.Last4(), PSN: 1,
+		Profile: "securaccess", PANSealed: sealed, PANMark: mark, Last4: pan.Last4(), Place: cardID, PSN: 1,
 		Expiry: time.Date(2029, 3, 31, 0, 0, 0, 0, time.UTC), Delivery: lifecycle.DeliverHome, CreatedAt: today,
 	}
 	for _, c := range change {

@@ -91,10 +91,22 @@ func (s *Service) moveOrder(ctx context.Context, tx store.Tx, o *db.Order, on li
 }
 
 func (s *Service) moveCard(ctx context.Context, tx store.Tx, c *db.Card, on lifecycle.Event, by lifecycle.Actor, requester string, detail map[string]string) error {
+	if err := ownCard(by, c); err != nil {
+		return err
+	}
+	suspendedBy := c.SuspendedBy
+	switch on { //nolint:exhaustive // other events leave it
+	case lifecycle.Suspend:
+		suspendedBy = string(by.Role)
+	case lifecycle.Resume:
+		suspendedBy = ""
+	}
 	to, err := apply(ctx, s, tx, lifecycle.Cards, c.State,
 		change{id: string(c.ID), on: on, by: by, requester: requester, detail: detail},
 		func(to lifecycle.CardState) (int64, error) {
-			return tx.SetCardState(ctx, db.SetCardStateParams{ToState: to, At: s.now(), ID: c.ID, FromState: c.State})
+			return tx.SetCardState(ctx, db.SetCardStateParams{
+				ToState: to, At: s.now(), SuspendedBy: suspendedBy, ID: c.ID, FromState: c.State,
+			})
 		},
 		func(kind lifecycle.JobKind) Job {
 			switch kind {
@@ -104,7 +116,7 @@ func (s *Service) moveCard(ctx context.Context, tx store.Tx, c *db.Card, on life
 				return nil
 			}
 		})
-	c.State = to
+	c.State, c.SuspendedBy = to, suspendedBy
 	return err
 }
 
@@ -153,6 +165,9 @@ func (s *Service) movePINLetter(ctx context.Context, tx store.Tx, l *db.PINLette
 }
 
 func (s *Service) moveCertificate(ctx context.Context, tx store.Tx, c *db.Certificate, on lifecycle.Event, by lifecycle.Actor, requester string, detail map[string]string) error {
+	if by.Role == lifecycle.RoleHolder && by.ID != string(c.HolderID) {
+		return fmt.Errorf("certificate %s: %w: it is another holder's", c.ID, lifecycle.Forbidden)
+	}
 	to, err := apply(ctx, s, tx, lifecycle.Certificates, c.State,
 		change{id: string(c.ID), on: on, by: by, requester: requester, detail: detail},
 		func(to lifecycle.CertificateState) (int64, error) {

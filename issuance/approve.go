@@ -35,7 +35,7 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err != nil {
 			return fmt.Errorf("order %s: %w", id, err)
 		}
-		if err := sameAsShownTx(ctx, tx, o, shown); err != nil {
+		if err := s.sameAsShownTx(ctx, tx, o, shown); err != nil {
 			return err
 		}
 		if o.State != lifecycle.OrderSubmitted {
@@ -77,18 +77,14 @@ func noHandInItTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, id lifec
 
 // sameAsShownTx compares with what the approver saw, under locks that keep it so
 // until the decision is committed.
-func sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte) error {
+func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte) error {
 	h, err := tx.LockHolderForShare(ctx, o.HolderID)
 	if err != nil {
 		return fmt.Errorf("holder of order %s: %w", o.ID, err)
 	}
-	c, err := tx.Company(ctx, h.CompanyID)
+	content, err := s.contentOf(ctx, tx.Queries, o, h)
 	if err != nil {
-		return fmt.Errorf("company of order %s: %w", o.ID, err)
-	}
-	content := contentOf(o, h, c)
-	if content.Identity, err = tx.IdentityProof(ctx, string(o.ID)); err != nil {
-		return fmt.Errorf("order %s: %w", o.ID, err)
+		return err
 	}
 	now := content.Hash()
 	if subtle.ConstantTimeCompare(now[:], shown[:]) != 1 {
@@ -99,14 +95,20 @@ func sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte)
 
 // followDecisionTx moves the card or certificate along with its order.
 func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order, on lifecycle.Event, by lifecycle.Actor) error {
-	switch o.Kind {
-	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard:
+	switch {
+	case o.Kind.HasCard():
 		card, err := lockCardOfOrderTx(ctx, tx, o.ID)
 		if err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, on, by, o.RequestedBy, nil)
-	case lifecycle.OrderNewCertificate:
+		if err := s.moveCard(ctx, tx, &card, on, by, o.RequestedBy, nil); err != nil {
+			return err
+		}
+		if o.Kind != lifecycle.OrderRegistration || on != lifecycle.Approve {
+			return nil
+		}
+		return s.registerTx(ctx, tx, &o, &card)
+	case o.Kind == lifecycle.OrderNewCertificate:
 		cert, err := lockCertificateOfOrderTx(ctx, tx, o.ID)
 		if err != nil {
 			return err
@@ -122,7 +124,6 @@ func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order,
 			return err
 		}
 		return s.moveOrder(ctx, tx, &o, lifecycle.Start, system, nil)
-	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return nil
 }
@@ -143,12 +144,15 @@ func lockCertificateOfOrderTx(ctx context.Context, tx store.Tx, id lifecycle.Ord
 	return tx.LockCertificate(ctx, cert.ID)
 }
 
-// OrderEdit changes where a card goes or why it is ordered.
+// OrderEdit changes where a card goes, why it is ordered, what comes with it and
+// what is charged.
 type OrderEdit struct {
 	Revision   int32 // the one that was edited
 	Delivery   lifecycle.Delivery
 	BranchCode string
-	Reason     lifecycle.CardReason
+	Reason     lifecycle.CardReason // of a replacement
+	WithReader bool
+	Waiver     string
 }
 
 // Edit changes an order that is not under way. An approval given before is void:
@@ -159,7 +163,7 @@ func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.Ord
 		if err != nil {
 			return fmt.Errorf("order %s: %w", id, err)
 		}
-		if o.Kind != lifecycle.OrderNewCard && o.Kind != lifecycle.OrderReplacementCard {
+		if !o.Kind.MakesCard() {
 			return fmt.Errorf("order %s: %w: nothing of a %s can be edited", id, lifecycle.Illegal, o.Kind)
 		}
 		was := o.State
@@ -180,7 +184,15 @@ func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.Ord
 }
 
 func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.Order, e OrderEdit) error {
-	delivery, branch, err := deliveryTx(ctx, tx, e.Delivery, e.BranchCode)
+	product, err := s.productTx(ctx, tx.Queries, o.Product)
+	if err != nil {
+		return err
+	}
+	r := OrderRequest{Kind: o.Kind, Reason: e.Reason, WithReader: e.WithReader, Waiver: e.Waiver}
+	if err := r.check(); err != nil {
+		return err
+	}
+	delivery, branch, err := deliveryTx(ctx, tx, product, e.Delivery, e.BranchCode)
 	if err != nil {
 		return err
 	}
@@ -189,17 +201,18 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		if err != nil {
 			return fmt.Errorf("card %s: %w", deref(o.TargetCard), err)
 		}
-		if err := s.replaceTx(ctx, tx, by, &card, e.Reason); err != nil {
+		if err := s.replaceTx(ctx, tx, by, &card, o.Kind, e.Reason); err != nil {
 			return err
 		}
 	}
-	fee, currency, err := s.feeTx(ctx, tx, o.Kind, e.Reason)
-	if err != nil {
+	edited := db.InsertOrderParams{Kind: o.Kind, Reason: string(r.Reason), WithReader: e.WithReader, Waiver: e.Waiver}
+	if err := s.chargeTx(ctx, tx, &edited, product.Tariff); err != nil {
 		return err
 	}
 	n, err := tx.EditOrder(ctx, db.EditOrderParams{
-		Delivery: delivery, BranchID: branch, Reason: string(e.Reason), FeeCents: fee, Currency: currency,
-		RequestedBy: by.ID, At: s.now(), ID: o.ID, Revision: e.Revision,
+		Delivery: delivery, BranchID: branch, Reason: edited.Reason, FeeCents: edited.FeeCents, Currency: edited.Currency,
+		WithReader: e.WithReader, ReaderFeeCents: edited.ReaderFeeCents, Waiver: e.Waiver, RequestedBy: by.ID, At: s.now(), ID: o.ID,
+		Revision: e.Revision,
 	})
 	if err != nil {
 		return fmt.Errorf("edit order %s: %w", o.ID, err)
@@ -208,35 +221,6 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		return fmt.Errorf("order %s: %w: it has been edited since revision %d", o.ID, lifecycle.Conflict, e.Revision)
 	}
 	return tx.SetCardDelivery(ctx, *delivery, branch, o.ID)
-}
-
-// Cancel withdraws an order that is not under way.
-func (s *Service) Cancel(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID) error {
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
-		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
-		}
-		if err := s.moveOrder(ctx, tx, &o, lifecycle.Cancel, by, nil); err != nil {
-			return err
-		}
-		switch o.Kind {
-		case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard:
-			card, err := lockCardOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			return s.moveCard(ctx, tx, &card, lifecycle.Cancel, by, "", nil)
-		case lifecycle.OrderNewCertificate:
-			cert, err := lockCertificateOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			return s.moveCertificate(ctx, tx, &cert, lifecycle.Cancel, by, "", nil)
-		case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
-		}
-		return nil
-	})
 }
 
 // BulkResult is one row of a bulk decision.

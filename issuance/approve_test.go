@@ -196,7 +196,7 @@ func TestARefusalNeedsANoteAndEndsTheOrder(t *testing.T) {
 				t.Errorf("decisions %+v", approvals)
 			}
 			wantKind(t, h.Approve(t.Context(), daan, id, h.shown(t, id)), lifecycle.Conflict)
-			wantKind(t, h.Cancel(t.Context(), alix, id), lifecycle.Illegal)
+			wantKind(t, h.Cancel(t.Context(), alix, id, "not needed"), lifecycle.Illegal)
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestAnOrderIsCancelledUntilItIsUnderWay(t *testing.T) {
 	h := setup(t)
 	for _, by := range everyone {
 		id := h.submitCard(t)
-		err := h.Cancel(t.Context(), by, id)
+		err := h.Cancel(t.Context(), by, id, "not needed")
 		if slices.Contains([]lifecycle.Role{lifecycle.RoleAccountManager, lifecycle.RoleOperator, lifecycle.RoleSecurityOfficer}, by.Role) {
 			if err != nil {
 				t.Errorf("%s: %v", by, err)
@@ -215,21 +215,21 @@ func TestAnOrderIsCancelledUntilItIsUnderWay(t *testing.T) {
 			continue
 		}
 		wantKind(t, err, lifecycle.Forbidden)
-		h.event(t, h.Cancel(t.Context(), alix, id))
+		h.event(t, h.Cancel(t.Context(), alix, id, "not needed"))
 	}
 	approved := h.submitCard(t)
 	h.approve(t, approved)
-	h.event(t, h.Cancel(t.Context(), alix, approved))
+	h.event(t, h.Cancel(t.Context(), alix, approved, "not needed"))
 	h.wantCard(t, h.order(t, approved).Card.ID, lifecycle.CardCancelled)
 	certificate := h.submitCertificate(t)
-	h.event(t, h.Cancel(t.Context(), alix, certificate))
+	h.event(t, h.Cancel(t.Context(), alix, certificate, "not needed"))
 	h.wantCertificate(t, h.order(t, certificate).Certificate.ID, lifecycle.CertCancelled)
 	underWay := h.submitCard(t)
 	h.approve(t, underWay)
 	h.seal(t)
-	wantKind(t, h.Cancel(t.Context(), alix, underWay), lifecycle.Illegal)
+	wantKind(t, h.Cancel(t.Context(), alix, underWay, "not needed"), lifecycle.Illegal)
 	wantKind(t, h.Edit(t.Context(), alix, underWay, issuance.OrderEdit{Revision: 1, Delivery: "home"}), lifecycle.Illegal)
-	wantKind(t, h.Cancel(t.Context(), alix, "O-0000000000000000"), lifecycle.NotFound)
+	wantKind(t, h.Cancel(t.Context(), alix, "O-0000000000000000", "not needed"), lifecycle.NotFound)
 }
 
 func TestABulkApprovalAnswersRowByRow(t *testing.T) {

@@ -10,18 +10,29 @@ import (
 	"sceau/store/db"
 )
 
-// SealBatch gathers approved cards into a personalisation batch, oldest first,
+// SealBatch gathers approved cards of one product into a personalisation batch, oldest first,
 // and sends it on its way. It answers an empty ID when no card waits.
 func (s *Service) SealBatch(ctx context.Context, by lifecycle.Actor) (lifecycle.BatchID, int, error) {
 	var id lifecycle.BatchID
 	count := 0
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		cards, err := tx.ApprovedCards(ctx, s.policy.Product, int32(s.policy.BatchSize)) //nolint:gosec // at most 500
+		first, err := tx.ProductWaiting(ctx) // of the card that waits longest
+		if isNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cards that wait: %w", err)
+		}
+		cards, err := tx.ApprovedCards(ctx, first.Product, first.Profile, int32(s.policy.BatchSize)) //nolint:gosec // at most 500
 		if err != nil || len(cards) == 0 {
 			return err
 		}
+		product, err := s.productTx(ctx, tx.Queries, first.Product)
+		if err != nil {
+			return err
+		}
 		batch := db.Batch{
-			ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: s.policy.Product, Bureau: s.policy.Bureau,
+			ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: first.Product, Bureau: product.Bureau,
 			State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
 		}
 		if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
@@ -129,13 +140,14 @@ func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lif
 		}
 		plan = BatchPlan{
 			Batch: b.ID, Sequence: b.Sequence, Attempt: b.AttemptID, Fence: fence, Bureau: b.Bureau,
-			Profile: s.policy.CAPProfile, Created: b.CreatedAt.Truncate(time.Second), TransportKCV: b.TransportKCV,
+			Created: b.CreatedAt.Truncate(time.Second), TransportKCV: b.TransportKCV,
 		}
 		rows, err := tx.BatchCards(ctx, id)
 		if err != nil {
 			return fmt.Errorf("batch %s: %w", id, err)
 		}
 		for _, r := range rows {
+			plan.Profile = r.Profile // one for all
 			if r.State != state || deref(r.CurrentBatch) != id {
 				continue
 			}

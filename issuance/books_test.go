@@ -93,7 +93,7 @@ func (h *house) wrongBooks(ctx context.Context, t interface{ Fatal(args ...any) 
 			}
 		}
 	}
-	return append(wrong, h.wrongPairs(ctx, t)...)
+	return slices.Concat(wrong, h.wrongPairs(ctx, t), h.wrongPlaces(ctx, t))
 }
 
 // check reads one thing's entries, oldest first.
@@ -135,7 +135,8 @@ func (l ledger) check(entries []entry, state string) string {
 // together are the states in which an order's card or certificate may be.
 func together() map[string][]string {
 	return map[string][]string{
-		"submitted": {"ordered"}, "approved": {"approved"}, "refused": {"cancelled"}, "cancelled": {"cancelled"},
+		"submitted": {"ordered"}, "approved": {"approved"}, "refused": {"cancelled"},
+		"cancelled": {"cancelled", "opposed", "expired", "destroyed", "revoked"},
 		"in_progress": {
 			"approved", "personalising", "personalised", "with_bureau", "made", "posted", "at_branch", "received",
 			"active", "suspended", "pin_blocked", "awaiting_key", "issuing",
@@ -144,7 +145,7 @@ func together() map[string][]string {
 			"posted", "at_branch", "received", "active", "suspended", "pin_blocked", "opposed", "expired", "destroyed",
 			"issued", "held", "revoked",
 		},
-		"failed": {"opposed", "expired", "destroyed", "revoked"},
+		"failed": {"made", "opposed", "expired", "destroyed", "revoked"},
 	}
 }
 
@@ -167,6 +168,27 @@ func (h *house) wrongPairs(ctx context.Context, t interface{ Fatal(args ...any) 
 		}
 		if err := rows.Err(); err != nil {
 			t.Fatal(err)
+		}
+	}
+	return wrong
+}
+
+// wrongPlaces are places with two cards in use or two on their way, and cards with
+// two PINs that are alive.
+func (h *house) wrongPlaces(ctx context.Context, t interface{ Fatal(args ...any) }) []string {
+	var wrong []string
+	for what, query := range map[string]string{
+		"cards in use in place":    "SELECT place, count(*)::text FROM card WHERE usable_until IS NULL AND state IN ('active', 'suspended', 'pin_blocked') GROUP BY place HAVING count(*) > 1",
+		"cards on their way to":    "SELECT place, count(*)::text FROM card WHERE state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed') GROUP BY place HAVING count(*) > 1",
+		"live PIN letters of card": "SELECT card_id, count(*)::text FROM pin_letter WHERE state NOT IN ('cancelled', 'spoiled', 'destroyed') GROUP BY card_id HAVING count(*) > 1",
+		"cards that one replaces":  "SELECT n.id, count(*)::text FROM card n JOIN card o ON o.id = n.replaces WHERE n.place <> o.place OR n.holder_id <> o.holder_id GROUP BY n.id",
+	} {
+		rows, err := h.pairs(ctx, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, n := range rows {
+			wrong = append(wrong, fmt.Sprintf("%s %s %s", n, what, id))
 		}
 	}
 	return wrong

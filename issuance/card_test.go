@@ -29,7 +29,7 @@ func (h *house) moves() []move {
 	}
 	return []move{
 		{"receive", h.Receive, lifecycle.CardPosted, lifecycle.Receive},
-		{"receive at the branch", h.Receive, lifecycle.CardAtBranch, lifecycle.Receive},
+		{"collect", h.collect, lifecycle.CardAtBranch, lifecycle.Collect},
 		{"activate", h.Activate, lifecycle.CardReceived, lifecycle.Activate},
 		{"suspend", h.Suspend, lifecycle.CardActive, lifecycle.Suspend},
 		{"resume", h.Resume, lifecycle.CardSuspended, lifecycle.Resume},
@@ -91,7 +91,7 @@ func TestAnOldCardLivesOnUntilItsGraceAfterTheNewOnesFirstUse(t *testing.T) {
 	}
 	used := h.clock.now()
 	h.event(t, h.Activate(t.Context(), online, replacement))
-	end := used.Add(h.Policy().OldCardGrace)
+	end := used.AddDate(0, 0, issuance.DefaultProducts()[0].OldCard)
 	if row := must[db.Card](t)(h.store.Card(t.Context(), old)); row.UsableUntil == nil || !row.UsableUntil.Equal(end) {
 		t.Errorf("the old card ends at %v, want %s", row.UsableUntil, end)
 	}

@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"sceau/lifecycle"
@@ -30,6 +33,11 @@ var importColumns = []string{
 	"surname", "language", "email", "complement", "street", "postcode", "city", "address_country", "delivery", "requested_by",
 }
 
+// optionalColumns may follow, in any order: of cards, which product and whether a
+// reader comes along; of bank_card, what the bank's card system made. A file with
+// card numbers in it is as secret as they are.
+var optionalColumns = []string{"card_product", "reader", "pan", "psn", "expiry"}
+
 // LineError is one wrong field of one line. A line with several has several.
 type LineError struct {
 	Line  int // 1 is the header
@@ -44,6 +52,7 @@ type ImportReport struct {
 	Kept         int
 	Refused      int
 	Cards        int
+	Registered   int // bank cards
 	Certificates int
 	Wrong        []LineError
 }
@@ -59,7 +68,7 @@ func (s *Service) ImportOrders(ctx context.Context, by lifecycle.Actor, file io.
 	}
 	digest := sha256.New()
 	limited := &io.LimitedReader{R: io.TeeReader(file, digest), N: maxImportBytes + 1}
-	reader, err := importReader(limited)
+	reader, columns, err := importReader(limited)
 	if err != nil {
 		return report, err
 	}
@@ -78,7 +87,7 @@ func (s *Service) ImportOrders(ctx context.Context, by lifecycle.Actor, file io.
 		if broken(err) {
 			return report, fmt.Errorf("read the order file after line %d: %w", report.Lines+1, err)
 		}
-		if err := s.importLine(ctx, by, &report, reader, record, err); err != nil {
+		if err := s.importLine(ctx, by, &report, reader, columns, record, err); err != nil {
 			return report, err
 		}
 		if progress != nil {
@@ -88,7 +97,7 @@ func (s *Service) ImportOrders(ctx context.Context, by lifecycle.Actor, file io.
 	return report, s.recordImport(ctx, by, report, digest.Sum(nil))
 }
 
-func importReader(r io.Reader) (*csv.Reader, error) {
+func importReader(r io.Reader) (*csv.Reader, []string, error) {
 	buffered := bufio.NewReader(r)
 	if mark, err := buffered.Peek(3); err == nil && bytes.Equal(mark, []byte("\xEF\xBB\xBF")) {
 		_, _ = buffered.Discard(3)
@@ -98,15 +107,30 @@ func importReader(r io.Reader) (*csv.Reader, error) {
 	reader.FieldsPerRecord = -1
 	header, err := reader.Read()
 	if broken(err) && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read the order file: %w", err)
+		return nil, nil, fmt.Errorf("read the order file: %w", err)
 	}
 	if err != nil {
-		return nil, &lifecycle.FieldError{Field: "file", Why: "the first line must be the header " + strings.Join(importColumns, ";")}
+		return nil, nil, &lifecycle.FieldError{Field: "file", Why: "the first line must be the header " + strings.Join(importColumns, ";")}
 	}
-	if strings.Join(header, ";") != strings.Join(importColumns, ";") {
-		return nil, &lifecycle.FieldError{Field: "file", Why: "the header must be " + strings.Join(importColumns, ";")}
+	if !goodHeader(header) {
+		return nil, nil, &lifecycle.FieldError{
+			Field: "file", Why: "the header must be " + strings.Join(importColumns, ";") + ", then any of " + strings.Join(optionalColumns, ";"),
+		}
 	}
-	return reader, nil
+	return reader, header, nil
+}
+
+func goodHeader(header []string) bool {
+	n := len(importColumns)
+	if len(header) < n || !slices.Equal(header[:n], importColumns) {
+		return false
+	}
+	for i, column := range header[n:] {
+		if !slices.Contains(optionalColumns, column) || slices.Contains(header[:n+i], column) {
+			return false
+		}
+	}
+	return true
 }
 
 // broken tells an error of the file's reader from one of a line.
@@ -117,7 +141,7 @@ func broken(err error) bool {
 
 // importLine takes one line; an error of its own is reported, only one that
 // stops the import is returned.
-func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *ImportReport, reader *csv.Reader, record []string, readErr error) error {
+func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *ImportReport, reader *csv.Reader, columns, record []string, readErr error) error {
 	report.Lines++
 	if report.Lines > maxImportLines {
 		return &lifecycle.FieldError{Field: "file", Why: "an order file has at most 100 000 lines: split it"}
@@ -128,13 +152,16 @@ func (s *Service) importLine(ctx context.Context, by lifecycle.Actor, report *Im
 		report.Wrong = append(report.Wrong, LineError{Line: line, Field: "line", Why: "not a line of CSV: check the quotes"})
 		return nil //nolint:nilerr // it stands in the report
 	}
-	product, err := s.importRecord(ctx, by, report.ID, record)
+	product, err := s.importRecord(ctx, by, report.ID, columns, record)
 	if err == nil {
 		report.Kept++
-		if product == "card" {
-			report.Cards++
-		} else {
+		switch product {
+		case lifecycle.OrderRegistration:
+			report.Registered++
+		case lifecycle.OrderNewCertificate:
 			report.Certificates++
+		default:
+			report.Cards++
 		}
 		return nil
 	}
@@ -163,16 +190,16 @@ func lineOf(reader *csv.Reader, record []string, err error) int {
 
 // importRecord keeps one record in one transaction: company and holder if they
 // are new, and the order.
-func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifecycle.ImportID, record []string) (string, error) {
-	if len(record) != len(importColumns) {
-		return "", &lifecycle.FieldError{Field: "line", Why: fmt.Sprintf("has %d columns, the header has %d", len(record), len(importColumns))}
+func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifecycle.ImportID, columns, record []string) (lifecycle.OrderKind, error) {
+	if len(record) != len(columns) {
+		return "", &lifecycle.FieldError{Field: "line", Why: fmt.Sprintf("has %d columns, the header has %d", len(record), len(columns))}
 	}
 	f := make(map[string]string, len(record))
 	for i, v := range record {
 		if len(v) > maxImportField || !utf8.ValidString(v) {
-			return "", &lifecycle.FieldError{Field: importColumns[i], Why: "is not UTF-8 text of at most 256 bytes"}
+			return "", &lifecycle.FieldError{Field: columns[i], Why: "is not UTF-8 text of at most 256 bytes"}
 		}
-		f[importColumns[i]] = strings.TrimSpace(v)
+		f[columns[i]] = strings.TrimSpace(v)
 	}
 	company := Company{
 		ClientID: f["client_id"], Name: f["company"], Country: f["country"],
@@ -189,7 +216,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 		errs.Add("reference", "give each order a reference of its own")
 	}
 	errs.AddError("reference", checkReference(request.Reference))
-	request.Kind, request.Delivery = importProduct(f, &errs)
+	importProduct(f, &request, &errs)
 	company.check(&errs)
 	holder.check(company.Name, &errs)
 	if err := errs.Err(); err != nil {
@@ -199,7 +226,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	if err != nil {
 		return "", &lifecycle.FieldError{Field: "requested_by", Why: "no account manager has this login"}
 	}
-	return f["product"], s.store.InTx(ctx, func(tx store.Tx) error {
+	return request.Kind, s.store.InTx(ctx, func(tx store.Tx) error {
 		if _, err := tx.BranchByCode(ctx, f["branch"]); err != nil {
 			return noBranch(err)
 		}
@@ -217,22 +244,57 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	})
 }
 
-func importProduct(f map[string]string, errs *lifecycle.FieldErrors) (lifecycle.OrderKind, lifecycle.Delivery) {
+// importProduct reads what is ordered.
+func importProduct(f map[string]string, r *OrderRequest, errs *lifecycle.FieldErrors) {
+	r.Product = f["card_product"]
+	switch f["reader"] {
+	case "", "no":
+	case "yes":
+		r.WithReader = true
+	default:
+		errs.Add("reader", "use yes or no")
+	}
 	switch f["product"] {
 	case "card":
-		delivery := lifecycle.Delivery(f["delivery"])
-		if delivery != lifecycle.DeliverHome && delivery != lifecycle.DeliverBranch {
+		r.Kind, r.Delivery = lifecycle.OrderNewCard, lifecycle.Delivery(f["delivery"])
+		if r.Delivery != lifecycle.DeliverHome && r.Delivery != lifecycle.DeliverBranch {
 			errs.Add("delivery", "use home or branch for a card")
 		}
-		return lifecycle.OrderNewCard, delivery
+	case "bank_card":
+		r.Kind, r.Registers = lifecycle.OrderRegistration, importBankCard(f, errs)
 	case "certificate":
-		if f["delivery"] != "-" {
-			errs.Add("delivery", "use - for a certificate: nothing is posted")
-		}
-		return lifecycle.OrderNewCertificate, ""
+		r.Kind = lifecycle.OrderNewCertificate
+	default:
+		errs.Add("product", "use card, bank_card or certificate")
+		return
 	}
-	errs.Add("product", "use card or certificate")
-	return "", ""
+	if f["product"] != "card" && f["delivery"] != "-" {
+		errs.Add("delivery", "use - for what is not posted")
+	}
+	if f["product"] != "bank_card" {
+		for _, column := range []string{"pan", "psn", "expiry"} {
+			if f[column] != "" {
+				errs.Add(column, "only a bank_card has one: leave it empty")
+			}
+		}
+	}
+}
+
+// importBankCard reads the card that a registration names. No error repeats a
+// number.
+func importBankCard(f map[string]string, errs *lifecycle.FieldErrors) *RegisteredCard {
+	var c RegisteredCard
+	var err error
+	if c.PAN, err = lifecycle.NewPAN(f["pan"]); err != nil {
+		errs.Add("pan", "give a card number of 12 to 19 digits whose check digit is right")
+	}
+	if c.PSN, err = strconv.Atoi(f["psn"]); err != nil || c.PSN < 1 || c.PSN > 99 {
+		errs.Add("psn", "give the sequence number, 1 to 99")
+	}
+	if c.Expiry, err = time.Parse("2006-01", f["expiry"]); err != nil {
+		errs.Add("expiry", "give the last month as 2029-11")
+	}
+	return &c
 }
 
 // recordImport writes the import before its first line, and what became of it

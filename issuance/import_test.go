@@ -67,6 +67,9 @@ func TestAWrongLineIsReportedByFieldAndTheRightOnesAreKept(t *testing.T) {
 		{"an overlong UTF-8 form", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "H\xc0\xaf" }},
 		{"half a surrogate pair", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "M\xed\xa0\x80" }},
 		{"a name longer than a window's line", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = strings.Repeat("Abcde", 8) }},
+		{"a name of sixty characters", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = strings.Repeat("Abcdefghij", 6) }},
+		{"a name in Greek", "surname", func(_ demodata.Order, o *demodata.Order) { o.Surname = "Παπαδόπουλος" }},
+		{"markup as name", "given_name", func(_ demodata.Order, o *demodata.Order) { o.GivenName = "<b>Max</b>" }},
 		{"a name longer than the plastic's line", "surname", func(_ demodata.Order, o *demodata.Order) {
 			o.GivenName, o.Surname = "Max", "Featherstone-Vandenberghe-X"
 		}},

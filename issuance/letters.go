@@ -176,18 +176,8 @@ func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []
 			}
 		}
 		for _, f := range failed {
-			l, err := tx.LockCardLetter(ctx, lifecycle.CardLetterID(f.Letter))
-			if err != nil {
-				return fmt.Errorf("card letter %s: %w", f.Letter, err)
-			}
-			if l.State == lifecycle.LetterCancelled {
-				continue
-			}
-			if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Fail, system); err != nil {
+			if err := s.failCardLetterTx(ctx, tx, f); err != nil {
 				return err
-			}
-			if err := tx.FailCardLetter(ctx, f.Why, l.ID); err != nil {
-				return fmt.Errorf("card letter %s: %w", f.Letter, err)
 			}
 		}
 		if err := s.storeSectionTx(ctx, tx, plan.Run, 1, sealed, set); err != nil {

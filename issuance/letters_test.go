@@ -142,7 +142,7 @@ func TestAPINLetterIsNeverPostedBeforeItsDelay(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := setupWith(t, func(p *issuance.Policy) { p.PINDelay = test.delay })
+			h := setupProduct(t, func(p *issuance.Product) { p.PINDelay = test.delay })
 			h.clock.set(test.post)
 			id := h.card(t, lifecycle.CardPosted)
 			h.printPINLetter(t, id)
@@ -165,7 +165,7 @@ func TestAPINLetterIsNeverPostedBeforeItsDelay(t *testing.T) {
 
 func TestOneRunNeverPostsBothLettersOfACard(t *testing.T) {
 	t.Parallel()
-	h := setupWith(t, func(p *issuance.Policy) { p.PINDelay = 0 })
+	h := setupProduct(t, func(p *issuance.Product) { p.PINDelay = 0 })
 	id := h.card(t, lifecycle.CardMade)
 	h.printCardLetter(t, id)
 	if posted := h.post(t); posted != (issuance.Posted{CardLetters: 1}) {

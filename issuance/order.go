@@ -2,8 +2,6 @@ package issuance
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,17 +16,21 @@ import (
 	"sceau/store/db"
 )
 
-// OrderRequest asks for a card, a certificate, a replacement or a reset of the
-// PIN try counter.
+// OrderRequest asks for a card, a certificate, a reset of the PIN try counter,
+// or to take in a card that the bank's card system made.
 type OrderRequest struct {
 	Kind       lifecycle.OrderKind
 	Holder     lifecycle.HolderID
-	TargetCard lifecycle.CardID // replacement, PIN-counter reset, PIN change
+	Product    string           // of a new or registered card; "" for the policy's
+	TargetCard lifecycle.CardID // of what is replaced, or gets a script; of a registration, optional
 	Reason     lifecycle.CardReason
-	Delivery   lifecycle.Delivery // cards
+	Delivery   lifecycle.Delivery // of cards that are made
 	BranchCode string             // delivery to a branch
 	Identity   string             // document that proved the holder's identity: PIN-counter reset, PIN change
-	Reference  string             // the caller's own, unique; "" for none
+	WithReader bool
+	Waiver     string // why the fee is waived: the approver approves that too
+	Registers  *RegisteredCard
+	Reference  string // the caller's own, unique; "" for none
 	importID   lifecycle.ImportID
 }
 
@@ -68,12 +70,13 @@ func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 	if err := s.born(ctx, tx, "order", string(o.ID), string(o.State), by, detail); err != nil {
 		return "", err
 	}
-	switch o.Kind {
-	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard:
+	switch {
+	case o.Kind.MakesCard():
 		err = s.newCardTx(ctx, tx, by, o)
-	case lifecycle.OrderNewCertificate:
+	case o.Kind == lifecycle.OrderRegistration:
+		err = s.registeredCardTx(ctx, tx, by, o, r.Registers)
+	case o.Kind == lifecycle.OrderNewCertificate:
 		err = s.newCertificateTx(ctx, tx, by, o)
-	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return o.ID, err
 }
@@ -90,15 +93,13 @@ func mayOrder(by lifecycle.Actor) error {
 // draftOrder validates a request against what is known and fills the fee.
 func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Actor, r OrderRequest) (db.InsertOrderParams, error) {
 	var none db.InsertOrderParams
-	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
-		return none, &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, pin_counter_reset, pin_change or new_certificate"}
-	}
-	if err := errors.Join(checkReference(r.Reference), checkIdentity(r)); err != nil {
+	if err := r.check(); err != nil {
 		return none, err
 	}
 	o := db.InsertOrderParams{
-		ID: lifecycle.OrderID(s.newID(lifecycle.PrefixOrder)), Kind: r.Kind, State: lifecycle.OrderSubmitted,
-		HolderID: r.Holder, Reason: string(r.Reason), Currency: "EUR", RequestedBy: by.ID, CreatedAt: s.now(),
+		ID: lifecycle.OrderID(s.newID(lifecycle.PrefixOrder)), Kind: r.Kind, State: lifecycle.OrderSubmitted, HolderID: r.Holder,
+		Product: r.Product, Reason: string(r.Reason), Currency: "EUR", RequestedBy: by.ID, WithReader: r.WithReader, Waiver: r.Waiver,
+		CreatedAt: s.now(),
 	}
 	if r.Reference != "" {
 		o.Reference = &r.Reference
@@ -106,9 +107,8 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if r.importID != "" {
 		o.ImportID = &r.importID
 	}
-	var err error
-	if _, script := scriptEvent(r.Kind); script || r.Kind == lifecycle.OrderReplacementCard {
-		if o.TargetCard, err = s.targetCardTx(ctx, tx, by, r, &o.HolderID); err != nil {
+	if _, script := scriptEvent(r.Kind); script || r.TargetCard != "" || r.Kind.Replaces() {
+		if err := s.targetTx(ctx, tx, by, r, &o); err != nil {
 			return none, err
 		}
 	}
@@ -116,18 +116,58 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if err != nil {
 		return none, fmt.Errorf("holder %s: %w", o.HolderID, err)
 	}
-	if r.Kind == lifecycle.OrderNewCard || r.Kind == lifecycle.OrderReplacementCard {
+	if !r.Kind.HasCard() {
+		o.Product = ""
+		return o, s.chargeTx(ctx, tx, &o, "")
+	}
+	if o.Product == "" {
+		o.Product = s.policy.Product
+	}
+	product, err := s.productTx(ctx, tx.Queries, o.Product)
+	if err != nil {
+		return none, err
+	}
+	if r.Kind.MakesCard() {
 		// Said now, to whoever can choose a short form, not when its batch is at
 		// the bureau's door.
 		if _, err := party.EmbossName(holder.GivenName, holder.Surname); err != nil {
 			return none, err
 		}
-		if o.Delivery, o.BranchID, err = deliveryTx(ctx, tx, r.Delivery, r.BranchCode); err != nil {
+		if o.Delivery, o.BranchID, err = deliveryTx(ctx, tx, product, r.Delivery, r.BranchCode); err != nil {
 			return none, err
 		}
 	}
-	o.FeeCents, o.Currency, err = s.feeTx(ctx, tx, r.Kind, r.Reason)
-	return o, err
+	if made := product.Kind == lifecycle.AuthenticationCard; made != r.Kind.MakesCard() {
+		return none, &lifecycle.FieldError{Field: "card_product", Why: fmt.Sprintf("%s is a %s: it is registered when the bank's card system makes it, ordered when this house does", product.Code, product.Kind)}
+	}
+	return o, s.chargeTx(ctx, tx, &o, product.Tariff)
+}
+
+// check says what is wrong with a request by itself.
+func (r *OrderRequest) check() error {
+	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
+		return &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, renewal, pin_reissue, card_registration, pin_counter_reset, pin_change or new_certificate"}
+	}
+	if err := errors.Join(checkReference(r.Reference), checkIdentity(*r)); err != nil {
+		return err
+	}
+	if len(r.Waiver) > maxNote {
+		return &lifecycle.FieldError{Field: "waiver", Why: "say why in at most 500 characters"}
+	}
+	if r.WithReader && !r.Kind.HasCard() {
+		return &lifecycle.FieldError{Field: "with_reader", Why: "a reader comes with a card"}
+	}
+	if (r.Kind == lifecycle.OrderRegistration) != (r.Registers != nil) {
+		return &lifecycle.FieldError{Field: "pan", Why: "a registration, and nothing else, names a card that is made already"}
+	}
+	switch r.Kind { // their reason is their kind's, whatever was asked
+	case lifecycle.OrderRenewal:
+		r.Reason = lifecycle.CardRenewed
+	case lifecycle.OrderPINReissue:
+		r.Reason = lifecycle.CardPINForgotten
+	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange, lifecycle.OrderNewCertificate, lifecycle.OrderRegistration:
+	}
+	return nil
 }
 
 // checkReference bounds the caller's own reference, which is shown, exported and
@@ -145,39 +185,65 @@ func checkReference(r string) error {
 	return nil
 }
 
-// targetCardTx checks the card that a replacement or a reset is about.
-func (s *Service) targetCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, r OrderRequest, holder *lifecycle.HolderID) (*lifecycle.CardID, error) {
+// targetTx checks the card that a replacement or a reset is about.
+func (s *Service) targetTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, r OrderRequest, o *db.InsertOrderParams) error {
 	if err := lifecycle.CheckID(lifecycle.PrefixCard, string(r.TargetCard)); err != nil {
-		return nil, &lifecycle.FieldError{Field: "card", Why: err.Error()}
+		return &lifecycle.FieldError{Field: "card", Why: err.Error()}
 	}
 	card, err := tx.LockCard(ctx, r.TargetCard)
 	if err != nil {
-		return nil, fmt.Errorf("card %s: %w", r.TargetCard, err)
+		return fmt.Errorf("card %s: %w", r.TargetCard, err)
 	}
-	if *holder != "" && *holder != card.HolderID {
-		return nil, &lifecycle.FieldError{Field: "card", Why: "this card belongs to another holder"}
+	if o.HolderID != "" && o.HolderID != card.HolderID {
+		return &lifecycle.FieldError{Field: "card", Why: "this card belongs to another holder"}
 	}
-	*holder = card.HolderID
+	o.HolderID, o.TargetCard = card.HolderID, &card.ID
 	if event, script := scriptEvent(r.Kind); script {
 		if !lifecycle.Cards.Can(card.State, event) {
-			return nil, fmt.Errorf("%w: cannot %s a card that is %s", lifecycle.Illegal, event, card.State)
+			return fmt.Errorf("%w: cannot %s a card that is %s", lifecycle.Illegal, event, card.State)
 		}
-		return &card.ID, nil
-	}
-	return &card.ID, s.replaceTx(ctx, tx, by, &card, r.Reason)
-}
-
-// replaceTx judges why a card is replaced, and stops at once one that may be in
-// wrong hands.
-func (s *Service) replaceTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, card *db.Card, reason lifecycle.CardReason) error {
-	if !slices.Contains(lifecycle.ReplacementReasons(), reason) {
-		return &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
-	}
-	if !wrongHands(reason) || card.State == lifecycle.CardOpposed {
 		return nil
 	}
-	_, err := s.opposeTx(ctx, tx, by, card, reason)
-	return err
+	if !r.Kind.Replaces() && r.Kind != lifecycle.OrderRegistration {
+		return &lifecycle.FieldError{Field: "card", Why: "a " + string(r.Kind) + " is about no card that is there"}
+	}
+	if o.Product == "" {
+		o.Product = card.Product
+	}
+	return s.replaceTx(ctx, tx, by, &card, r.Kind, r.Reason)
+}
+
+// replaceTx judges whether and why a card is replaced, and stops at once one that
+// may be in wrong hands, or that nobody has used yet: of two on their way to
+// one holder, one is worthless.
+func (s *Service) replaceTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, card *db.Card, kind lifecycle.OrderKind, reason lifecycle.CardReason) error {
+	if kind == lifecycle.OrderReplacementCard && !slices.Contains(lifecycle.ReplacementReasons(), reason) {
+		return &lifecycle.FieldError{Field: "reason", Why: "use lost, stolen, fraud, damaged, pin_blocked, name_change or not_received"}
+	}
+	switch card.State {
+	case lifecycle.CardOpposed:
+		if kind == lifecycle.OrderReplacementCard || kind == lifecycle.OrderRegistration {
+			return nil
+		}
+	case lifecycle.CardActive, lifecycle.CardSuspended, lifecycle.CardPINLocked:
+		if !wrongHands(reason) {
+			return nil
+		}
+		_, err := s.opposeTx(ctx, tx, by, card, reason)
+		return err
+	case lifecycle.CardPosted, lifecycle.CardAtBranch, lifecycle.CardReceived:
+		if kind != lifecycle.OrderRenewal {
+			_, err := s.opposeTx(ctx, tx, by, card, reason)
+			return err
+		}
+	case lifecycle.CardPersonalising, lifecycle.CardPersonalised, lifecycle.CardWithBureau, lifecycle.CardMade:
+		if wrongHands(reason) {
+			_, err := s.opposeTx(ctx, tx, by, card, reason)
+			return err
+		}
+	case lifecycle.CardOrdered, lifecycle.CardApproved, lifecycle.CardExpired, lifecycle.CardCancelled, lifecycle.CardDestroyed:
+	}
+	return fmt.Errorf("%w: a card that is %s gets no %s", lifecycle.Illegal, card.State, kind)
 }
 
 // wrongHands tells whether a card lost for this reason may be used by somebody
@@ -186,12 +252,16 @@ func wrongHands(r lifecycle.CardReason) bool {
 	switch r {
 	case lifecycle.CardLost, lifecycle.CardStolen, lifecycle.CardFraud, lifecycle.CardNotReceived, lifecycle.CardDeath:
 		return true
-	case lifecycle.CardDamaged, lifecycle.CardPINBlocked, lifecycle.CardNameChange, lifecycle.CardEndOfService:
+	case lifecycle.CardDamaged, lifecycle.CardPINBlocked, lifecycle.CardNameChange, lifecycle.CardEndOfService, lifecycle.CardPINForgotten,
+		lifecycle.CardRenewed, lifecycle.CardOrderEnded:
 	}
 	return false
 }
 
-func deliveryTx(ctx context.Context, tx store.Tx, d lifecycle.Delivery, branchCode string) (*lifecycle.Delivery, *lifecycle.BranchID, error) {
+func deliveryTx(ctx context.Context, tx store.Tx, p Product, d lifecycle.Delivery, branchCode string) (*lifecycle.Delivery, *lifecycle.BranchID, error) {
+	if (d == lifecycle.DeliverHome || d == lifecycle.DeliverBranch) && !slices.Contains(p.Deliveries, d) {
+		return nil, nil, &lifecycle.FieldError{Field: "delivery", Why: fmt.Sprintf("%s is not delivered %s", p.Code, d)}
+	}
 	switch d {
 	case lifecycle.DeliverHome:
 		return &d, nil, nil
@@ -214,32 +284,11 @@ func noBranch(err error) error {
 	return fmt.Errorf("branch: %w", err)
 }
 
-// feeTx is the fee by the tariff, whose rows are a product and a reason: "new"
-// for what is ordered for the first time.
-func (s *Service) feeTx(ctx context.Context, tx store.Tx, kind lifecycle.OrderKind, reason lifecycle.CardReason) (int64, string, error) {
-	product, why := "card", "new"
-	switch kind {
-	case lifecycle.OrderReplacementCard:
-		why = string(reason)
-	case lifecycle.OrderPINReset:
-		product, why = string(kind), string(lifecycle.CardPINBlocked)
-	case lifecycle.OrderPINChange:
-		product = string(kind)
-	case lifecycle.OrderNewCertificate:
-		product = "certificate"
-	case lifecycle.OrderNewCard:
-	}
-	fee, err := tx.TariffFor(ctx, product, why, s.now())
-	if isNotFound(err) {
-		return 0, "EUR", nil // no row in the tariff: free
-	}
-	if err != nil {
-		return 0, "", fmt.Errorf("tariff %s %s: %w", product, why, err)
-	}
-	return fee.AmountCents, fee.Currency, nil
-}
-
 func (s *Service) newCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.InsertOrderParams) error {
+	product, err := s.productTx(ctx, tx.Queries, o.Product)
+	if err != nil {
+		return err
+	}
 	n, err := tx.NextPANNumber(ctx)
 	if err != nil {
 		return fmt.Errorf("draw card number: %w", err)
@@ -252,28 +301,43 @@ func (s *Service) newCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if err != nil {
 		return fmt.Errorf("draw card number: %w", err)
 	}
+	return s.bornCardTx(ctx, tx, by, o, product, RegisteredCard{PAN: pan, PSN: 1, Expiry: cardExpiry(s.now(), product.Validity)})
+}
+
+// bornCardTx writes an order's card. One that replaces another takes its place,
+// where nothing else may be on its way.
+func (s *Service) bornCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.InsertOrderParams, p Product, c RegisteredCard) error {
 	id := lifecycle.CardID(s.newID(lifecycle.PrefixCard))
-	sealed, mark, err := s.safe.SealPAN(id, pan)
+	sealed, mark, err := s.safe.SealPAN(id, c.PAN)
 	if err != nil {
 		return err
 	}
-	err = tx.InsertCard(ctx, db.InsertCardParams{
-		ID: id, OrderID: o.ID, HolderID: o.HolderID, State: lifecycle.CardOrdered, Product: s.policy.Product,
-		Profile: s.policy.CAPProfile, PANSealed: sealed, PANMark: mark, Last4: pan.Last4(), PSN: 1,
-		Expiry: cardExpiry(s.now(), s.policy.CardValidity), Delivery: deref(o.Delivery), BranchID: o.BranchID,
-		Replaces: replaced(o), CreatedAt: s.now(),
-	})
+	row := db.InsertCardParams{
+		ID: id, OrderID: o.ID, HolderID: o.HolderID, State: lifecycle.CardOrdered, Product: p.Code, Profile: p.CAPProfile,
+		PANSealed: sealed, PANMark: mark, Last4: c.PAN.Last4(), PSN: int32(c.PSN), Expiry: c.Expiry, Delivery: lifecycle.DeliverHome, //nolint:gosec // 1 to 99
+		BranchID: o.BranchID, Place: id, CreatedAt: s.now(),
+	}
+	if o.Delivery != nil {
+		row.Delivery = *o.Delivery
+	}
+	if o.TargetCard != nil {
+		old, err := tx.Card(ctx, *o.TargetCard)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", *o.TargetCard, err)
+		}
+		row.Replaces, row.Place = &old.ID, old.Place
+	}
+	err = tx.InsertCard(ctx, row)
+	if errors.Is(err, lifecycle.Conflict) {
+		if o.Kind == lifecycle.OrderRegistration {
+			return fmt.Errorf("%w: a card of this number and sequence, or another one in its place, is here already", lifecycle.Conflict)
+		}
+		return fmt.Errorf("card %s: %w: another card is on its way in its place", deref(o.TargetCard), lifecycle.Conflict)
+	}
 	if err != nil {
 		return fmt.Errorf("insert card: %w", err)
 	}
 	return s.born(ctx, tx, "card", string(id), string(lifecycle.CardOrdered), by, nil)
-}
-
-func replaced(o db.InsertOrderParams) *lifecycle.CardID {
-	if o.Kind == lifecycle.OrderReplacementCard {
-		return o.TargetCard
-	}
-	return nil
 }
 
 // cardExpiry is the last day of the month in which the validity ends: that is
@@ -291,69 +355,6 @@ func (s *Service) newCertificateTx(ctx context.Context, tx store.Tx, by lifecycl
 		return fmt.Errorf("insert certificate: %w", err)
 	}
 	return s.born(ctx, tx, "certificate", string(id), string(lifecycle.CertOrdered), by, nil)
-}
-
-// OrderContent is what an approver decides on: everything that will be made,
-// sent and charged. Its hash is what an approval covers.
-type OrderContent struct {
-	ID          lifecycle.OrderID    `json:"id"`
-	Kind        lifecycle.OrderKind  `json:"kind"`
-	Revision    int32                `json:"revision"`
-	RequestedBy string               `json:"requested_by"`
-	Reason      string               `json:"reason,omitempty"`
-	TargetCard  lifecycle.CardID     `json:"target_card,omitempty"`
-	Identity    string               `json:"identity,omitempty"` // what proved the holder's
-	Delivery    lifecycle.Delivery   `json:"delivery,omitempty"`
-	Branch      lifecycle.BranchID   `json:"branch,omitempty"`
-	FeeCents    int64                `json:"fee_cents"`
-	Currency    string               `json:"currency"`
-	ClientID    string               `json:"client_id"`
-	Company     string               `json:"company"`
-	UserNumber  string               `json:"user_number"`
-	GivenName   string               `json:"given_name"`
-	Surname     string               `json:"surname"`
-	Language    string               `json:"language"`
-	Email       string               `json:"email"`
-	Address     [5]string            `json:"address"`
-	State       lifecycle.OrderState `json:"-"` // moves on its own; not part of what is approved
-}
-
-// Hash is the SHA-256 of the content.
-func (c OrderContent) Hash() [32]byte {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return [32]byte{} // strings and integers only: cannot happen
-	}
-	return sha256.Sum256(data)
-}
-
-// ShowOrder reads what an approver is shown.
-func (s *Service) ShowOrder(ctx context.Context, id lifecycle.OrderID) (OrderContent, error) {
-	o, err := s.store.Order(ctx, id)
-	if err != nil {
-		return OrderContent{}, fmt.Errorf("order %s: %w", id, err)
-	}
-	h, err := s.store.Holder(ctx, o.HolderID)
-	if err != nil {
-		return OrderContent{}, fmt.Errorf("holder of order %s: %w", id, err)
-	}
-	c, err := s.store.Company(ctx, h.CompanyID)
-	if err != nil {
-		return OrderContent{}, fmt.Errorf("company of order %s: %w", id, err)
-	}
-	content := contentOf(o, h, c)
-	content.Identity, err = s.store.IdentityProof(ctx, string(id))
-	return content, err
-}
-
-func contentOf(o db.Order, h db.Holder, c db.Company) OrderContent {
-	return OrderContent{
-		ID: o.ID, Kind: o.Kind, Revision: o.Revision, RequestedBy: o.RequestedBy, Reason: o.Reason,
-		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), FeeCents: o.FeeCents,
-		Currency: o.Currency, ClientID: c.ClientID, Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName,
-		Surname: h.Surname, Language: h.Language, Email: h.Email,
-		Address: [5]string{h.Complement, h.Street, h.Postcode, h.City, h.Country}, State: o.State,
-	}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, lifecycle.NotFound) }

@@ -71,7 +71,13 @@ func TestAFeeFollowsProductReasonAndDate(t *testing.T) {
 	card := h.card(t, lifecycle.CardActive)
 	holder := must[issuance.CardView](t)(h.Card(t.Context(), card)).Holder
 	replace := func(reason lifecycle.CardReason) issuance.OrderRequest {
-		return issuance.OrderRequest{Kind: lifecycle.OrderReplacementCard, TargetCard: card, Reason: reason, Delivery: "home"}
+		return issuance.OrderRequest{
+			Kind: lifecycle.OrderReplacementCard, TargetCard: h.card(t, lifecycle.CardActive), Reason: reason, Delivery: "home",
+		}
+	}
+	other := func(r issuance.OrderRequest) issuance.OrderRequest {
+		r.TargetCard, r.Delivery = h.card(t, lifecycle.CardActive), "home"
+		return r
 	}
 	for _, test := range []struct {
 		name    string
@@ -84,6 +90,8 @@ func TestAFeeFollowsProductReasonAndDate(t *testing.T) {
 		{"a reset", issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: passport, TargetCard: card}, 0, 500},
 		{"a damaged card", replace("damaged"), 0, 1200},
 		{"a change of name, of which the tariff says nothing", replace("name_change"), 0, 0},
+		{"a renewal, of which the tariff says nothing", other(issuance.OrderRequest{Kind: lifecycle.OrderRenewal}), 0, 0},
+		{"another PIN", other(issuance.OrderRequest{Kind: lifecycle.OrderPINReissue}), 0, 700},
 		{"a damaged card by the next tariff", replace("damaged"), 1, 9900},
 	} {
 		h.clock.set(monday.AddDate(test.years, 0, 0))

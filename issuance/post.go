@@ -47,8 +47,8 @@ func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
 }
 
 // postCardLetter posts a card with its letter, home or to the branch, and has
-// its PIN letter made in a later run, to be posted later. One that was stopped since it was
-// listed stays. The card is locked first, as an opposition does.
+// its PIN letter made in a later run, to be posted later. One that was stopped
+// since it was listed stays. The card is locked first, as an opposition does.
 func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID, of lifecycle.CardID) (gone bool, err error) {
 	system := lifecycle.System("post")
 	err = s.store.InTx(ctx, func(tx store.Tx) error {
@@ -67,15 +67,19 @@ func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID,
 		if err := tx.SetCardLetterPosted(ctx, new(s.now()), l.ID); err != nil {
 			return err
 		}
+		product, detail, err := s.parcelTx(ctx, tx, card)
+		if err != nil {
+			return err
+		}
 		event := lifecycle.Post
 		if card.Delivery == lifecycle.DeliverBranch {
 			event = lifecycle.ToBranch
 		}
 		// In another run than its card's, and not before that has left the house.
-		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), s.policy.PINDelay)); err != nil {
+		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), product.PINDelay)); err != nil {
 			return err
 		}
-		return s.moveCard(ctx, tx, &card, event, system, "", nil)
+		return s.moveCard(ctx, tx, &card, event, system, "", detail)
 	})
 	return gone && err == nil, err
 }

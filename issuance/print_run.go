@@ -177,20 +177,6 @@ func (s *Service) FailedLetters(ctx context.Context) ([]FailedLetter, error) {
 	return failed, nil
 }
 
-// RetryLetter has a letter that could not be set tried again, in the next run.
-func (s *Service) RetryLetter(ctx context.Context, by lifecycle.Actor, id string) error {
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		return s.eachKind(ctx, tx, id,
-			func(l *db.CardLetter) error {
-				if l.State != lifecycle.LetterFailed {
-					return fmt.Errorf("card letter %s: %w: it is %s", id, lifecycle.Illegal, l.State)
-				}
-				return s.moveCardLetter(ctx, tx, l, lifecycle.Retry, by)
-			},
-			func(l *db.PINLetter) error { return s.movePINLetter(ctx, tx, l, lifecycle.Retry, by) })
-	})
-}
-
 // eachKind locks a letter by its identifier, whichever kind it is, and works on
 // it.
 func (s *Service) eachKind(ctx context.Context, tx store.Tx, id string, card func(*db.CardLetter) error, pin func(*db.PINLetter) error) error {

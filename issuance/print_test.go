@@ -1,6 +1,7 @@
 package issuance_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,9 +27,10 @@ func (h *house) lettersWaiting(t tb) []string {
 	return cards
 }
 
-// aRun is a rendered run of n letters, which stand in the database only: no
-// card of theirs moves.
-func (h *house) aRun(t tb, kind lifecycle.PrintKind, n int) lifecycle.PrintRunID {
+// aRun is a rendered run of n letters, all but one of which stand in the database
+// only: no card of theirs moves, and they are spoiled when the test ends, because
+// a card has one PIN.
+func (h *house) aRun(t *testing.T, kind lifecycle.PrintKind, n int) lifecycle.PrintRunID {
 	t.Helper()
 	from := lifecycle.CardMade
 	if kind == lifecycle.PrintPIN {
@@ -54,6 +56,13 @@ func (h *house) aRun(t tb, kind lifecycle.PrintKind, n int) lifecycle.PrintRunID
 	if len(runs) != 1 {
 		t.Fatalf("%d runs", len(runs))
 	}
+	t.Cleanup(func() {
+		for i := 1; kind == lifecycle.PrintPIN && i < n; i++ {
+			if err := h.SpoilLetter(context.WithoutCancel(t.Context()), leonie, fmt.Sprintf("P-00000000000%05d", i)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	return runs[0].ID
 }
 

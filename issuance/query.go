@@ -64,8 +64,8 @@ func (s *Service) Order(ctx context.Context, id lifecycle.OrderID) (OrderView, e
 		OrderContent: content, State: o.State, Failure: o.Failure, Reference: deref(o.Reference), Created: o.CreatedAt,
 		Updated: o.UpdatedAt,
 	}
-	switch o.Kind {
-	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard:
+	switch {
+	case o.Kind.HasCard():
 		card, err := s.store.CardByOrder(ctx, id)
 		if err != nil {
 			return view, fmt.Errorf("card of order %s: %w", id, err)
@@ -73,14 +73,13 @@ func (s *Service) Order(ctx context.Context, id lifecycle.OrderID) (OrderView, e
 		v, err := s.cardView(ctx, card)
 		view.Card = &v
 		return view, err
-	case lifecycle.OrderNewCertificate:
+	case o.Kind == lifecycle.OrderNewCertificate:
 		cert, err := s.store.CertificateByOrder(ctx, id)
 		if err != nil {
 			return view, fmt.Errorf("certificate of order %s: %w", id, err)
 		}
 		v := certificateView(cert)
 		view.Certificate = &v
-	case lifecycle.OrderPINReset, lifecycle.OrderPINChange:
 	}
 	return view, nil
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -56,16 +57,18 @@ func scriptEvent(k lifecycle.OrderKind) (lifecycle.Event, bool) {
 	}
 }
 
-// identityForm is which document was seen, and the end of its number.
-var identityForm = regexp.MustCompile(`^(passport|identity_card|residence_permit) [0-9A-Z]{4}$`)
+// identityEnd is the end of a document's number.
+var identityEnd = regexp.MustCompile(`^[0-9A-Z]{4}$`)
 
 // checkIdentity wants the holder's proof of identity where an order opens a card
 // again.
 func checkIdentity(r OrderRequest) error {
 	_, needed := scriptEvent(r.Kind)
+	document, end, _ := strings.Cut(r.Identity, " ")
+	known := slices.Contains(lifecycle.IdentityDocuments(), document)
 	switch {
-	case needed && !identityForm.MatchString(r.Identity):
-		return &lifecycle.FieldError{Field: "identity", Why: "name the document that you saw and the last four characters of its number: passport, identity_card or residence_permit, as passport 12AB"}
+	case needed && !(known && identityEnd.MatchString(end)):
+		return &lifecycle.FieldError{Field: "identity", Why: "name the document that you saw and the last four characters of its number, as passport 12AB: " + strings.Join(lifecycle.IdentityDocuments(), ", ")}
 	case !needed && r.Identity != "":
 		return &lifecycle.FieldError{Field: "identity", Why: "only a PIN-counter reset or a PIN change asks for one"}
 	}

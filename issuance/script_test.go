@@ -123,7 +123,7 @@ func TestAResetIsRefused(t *testing.T) {
 		"when it was withdrawn": func(t *testing.T) lifecycle.OrderID {
 			t.Helper()
 			id, _ := approve(t, lifecycle.CardPINLocked)
-			h.event(t, h.Cancel(t.Context(), alix, id))
+			h.event(t, h.Cancel(t.Context(), alix, id, "not needed"))
 			return id
 		},
 		"when the card was stolen since": func(t *testing.T) lifecycle.OrderID {

@@ -27,26 +27,24 @@ import (
 // Policy are the bank's choices that the use cases obey.
 type Policy struct {
 	IIN          string        // first digits of card numbers, 6 to 8
-	Product      string        // the card product sold
-	CAPProfile   string        // its CAP profile in the engine
-	Bureau       string        // who makes the cards
-	CardValidity int           // months
+	Product      string        // the card product ordered when none is named
 	BatchSize    int           // cards in a personalisation batch, at most 500
-	PINDelay     int           // business days between the card's post and the PIN letter's
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
-	OldCardGrace time.Duration // an old card's life after its replacement's first use
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
+	// Within these of an earlier card order, or of a change of address, an order
+	// raises a flag to its approver.
+	SecondCardWithin, AddressChangeWithin time.Duration
 }
 
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
 func DefaultPolicy() Policy {
 	return Policy{
-		IIN: "925000", Product: "securaccess", CAPProfile: "securaccess", Bureau: "bureau-1",
-		CardValidity: 36, BatchSize: 100, PINDelay: 2, RunFileAge: 30 * 24 * time.Hour, OldCardGrace: 30 * 24 * time.Hour,
+		IIN: "925000", Product: "securaccess", BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
+		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}

@@ -96,8 +96,22 @@ func setup(t *testing.T) *house {
 	return setupWith(t, func(*issuance.Policy) {})
 }
 
+// setupProduct adapts the bank's card.
+func setupProduct(t *testing.T, adapt func(*issuance.Product)) *house {
+	t.Helper()
+	b := bank()
+	b.Products = issuance.DefaultProducts()
+	adapt(&b.Products[0])
+	return setupBank(t, func(*issuance.Policy) {}, b)
+}
+
 // setupWith adapts the bank's policy. Every test ends with the books balanced.
 func setupWith(t *testing.T, adapt func(*issuance.Policy)) *house {
+	t.Helper()
+	return setupBank(t, adapt, bank())
+}
+
+func setupBank(t *testing.T, adapt func(*issuance.Policy), b issuance.Bank) *house {
 	t.Helper()
 	url := testenv.Database(t)
 	queue, err := jobs.NewEnqueuer()
@@ -114,7 +128,7 @@ func setupWith(t *testing.T, adapt func(*issuance.Policy)) *house {
 	h.Service, h.store = as(migrations.RoleApp)
 	h.pins, _ = as(migrations.RolePIN)
 	h.public, _ = as(migrations.RolePublic)
-	if err := h.SetUpBank(t.Context(), system, bank()); err != nil {
+	if err := h.SetUpBank(t.Context(), system, b); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -150,6 +164,9 @@ func bank() issuance.Bank {
 			{Product: "card", Reason: "new", AmountCents: 1500, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
 			{Product: "card", Reason: "damaged", AmountCents: 1200, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
 			{Product: "card", Reason: "damaged", AmountCents: 9900, Currency: "EUR", ValidFrom: monday.AddDate(1, 0, 0)},
+			{Product: "card", Reason: "pin_forgotten", AmountCents: 700, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
+			{Product: "reader", Reason: "new", AmountCents: 2500, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
+			{Product: "bank_card", Reason: "registration", AmountCents: 200, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
 			{Product: "pin_counter_reset", Reason: "pin_blocked", AmountCents: 500, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
 			{Product: "certificate", Reason: "new", AmountCents: 9000, Currency: "EUR", ValidFrom: monday.AddDate(-1, 0, 0)},
 		},

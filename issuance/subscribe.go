@@ -38,9 +38,10 @@ type Bank struct {
 	Branches []Branch
 	Staff    []Staff
 	Tariffs  []Tariff
+	Products []Product // none: [DefaultProducts]
 }
 
-// SetUpBank records branches, staff and tariff that are not there yet.
+// SetUpBank records what is not there yet of branches, staff, tariff and products.
 func (s *Service) SetUpBank(ctx context.Context, by lifecycle.Actor, bank Bank) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		now := s.now()
@@ -58,8 +59,24 @@ func (s *Service) SetUpBank(ctx context.Context, by lifecycle.Actor, bank Bank) 
 				return err
 			}
 		}
+		products := bank.Products
+		if len(products) == 0 {
+			products = DefaultProducts()
+		}
+		for _, p := range products {
+			if err := s.addProductTx(ctx, tx, by, p); err != nil {
+				return err
+			}
+		}
 		for _, t := range bank.Tariffs {
-			err := tx.InsertTariff(ctx, db.InsertTariffParams{
+			known, err := tx.TariffFor(ctx, t.Product, t.Reason, t.ValidFrom)
+			if err != nil && !isNotFound(err) {
+				return fmt.Errorf("tariff %s %s: %w", t.Product, t.Reason, err)
+			}
+			if err == nil && known.AmountCents == t.AmountCents && known.Currency == t.Currency {
+				continue
+			}
+			err = tx.InsertTariff(ctx, db.InsertTariffParams{
 				Product: t.Product, Reason: t.Reason, AmountCents: t.AmountCents, Currency: t.Currency, ValidFrom: t.ValidFrom,
 			})
 			if err != nil {

@@ -167,7 +167,7 @@ func (w *world) orderActions() map[string]action {
 			if err != nil {
 				return err
 			}
-			return w.Cancel(ctx, someone(d, alix, stijn), id)
+			return w.Cancel(ctx, someone(d, alix, stijn, irene), id, "no use")
 		},
 	}
 }
@@ -181,17 +181,25 @@ func anyReason(d dice) lifecycle.CardReason {
 func (w *world) submitAnything(ctx context.Context, d dice) error {
 	r := issuance.OrderRequest{Delivery: lifecycle.DeliverHome}
 	r.Kind = lifecycle.OrderKinds()[d.roll("kind", len(lifecycle.OrderKinds()))]
+	if d.roll("extras", 3) == 0 {
+		r.WithReader, r.Waiver = true, "a good customer"
+	}
 	if d.roll("delivery", 3) == 0 {
 		r.Delivery, r.BranchCode = lifecycle.DeliverBranch, "BE02"
 	}
 	var err error
 	switch r.Kind {
-	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange:
-		if r.Kind != lifecycle.OrderReplacementCard {
+	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange, lifecycle.OrderRenewal, lifecycle.OrderPINReissue:
+		if r.Kind == lifecycle.OrderPINReset || r.Kind == lifecycle.OrderPINChange {
 			r.Identity = passport
 		}
 		r.Reason = anyReason(d)
 		if r.TargetCard, err = pick(w, d, "card", &w.cards); err != nil {
+			return err
+		}
+	case lifecycle.OrderRegistration:
+		r.Product, r.Registers = "bank-card", bankCard(d.roll("number", 5))
+		if r.Holder, err = pick(w, d, "holder", &w.holders); err != nil {
 			return err
 		}
 	case lifecycle.OrderNewCard, lifecycle.OrderNewCertificate:
@@ -227,6 +235,13 @@ func (w *world) cardActions() map[string]action {
 			}
 			return m.do(ctx, someone(d, online, leonie, maxence), id)
 		}
+	}
+	all["try again"] = func(ctx context.Context, d dice) error {
+		id, err := pick(w, d, "order", &w.orders)
+		if err != nil {
+			return err
+		}
+		return w.Retry(ctx, someone(d, leonie), id)
 	}
 	all["remake"] = func(ctx context.Context, d dice) error {
 		id, err := pick(w, d, "card", &w.cards)

@@ -56,8 +56,18 @@ var (
 	operator = lifecycle.Actor{ID: "l.boisjoli", Role: lifecycle.RoleOperator}
 	approver = lifecycle.Actor{ID: "i.hautefeuille", Role: lifecycle.RoleApprover}
 	officer  = lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer}
-	holder   = lifecycle.Actor{ID: "holder", Role: lifecycle.RoleHolder}
 )
+
+// holder is whose card or certificate it is: nobody else acts on it as a holder.
+func (h *house) holder(t *testing.T, id string) lifecycle.Actor {
+	t.Helper()
+	var holder string
+	err := h.admin.QueryRow(t.Context(), "SELECT holder_id FROM card WHERE id = $1 UNION SELECT holder_id FROM certificate WHERE id = $1", id).Scan(&holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lifecycle.Actor{ID: holder, Role: lifecycle.RoleHolder}
+}
 
 // process is a kind of process: its rights in the database and its use cases.
 type process struct {

@@ -61,7 +61,7 @@ func TestJobsWaitWhileVaultIsSealedAndNoAttemptIsLost(t *testing.T) {
 	h.work(t, tools)
 	const waits = "SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND (metadata ->> 'snoozes')::int >= 2)"
 	h.await(t, "a batch that waits", waits, lifecycle.JobPersonalise)
-	must(t, h.TakeKey(t.Context(), holder, certificate, request(t))) // doors stay open
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(certificate)), certificate, request(t))) // doors stay open
 	h.await(t, "a certificate that waits", waits, lifecycle.JobCertificateIssue)
 	if got := get[issuance.CertificateView](t)(h.Certificate(t.Context(), certificate)); got.State != lifecycle.CertIssuing || got.Serial == "" {
 		t.Errorf("the certificate is %+v", got)
@@ -206,7 +206,7 @@ func TestACardStoppedWhileItsWorkerIsAtVaultHasItsPINDestroyed(t *testing.T) {
 	tools.Engine = ice
 	h.run(t, h.pool, tools, Settings{Queues: []Queue{QueueDefault}, Parallel: 4})
 	<-ice.reached
-	get[issuance.Opposition](t)(h.Oppose(t.Context(), holder, card, lifecycle.CardLost))
+	get[issuance.Opposition](t)(h.Oppose(t.Context(), h.holder(t, string(card)), card, lifecycle.CardLost))
 	close(ice.thaw)
 	h.awaitBatch(t, batch, lifecycle.BatchReconciled) // nothing of it is left
 	h.awaitIdle(t, QueueDefault)

@@ -36,6 +36,8 @@ const (
 	Post        Event = "post"
 	ToBranch    Event = "send_to_branch"
 	Receive     Event = "receive"
+	Collect     Event = "collect"  // at the branch, with an identity document
+	Register    Event = "register" // a card that the bank's card system made
 	Activate    Event = "activate"
 	Suspend     Event = "suspend"
 	Resume      Event = "resume"
@@ -53,6 +55,7 @@ var (
 	callers   = []Role{RoleHolder, RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer}
 	suspends  = []Role{RoleHolder, RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer, RoleSystem}
 	activates = []Role{RoleHolder, RoleRelyingService}
+	theBank   = []Role{RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer, RoleSystem}
 )
 
 // Cards is the life cycle of an authentication card.
@@ -68,6 +71,7 @@ var Cards = Table[CardState]{
 			{From: CardOrdered, On: Approve, To: CardApproved, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CardOrdered, On: Refuse, To: CardCancelled, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CardApproved, On: Edit, To: CardOrdered, By: orderers},
+			{From: CardApproved, On: Register, To: CardReceived},
 			{From: CardApproved, On: Seal, To: CardPersonalising, By: postRoom},
 			{From: CardPersonalising, On: Personalise, To: CardPersonalised},
 			{From: CardPersonalised, On: Send, To: CardWithBureau},
@@ -80,10 +84,11 @@ var Cards = Table[CardState]{
 			{From: CardMade, On: Post, To: CardPosted, By: postRoom},
 			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom},
 			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
-			{From: CardAtBranch, On: Receive, To: CardReceived, By: []Role{RoleAccountManager, RoleOperator}},
+			{From: CardAtBranch, On: Collect, To: CardReceived, By: []Role{RoleAccountManager, RoleOperator}},
 			{From: CardPosted, On: Activate, To: CardActive, By: activates},
 			{From: CardReceived, On: Activate, To: CardActive, By: activates},
 			{From: CardActive, On: Suspend, To: CardSuspended, By: suspends},
+			{From: CardSuspended, On: Suspend, To: CardSuspended, By: theBank}, // the bank makes it its own
 			{From: CardSuspended, On: Resume, To: CardActive, By: callers},
 			{From: CardActive, On: BlockPIN, To: CardPINLocked, By: suspends},
 			{From: CardPINLocked, On: ResetPIN, To: CardActive},

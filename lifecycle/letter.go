@@ -44,7 +44,7 @@ var CardLetters = Table[LetterState]{
 		[]Move[LetterState]{
 			{From: LetterRequested, On: Render, To: LetterRendered},
 			{From: LetterRequested, On: Fail, To: LetterFailed},
-			{From: LetterFailed, On: Retry, To: LetterRequested, By: []Role{RoleOperator}},
+			{From: LetterFailed, On: Retry, To: LetterRequested, By: []Role{RoleOperator, RoleSecurityOfficer}},
 			{From: LetterRendered, On: Print, To: LetterPrinted, By: postRoom},
 			{From: LetterPrinted, On: Post, To: LetterPosted, By: postRoom},
 			{From: LetterPosted, On: Deliver, To: LetterDelivered, By: callers},
@@ -69,7 +69,7 @@ var PINLetters = Table[LetterState]{
 		[]Move[LetterState]{
 			{From: LetterRequested, On: Render, To: LetterRendered},
 			{From: LetterRequested, On: Fail, To: LetterFailed},
-			{From: LetterFailed, On: Retry, To: LetterRequested, By: []Role{RoleOperator}},
+			{From: LetterFailed, On: Retry, To: LetterRequested, By: []Role{RoleOperator, RoleSecurityOfficer}},
 			{From: LetterRendered, On: Print, To: LetterPrinted, By: postRoom},
 			{From: LetterPrinted, On: Post, To: LetterPosted, By: postRoom},
 			{From: LetterPosted, On: Deliver, To: LetterDelivered, By: suspends},

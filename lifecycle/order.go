@@ -10,11 +10,41 @@ const (
 	OrderPINReset        OrderKind = "pin_counter_reset" // issuer script at a terminal
 	OrderPINChange       OrderKind = "pin_change"        // the same, with another PIN, which follows by letter
 	OrderNewCertificate  OrderKind = "new_certificate"
+	OrderRenewal         OrderKind = "renewal"           // before a card expires
+	OrderPINReissue      OrderKind = "pin_reissue"       // another PIN, hence another card
+	OrderRegistration    OrderKind = "card_registration" // of a card that the bank's card system made
 )
 
 // OrderKinds lists them as the schema's enum does.
 func OrderKinds() []OrderKind {
-	return []OrderKind{OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate, OrderPINChange}
+	return []OrderKind{
+		OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate, OrderRenewal, OrderPINReissue, OrderRegistration, OrderPINChange,
+	}
+}
+
+// Replaces tells whether a card is made in the place of another.
+func (k OrderKind) Replaces() bool {
+	return k == OrderReplacementCard || k == OrderRenewal || k == OrderPINReissue
+}
+
+// MakesCard tells whether a card is made, and sent.
+func (k OrderKind) MakesCard() bool { return k == OrderNewCard || k.Replaces() }
+
+// HasCard tells whether the order has a card of its own.
+func (k OrderKind) HasCard() bool { return k.MakesCard() || k == OrderRegistration }
+
+// ProductKind says where a product's cards come from.
+type ProductKind string
+
+// The kinds of product.
+const (
+	AuthenticationCard ProductKind = "authentication_card" // personalised and sent by this house
+	BankCard           ProductKind = "bank_card"           // made by the bank's card system, registered here
+)
+
+// IdentityDocuments are what a holder may show when a card is handed over.
+func IdentityDocuments() []string {
+	return []string{"identity_card", "passport", "residence_permit", "driving_licence"}
 }
 
 // Delivery says where a card goes.

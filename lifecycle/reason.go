@@ -64,6 +64,9 @@ const (
 	CardNotReceived  CardReason = "not_received"
 	CardEndOfService CardReason = "end_of_contract"
 	CardDeath        CardReason = "death"
+	CardPINForgotten CardReason = "pin_forgotten"   // of a PIN re-issue
+	CardRenewed      CardReason = "renewal"         // of a renewal
+	CardOrderEnded   CardReason = "order_cancelled" // the house's own: what was made for the order is worthless
 )
 
 // MailReason says why the post brought a letter back, as its label does (La
@@ -86,6 +89,12 @@ func MailReasons() []MailReason {
 // ReplacementReasons are the reasons a replacement can be ordered for.
 func ReplacementReasons() []CardReason {
 	return []CardReason{CardLost, CardStolen, CardFraud, CardDamaged, CardPINBlocked, CardNameChange, CardNotReceived}
+}
+
+// HolderReasons are the reasons a holder can oppose their own card for; of a death
+// or the end of the contract the bank decides.
+func HolderReasons() []CardReason {
+	return []CardReason{CardLost, CardStolen, CardFraud, CardNotReceived}
 }
 
 // OppositionReasons are the reasons a card can be opposed for.

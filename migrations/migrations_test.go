@@ -105,8 +105,8 @@ func refused() []refusal {
 			"VALUES ('N-1', 'O-1', 'H-1', 'issuing', 'p', now(), now(), %s);", column, value)
 	}
 	card := func(id, order string, psn, atc int) string {
-		return fmt.Sprintf("INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, last_atc, expiry, delivery, "+
-			"created_at, updated_at) VALUES ('%s', '%s', 'H-1', 'ordered', 'p', 'p', '', decode(repeat('00', 32), 'hex'), '0017', %d, %d, now(), 'home', now(), now());", id, order, psn, atc)
+		return fmt.Sprintf("INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, place, psn, last_atc, expiry, delivery, "+
+			"created_at, updated_at) VALUES ('%s', '%s', 'H-1', 'ordered', 'p', 'p', '', decode(repeat('00', 32), 'hex'), '0017', '%s', %d, %d, now(), 'home', now(), now());", id, order, id, psn, atc)
 	}
 	approval := func(decision, by string, octets int) string {
 		return fmt.Sprintf("INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, decided_at) "+

@@ -70,7 +70,7 @@ func newBankAtWork(t *testing.T) *bankAtWork {
 	b.ok("migrate", "--bank", bankFile)
 	b.ok("vault", "setup", "--vault-token-file", b.tokens["admin"])
 	for person, role := range map[string]string{
-		"officer": "ceremony", "Mme Aubépin": "ceremony", "M. Tilleul": "ceremony", "auditor": "auditor", "worker": "worker", "pins": "pin-letter",
+		"officer": "ceremony", "Mme Aubépin": "ceremony", "M. Tilleul": "ceremony", "auditor": "auditor", "worker": "worker", "office": "office", "pins": "pin-letter",
 	} {
 		token, err := b.quietly("vault", "token", "--role", role, "--for", person, "--vault-token-file", b.tokens["admin"])
 		if err != nil {
@@ -252,7 +252,7 @@ func (b *bankAtWork) orders(product string, n int) {
 	if err := os.WriteFile(file, []byte(strings.Join(some, "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.ok("import", file, "--as", "l.boisjoli")
+	b.ok("import", file, "--as", "l.boisjoli", "--vault-token-file", b.tokens["office"])
 	approver := lifecycle.Actor{ID: "i.hautefeuille", Role: lifecycle.RoleApprover}
 	for _, id := range must[[]lifecycle.OrderID](t)(b.service.OrdersInState(t.Context(), lifecycle.OrderSubmitted, "")) {
 		shown := must[issuance.OrderContent](t)(b.service.ShowOrder(t.Context(), id))

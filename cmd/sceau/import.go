@@ -47,7 +47,7 @@ func (c importCmd) Run(w *world) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(w.out, "%d lines: %d kept (%d cards, %d certificates), %d refused\n",
-		report.Lines, report.Kept, report.Cards, report.Certificates, report.Refused)
+	_, err = fmt.Fprintf(w.out, "%d lines: %d kept (%d cards, %d bank cards, %d certificates), %d refused\n",
+		report.Lines, report.Kept, report.Cards, report.Registered, report.Certificates, report.Refused)
 	return err
 }

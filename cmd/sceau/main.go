@@ -41,6 +41,8 @@ type cli struct {
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Card     cardCmd     `cmd:"" help:"Open what is sealed of a card, on record."`
+	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
+	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`

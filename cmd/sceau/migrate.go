@@ -39,7 +39,7 @@ func (c migrateCmd) Run(w *world) error {
 	if err := h.SetUp(w.ctx, bank, w.now()); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "%s: %d branches, %d people, %d prices recorded\n",
-		bank.Bank.Name, len(bank.Branches), len(bank.Staff), len(bank.Tariff))
+	_, err = fmt.Fprintf(w.out, "%s: %d branches, %d people, %d prices, %d products recorded\n",
+		bank.Bank.Name, len(bank.Branches), len(bank.Staff), len(bank.Tariff), len(bank.Products))
 	return err
 }

@@ -92,7 +92,7 @@ func (f databaseFlags) url() (string, error) {
 
 // bankFlags say which bank it is.
 type bankFlags struct {
-	Bank      string `help:"The bank's file: sender of letters, branches, staff, tariff." env:"SCEAU_BANK" placeholder:"FILE"`
+	Bank      string `help:"The bank's file: sender of letters, branches, staff, tariff, products." env:"SCEAU_BANK" placeholder:"FILE"`
 	TestNames bool   `help:"Certificates are for test: their names start with TEST." env:"SCEAU_TEST_NAMES"`
 }
 

@@ -171,7 +171,7 @@ func insertCard(ctx context.Context, tx store.Tx, holder lifecycle.HolderID, i i
 	}
 	return card, number, tx.InsertCard(ctx, db.InsertCardParams{
 		ID: card.ID, OrderID: order, HolderID: holder, State: card.State, Product: "securaccess", Profile: "securaccess",
-		PANSealed: card.PANSealed, PANMark: card.PANMark, Last4: number.Last4(),
+		PANSealed: card.PANSealed, PANMark: card.PANMark, Last4: number.Last4(), Place: card.ID,
 		PSN: card.PSN, Expiry: benchNow.AddDate(3, 0, 0), Delivery: lifecycle.DeliverHome, CreatedAt: benchNow,
 	})
 }

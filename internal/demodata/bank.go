@@ -10,10 +10,11 @@ import (
 
 // Setup is bank.yaml.
 type Setup struct {
-	Bank     Bank     `yaml:"bank"`
-	Branches []Branch `yaml:"branches"`
-	Staff    []Staff  `yaml:"staff"`
-	Tariff   []Price  `yaml:"tariff"`
+	Bank     Bank      `yaml:"bank"`
+	Branches []Branch  `yaml:"branches"`
+	Staff    []Staff   `yaml:"staff"`
+	Tariff   []Price   `yaml:"tariff"`
+	Products []Product `yaml:"products"`
 }
 
 // Bank is the sender of letters and the issuer of cards.
@@ -56,6 +57,26 @@ type Price struct {
 	Reason      string `yaml:"reason"`
 	AmountCents int    `yaml:"amount_cents"`
 	Currency    string `yaml:"currency"`
+}
+
+// Product is a kind of card that the bank has.
+type Product struct {
+	Code           string                `yaml:"code"`
+	Kind           lifecycle.ProductKind `yaml:"kind"`
+	Name           string                `yaml:"name"`
+	Tariff         string                `yaml:"tariff"`
+	CAPProfile     string                `yaml:"cap_profile"`
+	IPB            string                `yaml:"ipb"`
+	PINLength      int                   `yaml:"pin_length"`
+	PINTries       int                   `yaml:"pin_tries"`
+	ValidityMonths int                   `yaml:"validity_months"`
+	Bureau         string                `yaml:"bureau,omitempty"`
+	InHouse        bool                  `yaml:"in_house,omitempty"`
+	Plastic        string                `yaml:"plastic,omitempty"`
+	Reader         string                `yaml:"reader"`
+	Deliveries     []lifecycle.Delivery  `yaml:"deliveries,omitempty"`
+	PINDelayDays   int                   `yaml:"pin_delay_days,omitempty"`
+	OldCardDays    int                   `yaml:"old_card_days"`
 }
 
 // OrdersAndApproves is the login of the one person who both orders and
@@ -118,6 +139,24 @@ func setup() Setup {
 		}
 		s.Tariff = append(s.Tariff, p)
 	}
+	s.Products = products()
+	s.Tariff = append(s.Tariff, Price{"card", string(lifecycle.CardPINForgotten), 500, "EUR"}, Price{"bank_card", "registration", 200, "EUR"},
+		Price{"reader", "new", 2500, "EUR"})
 	s.Tariff = append(s.Tariff, Price{"pin_counter_reset", string(lifecycle.CardPINBlocked), 500, "EUR"}, Price{"certificate", "new", 9000, "EUR"})
 	return s
+}
+
+func products() []Product {
+	const bitmap = "8000FF000000000001FFFF" // 26 bits: 1 of the CID, 8 of the counter, 17 of the cryptogram
+	return []Product{
+		{
+			Code: "securaccess", Kind: lifecycle.AuthenticationCard, Name: "Carte Aubépine Accès", Tariff: "card", CAPProfile: "securaccess",
+			IPB: bitmap, PINLength: 4, PINTries: 3, ValidityMonths: 36, Bureau: "bureau-1", InHouse: true, Plastic: "plastic-securaccess",
+			Reader: "reader-cap", Deliveries: []lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}, PINDelayDays: 2, OldCardDays: 30,
+		},
+		{
+			Code: "bank-card", Kind: lifecycle.BankCard, Name: "Carte Aubépine Pro", Tariff: "bank_card", CAPProfile: "securaccess", IPB: bitmap,
+			PINLength: 4, PINTries: 3, ValidityMonths: 36, Reader: "reader-cap", OldCardDays: 30,
+		},
+	}
 }

@@ -15,7 +15,7 @@ import (
 const allCards = `-- name: AllCards :many
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id > $1 ORDER BY id LIMIT $2
 `
 
@@ -54,6 +54,8 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 			&i.PANSealed,
 			&i.PANMark,
 			&i.Last4,
+			&i.SuspendedBy,
+			&i.Place,
 		); err != nil {
 			return nil, err
 		}
@@ -95,11 +97,11 @@ func (q *Queries) AnswerBatchCard(ctx context.Context, arg AnswerBatchCardParams
 }
 
 const approvedCards = `-- name: ApprovedCards :many
-SELECT id FROM card WHERE state = 'approved' AND product = $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT id FROM card WHERE state = 'approved' AND product = $1 AND profile = $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
 `
 
-func (q *Queries) ApprovedCards(ctx context.Context, product string, maxRows int32) ([]lifecycle.CardID, error) {
-	rows, err := q.db.Query(ctx, approvedCards, product, maxRows)
+func (q *Queries) ApprovedCards(ctx context.Context, product string, profile string, maxRows int32) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, approvedCards, product, profile, maxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +334,7 @@ func (q *Queries) CandidateCards(ctx context.Context, arg CandidateCardsParams) 
 const card = `-- name: Card :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = $1
 `
 
@@ -365,6 +367,8 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 		&i.PANSealed,
 		&i.PANMark,
 		&i.Last4,
+		&i.SuspendedBy,
+		&i.Place,
 	)
 	return i, err
 }
@@ -372,7 +376,7 @@ func (q *Queries) Card(ctx context.Context, id lifecycle.CardID) (Card, error) {
 const cardByOrder = `-- name: CardByOrder :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE order_id = $1
 `
 
@@ -405,6 +409,8 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 		&i.PANSealed,
 		&i.PANMark,
 		&i.Last4,
+		&i.SuspendedBy,
+		&i.Place,
 	)
 	return i, err
 }
@@ -412,7 +418,7 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 const cardsOfHolder = `-- name: CardsOfHolder :many
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE holder_id = $1 ORDER BY id
 `
 
@@ -451,6 +457,8 @@ func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID
 			&i.PANSealed,
 			&i.PANMark,
 			&i.Last4,
+			&i.SuspendedBy,
+			&i.Place,
 		); err != nil {
 			return nil, err
 		}
@@ -594,6 +602,16 @@ func (q *Queries) CountCards(ctx context.Context) ([]CountCardsRow, error) {
 	return items, nil
 }
 
+const countDaysOfOldCards = `-- name: CountDaysOfOldCards :exec
+UPDATE card SET usable_until = $1
+WHERE place = $2 AND id <> $3 AND usable_until IS NULL AND state IN ('active', 'suspended', 'pin_blocked')
+`
+
+func (q *Queries) CountDaysOfOldCards(ctx context.Context, usableUntil *time.Time, place lifecycle.CardID, iD lifecycle.CardID) error {
+	_, err := q.db.Exec(ctx, countDaysOfOldCards, usableUntil, place, iD)
+	return err
+}
+
 const countUnanswered = `-- name: CountUnanswered :one
 SELECT count(*) FROM batch_card b JOIN card c ON c.id = b.card_id AND c.batch_id = b.batch_id
 WHERE b.batch_id = $1 AND (b.result IS NULL OR b.result = 'missing')
@@ -725,9 +743,9 @@ func (q *Queries) InsertBatchCard(ctx context.Context, arg InsertBatchCardParams
 
 const insertCard = `-- name: InsertCard :exec
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
-    replaces, created_at, updated_at)
+    replaces, place, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-    $13, $14, $15, $15)
+    $13, $14, $15, $16, $16)
 `
 
 type InsertCardParams struct {
@@ -745,6 +763,7 @@ type InsertCardParams struct {
 	Delivery  lifecycle.Delivery
 	BranchID  *lifecycle.BranchID
 	Replaces  *lifecycle.CardID
+	Place     lifecycle.CardID
 	CreatedAt time.Time
 }
 
@@ -764,6 +783,7 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.Delivery,
 		arg.BranchID,
 		arg.Replaces,
+		arg.Place,
 		arg.CreatedAt,
 	)
 	return err
@@ -830,7 +850,7 @@ func (q *Queries) LockBatch(ctx context.Context, id lifecycle.BatchID) (Batch, e
 const lockCard = `-- name: LockCard :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = $1 FOR UPDATE
 `
 
@@ -863,6 +883,8 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.PANSealed,
 		&i.PANMark,
 		&i.Last4,
+		&i.SuspendedBy,
+		&i.Place,
 	)
 	return i, err
 }
@@ -922,6 +944,22 @@ WHERE id = $1
 func (q *Queries) PrepareRemake(ctx context.Context, id lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, prepareRemake, id)
 	return err
+}
+
+const productWaiting = `-- name: ProductWaiting :one
+SELECT product, profile FROM card WHERE state = 'approved' ORDER BY id LIMIT 1
+`
+
+type ProductWaitingRow struct {
+	Product string
+	Profile string
+}
+
+func (q *Queries) ProductWaiting(ctx context.Context) (ProductWaitingRow, error) {
+	row := q.db.QueryRow(ctx, productWaiting)
+	var i ProductWaitingRow
+	err := row.Scan(&i.Product, &i.Profile)
+	return i, err
 }
 
 const recordCAPAttempts = `-- name: RecordCAPAttempts :many
@@ -1150,20 +1188,22 @@ func (q *Queries) SetCardScripts(ctx context.Context, scripts []int32, iD lifecy
 }
 
 const setCardState = `-- name: SetCardState :execrows
-UPDATE card SET state = $1, updated_at = $2 WHERE id = $3 AND state = $4
+UPDATE card SET state = $1, updated_at = $2, suspended_by = $3 WHERE id = $4 AND state = $5
 `
 
 type SetCardStateParams struct {
-	ToState   lifecycle.CardState
-	At        time.Time
-	ID        lifecycle.CardID
-	FromState lifecycle.CardState
+	ToState     lifecycle.CardState
+	At          time.Time
+	SuspendedBy string
+	ID          lifecycle.CardID
+	FromState   lifecycle.CardState
 }
 
 func (q *Queries) SetCardState(ctx context.Context, arg SetCardStateParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setCardState,
 		arg.ToState,
 		arg.At,
+		arg.SuspendedBy,
 		arg.ID,
 		arg.FromState,
 	)
@@ -1171,15 +1211,6 @@ func (q *Queries) SetCardState(ctx context.Context, arg SetCardStateParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const setCardUsableUntil = `-- name: SetCardUsableUntil :exec
-UPDATE card SET usable_until = $1 WHERE id = $2 AND usable_until IS NULL
-`
-
-func (q *Queries) SetCardUsableUntil(ctx context.Context, usableUntil *time.Time, iD lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, setCardUsableUntil, usableUntil, iD)
-	return err
 }
 
 const setReturnFileApplied = `-- name: SetReturnFileApplied :exec

@@ -109,6 +109,8 @@ type Card struct {
 	PANSealed     []byte
 	PANMark       []byte
 	Last4         string
+	SuspendedBy   string
+	Place         lifecycle.CardID
 }
 
 type CardLetter struct {
@@ -169,20 +171,21 @@ type Document struct {
 }
 
 type Holder struct {
-	ID         lifecycle.HolderID
-	CompanyID  lifecycle.CompanyID
-	UserNumber string
-	GivenName  string
-	Surname    string
-	Language   string
-	Email      string
-	Complement string
-	Street     string
-	Postcode   string
-	City       string
-	Country    string
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	ID               lifecycle.HolderID
+	CompanyID        lifecycle.CompanyID
+	UserNumber       string
+	GivenName        string
+	Surname          string
+	Language         string
+	Email            string
+	Complement       string
+	Street           string
+	Postcode         string
+	City             string
+	Country          string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	AddressChangedAt *time.Time
 }
 
 type Issuer struct {
@@ -197,23 +200,28 @@ type Issuer struct {
 }
 
 type Order struct {
-	ID          lifecycle.OrderID
-	Kind        lifecycle.OrderKind
-	State       lifecycle.OrderState
-	HolderID    lifecycle.HolderID
-	TargetCard  *lifecycle.CardID
-	Reason      string
-	Delivery    *lifecycle.Delivery
-	BranchID    *lifecycle.BranchID
-	FeeCents    int64
-	Currency    string
-	RequestedBy string
-	Revision    int32
-	Reference   *string
-	ImportID    *lifecycle.ImportID
-	Failure     string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	ID             lifecycle.OrderID
+	Kind           lifecycle.OrderKind
+	State          lifecycle.OrderState
+	HolderID       lifecycle.HolderID
+	TargetCard     *lifecycle.CardID
+	Reason         string
+	Delivery       *lifecycle.Delivery
+	BranchID       *lifecycle.BranchID
+	FeeCents       int64
+	Currency       string
+	RequestedBy    string
+	Revision       int32
+	Reference      *string
+	ImportID       *lifecycle.ImportID
+	Failure        string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	Product        string
+	WithReader     bool
+	ReaderFeeCents int64
+	Waiver         string
+	CompletedAt    *time.Time
 }
 
 type PINChange struct {
@@ -250,6 +258,26 @@ type PrintRun struct {
 	CreatedAt  time.Time
 	RenderedAt *time.Time
 	PrintedAt  *time.Time
+}
+
+type Product struct {
+	Code           string
+	ValidFrom      time.Time
+	Kind           string
+	Name           string
+	Tariff         string
+	CAPProfile     string
+	IPB            string
+	PINLength      int32
+	PINTries       int32
+	ValidityMonths int32
+	Bureau         string
+	InHouse        bool
+	Plastic        string
+	Reader         string
+	Deliveries     []string
+	PINDelayDays   int32
+	OldCardDays    int32
 }
 
 type ReturnFile struct {

@@ -78,20 +78,23 @@ func (q *Queries) CountOrders(ctx context.Context) ([]CountOrdersRow, error) {
 
 const editOrder = `-- name: EditOrder :execrows
 UPDATE orders SET delivery = $1, branch_id = $2, reason = $3, fee_cents = $4,
-    currency = $5, revision = revision + 1, requested_by = $6, updated_at = $7
-WHERE id = $8 AND revision = $9
+    currency = $5, with_reader = $6, reader_fee_cents = $7, waiver = $8, revision = revision + 1, requested_by = $9, updated_at = $10
+WHERE id = $11 AND revision = $12
 `
 
 type EditOrderParams struct {
-	Delivery    *lifecycle.Delivery
-	BranchID    *lifecycle.BranchID
-	Reason      string
-	FeeCents    int64
-	Currency    string
-	RequestedBy string
-	At          time.Time
-	ID          lifecycle.OrderID
-	Revision    int32
+	Delivery       *lifecycle.Delivery
+	BranchID       *lifecycle.BranchID
+	Reason         string
+	FeeCents       int64
+	Currency       string
+	WithReader     bool
+	ReaderFeeCents int64
+	Waiver         string
+	RequestedBy    string
+	At             time.Time
+	ID             lifecycle.OrderID
+	Revision       int32
 }
 
 func (q *Queries) EditOrder(ctx context.Context, arg EditOrderParams) (int64, error) {
@@ -101,6 +104,9 @@ func (q *Queries) EditOrder(ctx context.Context, arg EditOrderParams) (int64, er
 		arg.Reason,
 		arg.FeeCents,
 		arg.Currency,
+		arg.WithReader,
+		arg.ReaderFeeCents,
+		arg.Waiver,
 		arg.RequestedBy,
 		arg.At,
 		arg.ID,
@@ -110,6 +116,78 @@ func (q *Queries) EditOrder(ctx context.Context, arg EditOrderParams) (int64, er
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const feesDue = `-- name: FeesDue :many
+SELECT o.id, o.kind, o.product, o.reason, o.fee_cents, o.reader_fee_cents, o.currency, o.waiver, o.completed_at, o.reference,
+    c.client_id, c.name AS company, h.user_number
+FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id
+WHERE o.completed_at >= $1 AND o.completed_at < $2 AND (o.completed_at, o.id) > ($3, $4::text)
+ORDER BY o.completed_at, o.id LIMIT $5
+`
+
+type FeesDueParams struct {
+	FromTime  *time.Time
+	ToTime    *time.Time
+	AfterTime *time.Time
+	AfterID   string
+	MaxRows   int32
+}
+
+type FeesDueRow struct {
+	ID             lifecycle.OrderID
+	Kind           lifecycle.OrderKind
+	Product        string
+	Reason         string
+	FeeCents       int64
+	ReaderFeeCents int64
+	Currency       string
+	Waiver         string
+	CompletedAt    *time.Time
+	Reference      *string
+	ClientID       string
+	Company        string
+	UserNumber     string
+}
+
+func (q *Queries) FeesDue(ctx context.Context, arg FeesDueParams) ([]FeesDueRow, error) {
+	rows, err := q.db.Query(ctx, feesDue,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FeesDueRow
+	for rows.Next() {
+		var i FeesDueRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Product,
+			&i.Reason,
+			&i.FeeCents,
+			&i.ReaderFeeCents,
+			&i.Currency,
+			&i.Waiver,
+			&i.CompletedAt,
+			&i.Reference,
+			&i.ClientID,
+			&i.Company,
+			&i.UserNumber,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const finishImport = `-- name: FinishImport :exec
@@ -202,26 +280,31 @@ func (q *Queries) InsertImport(ctx context.Context, arg InsertImportParams) erro
 
 const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14, $14)
+    $9, $10, $11, $12, $13, $14, $15,
+    $16, $17, $18, $18)
 `
 
 type InsertOrderParams struct {
-	ID          lifecycle.OrderID
-	Kind        lifecycle.OrderKind
-	State       lifecycle.OrderState
-	HolderID    lifecycle.HolderID
-	TargetCard  *lifecycle.CardID
-	Reason      string
-	Delivery    *lifecycle.Delivery
-	BranchID    *lifecycle.BranchID
-	FeeCents    int64
-	Currency    string
-	RequestedBy string
-	Reference   *string
-	ImportID    *lifecycle.ImportID
-	CreatedAt   time.Time
+	ID             lifecycle.OrderID
+	Kind           lifecycle.OrderKind
+	State          lifecycle.OrderState
+	HolderID       lifecycle.HolderID
+	TargetCard     *lifecycle.CardID
+	Reason         string
+	Delivery       *lifecycle.Delivery
+	BranchID       *lifecycle.BranchID
+	FeeCents       int64
+	Currency       string
+	RequestedBy    string
+	Reference      *string
+	ImportID       *lifecycle.ImportID
+	Product        string
+	WithReader     bool
+	ReaderFeeCents int64
+	Waiver         string
+	CreatedAt      time.Time
 }
 
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error {
@@ -239,6 +322,10 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.RequestedBy,
 		arg.Reference,
 		arg.ImportID,
+		arg.Product,
+		arg.WithReader,
+		arg.ReaderFeeCents,
+		arg.Waiver,
 		arg.CreatedAt,
 	)
 	return err
@@ -246,7 +333,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 
 const lockOrder = `-- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE id = $1 FOR UPDATE
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -270,13 +357,18 @@ func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, e
 		&i.Failure,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Product,
+		&i.WithReader,
+		&i.ReaderFeeCents,
+		&i.Waiver,
+		&i.CompletedAt,
 	)
 	return i, err
 }
 
 const order = `-- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE id = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = $1
 `
 
 func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -300,13 +392,18 @@ func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error
 		&i.Failure,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Product,
+		&i.WithReader,
+		&i.ReaderFeeCents,
+		&i.Waiver,
+		&i.CompletedAt,
 	)
 	return i, err
 }
 
 const orderByReference = `-- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE reference = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE reference = $1
 `
 
 func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Order, error) {
@@ -330,13 +427,39 @@ func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Orde
 		&i.Failure,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Product,
+		&i.WithReader,
+		&i.ReaderFeeCents,
+		&i.Waiver,
+		&i.CompletedAt,
 	)
+	return i, err
+}
+
+const orderFlags = `-- name: OrderFlags :one
+SELECT EXISTS (SELECT 1 FROM orders p
+        WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+            AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+            AND p.created_at > o.created_at - make_interval(days => $1))::boolean AS second_card,
+    coalesce(h.address_changed_at > o.created_at - make_interval(days => $2), false)::boolean AS address_changed
+FROM orders o JOIN holder h ON h.id = o.holder_id WHERE o.id = $3
+`
+
+type OrderFlagsRow struct {
+	SecondCard     bool
+	AddressChanged bool
+}
+
+func (q *Queries) OrderFlags(ctx context.Context, cardDays int32, addressDays int32, iD lifecycle.OrderID) (OrderFlagsRow, error) {
+	row := q.db.QueryRow(ctx, orderFlags, cardDays, addressDays, iD)
+	var i OrderFlagsRow
+	err := row.Scan(&i.SecondCard, &i.AddressChanged)
 	return i, err
 }
 
 const ordersInState = `-- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders
 WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
@@ -367,6 +490,11 @@ func (q *Queries) OrdersInState(ctx context.Context, state lifecycle.OrderState,
 			&i.Failure,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Product,
+			&i.WithReader,
+			&i.ReaderFeeCents,
+			&i.Waiver,
+			&i.CompletedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -379,7 +507,9 @@ func (q *Queries) OrdersInState(ctx context.Context, state lifecycle.OrderState,
 }
 
 const setOrderState = `-- name: SetOrderState :execrows
-UPDATE orders SET state = $1, failure = $2, updated_at = $3 WHERE id = $4 AND state = $5
+UPDATE orders SET state = $1, failure = $2, updated_at = $3,
+    completed_at = CASE WHEN $1 = 'completed'::order_state THEN $3 ELSE completed_at END
+WHERE id = $4 AND state = $5
 `
 
 type SetOrderStateParams struct {

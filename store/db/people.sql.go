@@ -161,7 +161,7 @@ func (q *Queries) CompanyByClientID(ctx context.Context, clientID string) (Compa
 
 const holder = `-- name: Holder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at FROM holder WHERE id = $1
+    created_at, updated_at, address_changed_at FROM holder WHERE id = $1
 `
 
 func (q *Queries) Holder(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
@@ -182,13 +182,14 @@ func (q *Queries) Holder(ctx context.Context, id lifecycle.HolderID) (Holder, er
 		&i.Country,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.AddressChangedAt,
 	)
 	return i, err
 }
 
 const holderByUser = `-- name: HolderByUser :one
 SELECT h.id, h.company_id, h.user_number, h.given_name, h.surname, h.language, h.email, h.complement, h.street, h.postcode,
-    h.city, h.country, h.created_at, h.updated_at
+    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at
 FROM holder h JOIN company c ON c.id = h.company_id
 WHERE c.client_id = $1 AND h.user_number = $2
 `
@@ -211,6 +212,7 @@ func (q *Queries) HolderByUser(ctx context.Context, clientID string, userNumber 
 		&i.Country,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.AddressChangedAt,
 	)
 	return i, err
 }
@@ -359,6 +361,57 @@ func (q *Queries) InsertHolder(ctx context.Context, arg InsertHolderParams) erro
 	return err
 }
 
+const insertProduct = `-- name: InsertProduct :exec
+INSERT INTO product (code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house,
+    plastic, reader, deliveries, pin_delay_days, old_card_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    $13, $14, $15, $16, $17)
+ON CONFLICT (code, valid_from) DO NOTHING
+`
+
+type InsertProductParams struct {
+	Code           string
+	ValidFrom      time.Time
+	Kind           string
+	Name           string
+	Tariff         string
+	CAPProfile     string
+	IPB            string
+	PINLength      int32
+	PINTries       int32
+	ValidityMonths int32
+	Bureau         string
+	InHouse        bool
+	Plastic        string
+	Reader         string
+	Deliveries     []string
+	PINDelayDays   int32
+	OldCardDays    int32
+}
+
+func (q *Queries) InsertProduct(ctx context.Context, arg InsertProductParams) error {
+	_, err := q.db.Exec(ctx, insertProduct,
+		arg.Code,
+		arg.ValidFrom,
+		arg.Kind,
+		arg.Name,
+		arg.Tariff,
+		arg.CAPProfile,
+		arg.IPB,
+		arg.PINLength,
+		arg.PINTries,
+		arg.ValidityMonths,
+		arg.Bureau,
+		arg.InHouse,
+		arg.Plastic,
+		arg.Reader,
+		arg.Deliveries,
+		arg.PINDelayDays,
+		arg.OldCardDays,
+	)
+	return err
+}
+
 const insertStaff = `-- name: InsertStaff :exec
 INSERT INTO staff (id, login, name, roles, branch_id, language, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -413,9 +466,37 @@ func (q *Queries) InsertTariff(ctx context.Context, arg InsertTariffParams) erro
 	return err
 }
 
+const lockHolder = `-- name: LockHolder :one
+SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
+    created_at, updated_at, address_changed_at FROM holder WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) LockHolder(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
+	row := q.db.QueryRow(ctx, lockHolder, id)
+	var i Holder
+	err := row.Scan(
+		&i.ID,
+		&i.CompanyID,
+		&i.UserNumber,
+		&i.GivenName,
+		&i.Surname,
+		&i.Language,
+		&i.Email,
+		&i.Complement,
+		&i.Street,
+		&i.Postcode,
+		&i.City,
+		&i.Country,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.AddressChangedAt,
+	)
+	return i, err
+}
+
 const lockHolderForShare = `-- name: LockHolderForShare :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at FROM holder WHERE id = $1 FOR SHARE
+    created_at, updated_at, address_changed_at FROM holder WHERE id = $1 FOR SHARE
 `
 
 func (q *Queries) LockHolderForShare(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
@@ -436,8 +517,84 @@ func (q *Queries) LockHolderForShare(ctx context.Context, id lifecycle.HolderID)
 		&i.Country,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.AddressChangedAt,
 	)
 	return i, err
+}
+
+const productAt = `-- name: ProductAt :one
+SELECT code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house, plastic, reader,
+    deliveries, pin_delay_days, old_card_days
+FROM product WHERE code = $1 AND valid_from <= $2 ORDER BY valid_from DESC LIMIT 1
+`
+
+func (q *Queries) ProductAt(ctx context.Context, code string, at time.Time) (Product, error) {
+	row := q.db.QueryRow(ctx, productAt, code, at)
+	var i Product
+	err := row.Scan(
+		&i.Code,
+		&i.ValidFrom,
+		&i.Kind,
+		&i.Name,
+		&i.Tariff,
+		&i.CAPProfile,
+		&i.IPB,
+		&i.PINLength,
+		&i.PINTries,
+		&i.ValidityMonths,
+		&i.Bureau,
+		&i.InHouse,
+		&i.Plastic,
+		&i.Reader,
+		&i.Deliveries,
+		&i.PINDelayDays,
+		&i.OldCardDays,
+	)
+	return i, err
+}
+
+const productsAt = `-- name: ProductsAt :many
+SELECT DISTINCT ON (code) code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house,
+    plastic, reader, deliveries, pin_delay_days, old_card_days
+FROM product WHERE valid_from <= $1 ORDER BY code, valid_from DESC
+`
+
+func (q *Queries) ProductsAt(ctx context.Context, at time.Time) ([]Product, error) {
+	rows, err := q.db.Query(ctx, productsAt, at)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Product
+	for rows.Next() {
+		var i Product
+		if err := rows.Scan(
+			&i.Code,
+			&i.ValidFrom,
+			&i.Kind,
+			&i.Name,
+			&i.Tariff,
+			&i.CAPProfile,
+			&i.IPB,
+			&i.PINLength,
+			&i.PINTries,
+			&i.ValidityMonths,
+			&i.Bureau,
+			&i.InHouse,
+			&i.Plastic,
+			&i.Reader,
+			&i.Deliveries,
+			&i.PINDelayDays,
+			&i.OldCardDays,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const staffByLogin = `-- name: StaffByLogin :one
@@ -480,7 +637,7 @@ func (q *Queries) TariffFor(ctx context.Context, product string, reason string, 
 
 const updateHolderAddress = `-- name: UpdateHolderAddress :exec
 UPDATE holder SET complement = $1, street = $2, postcode = $3, city = $4, country = $5,
-    updated_at = $6
+    updated_at = $6, address_changed_at = $6
 WHERE id = $7
 `
 

@@ -3,20 +3,20 @@ SELECT nextval('pan_number')::bigint;
 
 -- name: InsertCard :exec
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
-    replaces, created_at, updated_at)
+    replaces, place, created_at, updated_at)
 VALUES (@id, @order_id, @holder_id, @state, @product, @profile, @pan_sealed, @pan_mark, @last4, @psn, @expiry, @delivery,
-    sqlc.narg('branch_id'), sqlc.narg('replaces'), @created_at, @created_at);
+    sqlc.narg('branch_id'), sqlc.narg('replaces'), @place, @created_at, @created_at);
 
 -- name: Card :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = @id;
 
 -- name: LockCard :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = @id FOR UPDATE;
 
 -- name: LockCardPIN :one
@@ -25,23 +25,23 @@ SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
 -- name: CardByOrder :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE order_id = @order_id;
 
 -- name: CardsOfHolder :many
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE holder_id = @holder_id ORDER BY id;
 
 -- name: AllCards :many
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4
+    pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetCardState :execrows
-UPDATE card SET state = @to_state, updated_at = @at WHERE id = @id AND state = @from_state;
+UPDATE card SET state = @to_state, updated_at = @at, suspended_by = @suspended_by WHERE id = @id AND state = @from_state;
 
 -- name: SetCardDelivery :exec
 UPDATE card SET delivery = @delivery, branch_id = sqlc.narg('branch_id') WHERE order_id = @order_id;
@@ -62,8 +62,9 @@ WHERE id = @id;
 -- name: SetCardScripts :exec
 UPDATE card SET scripts = @scripts WHERE id = @id;
 
--- name: SetCardUsableUntil :exec
-UPDATE card SET usable_until = @usable_until WHERE id = @id AND usable_until IS NULL;
+-- name: CountDaysOfOldCards :exec
+UPDATE card SET usable_until = @usable_until
+WHERE place = @place AND id <> @id AND usable_until IS NULL AND state IN ('active', 'suspended', 'pin_blocked');
 
 -- The cards that somebody claims to have a code of, for several who ask at the
 -- same time: by the card, or by the company's client ID and the user's number.
@@ -134,7 +135,10 @@ WHERE id = @id AND psn = @psn AND last_atc < @atc AND state::text = ANY (@states
 UPDATE card SET cap_failures = @failures WHERE id = @id;
 
 -- name: ApprovedCards :many
-SELECT id FROM card WHERE state = 'approved' AND product = @product ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;
+SELECT id FROM card WHERE state = 'approved' AND product = @product AND profile = @profile ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;
+
+-- name: ProductWaiting :one
+SELECT product, profile FROM card WHERE state = 'approved' ORDER BY id LIMIT 1;
 
 -- name: CardsToExpire :many
 SELECT id FROM card

@@ -6,33 +6,36 @@ UPDATE import SET sha256 = @sha256, lines = @lines, kept = @kept, refused = @ref
 
 -- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, created_at, updated_at)
 VALUES (@id, @kind, @state, @holder_id, sqlc.narg('target_card'), @reason, sqlc.narg('delivery'), sqlc.narg('branch_id'),
-    @fee_cents, @currency, @requested_by, sqlc.narg('reference'), sqlc.narg('import_id'), @created_at, @created_at);
+    @fee_cents, @currency, @requested_by, sqlc.narg('reference'), sqlc.narg('import_id'), @product, @with_reader,
+    @reader_fee_cents, @waiver, @created_at, @created_at);
 
 -- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE id = @id;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = @id;
 
 -- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE id = @id FOR UPDATE;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE id = @id FOR UPDATE;
 
 -- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders WHERE reference = @reference;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders WHERE reference = @reference;
 
 -- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at FROM orders
 WHERE state = @state AND id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetOrderState :execrows
-UPDATE orders SET state = @to_state, failure = @failure, updated_at = @at WHERE id = @id AND state = @from_state;
+UPDATE orders SET state = @to_state, failure = @failure, updated_at = @at,
+    completed_at = CASE WHEN @to_state = 'completed'::order_state THEN @at ELSE completed_at END
+WHERE id = @id AND state = @from_state;
 
 -- name: EditOrder :execrows
 UPDATE orders SET delivery = sqlc.narg('delivery'), branch_id = sqlc.narg('branch_id'), reason = @reason, fee_cents = @fee_cents,
-    currency = @currency, revision = revision + 1, requested_by = @requested_by, updated_at = @at
+    currency = @currency, with_reader = @with_reader, reader_fee_cents = @reader_fee_cents, waiver = @waiver, revision = revision + 1, requested_by = @requested_by, updated_at = @at
 WHERE id = @id AND revision = @revision;
 
 -- name: InsertApproval :exec
@@ -51,3 +54,18 @@ SELECT (EXISTS (SELECT 1 FROM audit_entry a
         WHERE a.thing_id = @order_id::text AND a.actor = @actor AND a.event IN ('submit', 'edit'))
     OR EXISTS (SELECT 1 FROM orders o JOIN import i ON i.id = o.import_id
         WHERE o.id = @order_id::text AND i.taken_by = @actor))::boolean AS had_a_hand;
+
+-- name: OrderFlags :one
+SELECT EXISTS (SELECT 1 FROM orders p
+        WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+            AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+            AND p.created_at > o.created_at - make_interval(days => @card_days))::boolean AS second_card,
+    coalesce(h.address_changed_at > o.created_at - make_interval(days => @address_days), false)::boolean AS address_changed
+FROM orders o JOIN holder h ON h.id = o.holder_id WHERE o.id = @id;
+
+-- name: FeesDue :many
+SELECT o.id, o.kind, o.product, o.reason, o.fee_cents, o.reader_fee_cents, o.currency, o.waiver, o.completed_at, o.reference,
+    c.client_id, c.name AS company, h.user_number
+FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id
+WHERE o.completed_at >= @from_time AND o.completed_at < @to_time AND (o.completed_at, o.id) > (@after_time, @after_id::text)
+ORDER BY o.completed_at, o.id LIMIT @max_rows;

@@ -51,23 +51,44 @@ VALUES (@id, @company_id, @user_number, @given_name, @surname, @language, @email
 
 -- name: Holder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at FROM holder WHERE id = @id;
+    created_at, updated_at, address_changed_at FROM holder WHERE id = @id;
+
+-- name: LockHolder :one
+SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
+    created_at, updated_at, address_changed_at FROM holder WHERE id = @id FOR UPDATE;
 
 -- name: LockHolderForShare :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at FROM holder WHERE id = @id FOR SHARE;
+    created_at, updated_at, address_changed_at FROM holder WHERE id = @id FOR SHARE;
 
 -- name: HolderByUser :one
 SELECT h.id, h.company_id, h.user_number, h.given_name, h.surname, h.language, h.email, h.complement, h.street, h.postcode,
-    h.city, h.country, h.created_at, h.updated_at
+    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at
 FROM holder h JOIN company c ON c.id = h.company_id
 WHERE c.client_id = @client_id AND h.user_number = @user_number;
 
 -- name: UpdateHolderAddress :exec
 UPDATE holder SET complement = @complement, street = @street, postcode = @postcode, city = @city, country = @country,
-    updated_at = @updated_at
+    updated_at = @updated_at, address_changed_at = @updated_at
 WHERE id = @id;
 
 -- name: Holders :many
 SELECT h.id, c.client_id, h.user_number, h.language, h.given_name, h.surname
 FROM holder h JOIN company c ON c.id = h.company_id ORDER BY c.client_id, h.user_number LIMIT @max_rows;
+
+-- name: InsertProduct :exec
+INSERT INTO product (code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house,
+    plastic, reader, deliveries, pin_delay_days, old_card_days)
+VALUES (@code, @valid_from, @kind, @name, @tariff, @cap_profile, @ipb, @pin_length, @pin_tries, @validity_months, @bureau, @in_house,
+    @plastic, @reader, @deliveries, @pin_delay_days, @old_card_days)
+ON CONFLICT (code, valid_from) DO NOTHING;
+
+-- name: ProductAt :one
+SELECT code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house, plastic, reader,
+    deliveries, pin_delay_days, old_card_days
+FROM product WHERE code = @code AND valid_from <= @at ORDER BY valid_from DESC LIMIT 1;
+
+-- name: ProductsAt :many
+SELECT DISTINCT ON (code) code, valid_from, kind, name, tariff, cap_profile, ipb, pin_length, pin_tries, validity_months, bureau, in_house,
+    plastic, reader, deliveries, pin_delay_days, old_card_days
+FROM product WHERE valid_from <= @at ORDER BY code, valid_from DESC;

@@ -110,6 +110,7 @@ var (
 type door struct {
 	t       *testing.T
 	url     string
+	base    string // of the database
 	service *issuance.Service
 	authn   *authn.Service
 	engine  *engine
@@ -119,11 +120,12 @@ type door struct {
 
 func open(t *testing.T) *door {
 	t.Helper()
-	pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), testenv.Database(t)))
+	base := testenv.Database(t)
+	pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), base))
 	t.Cleanup(pool.Close)
 	st := store.New(pool)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
-	d := &door{t: t, engine: &engine{}, log: &bytes.Buffer{}}
+	d := &door{t: t, base: base, engine: &engine{}, log: &bytes.Buffer{}}
 	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
 	d.authn = must[*authn.Service](t)(authn.New(st, testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"}}}

@@ -117,6 +117,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"a lost card, replaced", d.replaceCard},
 		{"mail that came back", d.takeReturnedMail},
+		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"checks by openssl", d.checkPKI},

@@ -50,6 +50,8 @@ func (d *demonstration) holders(ctx context.Context) (map[lifecycle.HolderID]iss
 	return byID, nil
 }
 
+// cards are all that this house made and sent: not those that were cancelled on
+// their way, or come from the bank's card system.
 func (d *demonstration) cards(ctx context.Context) ([]issuance.CardView, error) {
 	var all []issuance.CardView
 	var after lifecycle.CardID
@@ -58,7 +60,11 @@ func (d *demonstration) cards(ctx context.Context) ([]issuance.CardView, error) 
 		if err != nil || len(page) == 0 {
 			return all, err
 		}
-		all = append(all, page...)
+		for _, c := range page {
+			if c.CardLetter != "" {
+				all = append(all, c)
+			}
+		}
 		after = page[len(page)-1].ID
 	}
 }
@@ -109,7 +115,8 @@ func (d *demonstration) activate(ctx context.Context, h *hand) error {
 		if err != nil {
 			return err
 		}
-		if err := d.house.Service.Receive(ctx, operator, h.ID); err != nil {
+		shown := issuance.Identity{Document: "identity_card", Number: "X" + h.holder.ClientID}
+		if err := d.house.Service.Collect(ctx, operator, h.ID, shown); err != nil {
 			return err
 		}
 	}

@@ -105,7 +105,7 @@ func (d *demonstration) postRound(ctx context.Context) (postedRound, error) {
 		return round, err
 	}
 	round.early = posted.PINLetters
-	d.clock.pass(businessDays(d.clock.Now(), d.house.Service.Policy().PINDelay))
+	d.clock.pass(businessDays(d.clock.Now(), d.bank.Products[0].PINDelay))
 	posted, err = d.house.Service.PostLetters(ctx)
 	round.pins = posted.PINLetters
 	return round, err

@@ -55,6 +55,25 @@ type Bank struct {
 		AmountCents int64  `yaml:"amount_cents"`
 		Currency    string `yaml:"currency"`
 	} `yaml:"tariff"`
+	Products []struct {
+		Code       string                `yaml:"code"`
+		ValidFrom  time.Time             `yaml:"valid_from"` // left out: from the day the file is read
+		Kind       lifecycle.ProductKind `yaml:"kind"`
+		Name       string                `yaml:"name"`
+		Tariff     string                `yaml:"tariff"`
+		CAPProfile string                `yaml:"cap_profile"`
+		IPB        string                `yaml:"ipb"`
+		PINLength  int                   `yaml:"pin_length"`
+		PINTries   int                   `yaml:"pin_tries"`
+		Validity   int                   `yaml:"validity_months"`
+		Bureau     string                `yaml:"bureau"`
+		InHouse    bool                  `yaml:"in_house"`
+		Plastic    string                `yaml:"plastic"`
+		Reader     string                `yaml:"reader"`
+		Deliveries []lifecycle.Delivery  `yaml:"deliveries"`
+		PINDelay   int                   `yaml:"pin_delay_days"`
+		OldCard    int                   `yaml:"old_card_days"`
+	} `yaml:"products"`
 }
 
 const maxBankFile = 1 << 20
@@ -115,7 +134,8 @@ func (b *Bank) CAName(what string) ca.Name {
 	return n
 }
 
-// SetUp records branches, staff and tariff. A second time changes nothing.
+// SetUp records branches, staff, tariff and products. A second time changes
+// nothing; what the file says anew is so from then on.
 func (h *House) SetUp(ctx context.Context, b *Bank, since time.Time) error {
 	var setup issuance.Bank
 	for _, r := range b.Branches {
@@ -129,6 +149,13 @@ func (h *House) SetUp(ctx context.Context, b *Bank, since time.Time) error {
 		setup.Staff = append(setup.Staff, issuance.Staff{
 			Login: s.Login, Name: s.Name, Roles: s.Roles, BranchCode: s.Branch, Language: language,
 		})
+	}
+	for _, p := range b.Products {
+		product := issuance.Product(p)
+		if product.ValidFrom.IsZero() {
+			product.ValidFrom = since
+		}
+		setup.Products = append(setup.Products, product)
 	}
 	for _, t := range b.Tariff {
 		setup.Tariffs = append(setup.Tariffs, issuance.Tariff{
