@@ -30,7 +30,7 @@ func (c apiKeyCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	keys, err := h.APIKeys()
+	keys, err := h.CodesDesk()
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ type cli struct {
 	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
-	Card     cardCmd     `cmd:"" help:"Open what is sealed of a card, on record."`
+	Card     cardCmd     `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
 	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`

@@ -85,7 +85,7 @@ func newBranch(t *testing.T, dir string) *branch {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.house.Close)
-	keys, err := b.house.APIKeys()
+	keys, err := b.house.CodesDesk()
 	if err != nil {
 		t.Fatal(err)
 	}

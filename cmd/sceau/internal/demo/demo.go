@@ -115,6 +115,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"holders activate their cards with the CAP reader", d.activateCards},
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
+		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
 		{"a lost card, replaced", d.replaceCard},
 		{"mail that came back", d.takeReturnedMail},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},

@@ -17,8 +17,8 @@ func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
 	return authn.New(h.Store, h.safe, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
 }
 
-// APIKeys opens the making of API keys, which asks no engine.
-func (h *House) APIKeys() (*authn.Service, error) {
+// CodesDesk opens what staff do about codes and API keys, which asks no engine.
+func (h *House) CodesDesk() (*authn.Service, error) {
 	return authn.New(h.Store, h.safe, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
 }
 
