@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"sceau/cms"
 	"sceau/issuance"
@@ -24,13 +25,11 @@ func (d *demonstration) printAll(ctx context.Context, operator lifecycle.Actor, 
 			return err
 		}
 		runs, err := d.house.Service.PrintRuns(ctx, lifecycle.PrintRunRendered)
+		runs = slices.DeleteFunc(runs, func(r issuance.PrintRun) bool { return r.Kind != kind })
 		if err != nil || len(runs) == 0 {
 			return err
 		}
 		for _, run := range runs {
-			if run.Kind != kind {
-				return fmt.Errorf("print run %s is of %s letters while only %s letters wait", run.ID, run.Kind, kind)
-			}
 			if err := d.print(ctx, operator, run); err != nil {
 				return fmt.Errorf("print run %s: %w", run.ID, err)
 			}
