@@ -195,6 +195,31 @@ func TestAReturnFileUsesUpPlastics(t *testing.T) {
 	}
 }
 
+// A chip that a terminal wrote was a plastic of its branch; one that it never came
+// to is blank still.
+func TestAChipIsAPlasticOfItsBranch(t *testing.T) {
+	t.Parallel()
+	h := setupStock(t)
+	order, _ := h.approvedInHouse(t)
+	must[issuance.ChipPlan](t)(h.PlanChip(t.Context(), terminal, order))
+	h.event(t, h.ChipSpoiled(t.Context(), terminal, order, "it says nothing"))
+	if open := h.matters(t, issuance.CardLog); len(open) != 0 {
+		t.Errorf("a blank chip is a shortfall: %+v", open)
+	}
+	h.given(t, order, 1)
+	h.event(t, h.ChipSpoiled(t.Context(), terminal, order, "dropped")) // before the branch's books have any
+	if open := h.matters(t, issuance.CardLog); len(open) != 1 || !open[0].Differs || open[0].Place != "FR01" {
+		t.Errorf("matters: %+v, want a shortfall at FR01", open)
+	}
+	h.event(t, h.ReceiveStock(t.Context(), leonie, at(plastic, "FR01"), serials(5001, 5002), "D-9"))
+	h.wantSerial(t, plastic, "PL-005001", "FR01", lifecycle.StockRejected)
+	h.event(t, h.ChipMade(t.Context(), terminal, h.given(t, order, 2), firstCode))
+	h.wantSerial(t, plastic, "PL-005002", "FR01", lifecycle.StockUsed)
+	if open := h.matters(t, issuance.CardLog); len(open) != 0 {
+		t.Errorf("matters: %+v, want none", open)
+	}
+}
+
 func TestABadPlasticSerialIsAShortfallThatAnApproverSettles(t *testing.T) {
 	t.Parallel()
 	h := setupStock(t)

@@ -75,6 +75,13 @@ func (d *demonstration) tallyPlastics(ctx context.Context, _ keepers) error {
 	d.screen.note("the bureau used %d plastics and spoiled %d", d.plastics, d.spoiled)
 	d.screen.check("the bureau's stock went down by each plastic of its return files", errors.Join(
 		equal(used, int64(d.plastics-d.spoiled)), equal(rejected, int64(d.spoiled))))
+	branch := issuance.StockAt{Item: bureauPlastics.Item, Place: d.bank.Branches[0].Code}
+	made, err := d.inStock(ctx, branch, lifecycle.StockUsed)
+	if err != nil {
+		return err
+	}
+	pulled, err := d.inStock(ctx, branch, lifecycle.StockRejected)
+	d.screen.check("the branch's stock went down by the chips that its terminal wrote", errors.Join(err, equal(made, 1), equal(pulled, 1)))
 	return nil
 }
 
