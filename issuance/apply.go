@@ -110,10 +110,6 @@ func (s *Service) moveCard(ctx context.Context, tx store.Tx, c *db.Card, on life
 		},
 		func(kind lifecycle.JobKind) Job {
 			switch kind {
-			case lifecycle.JobCardLetter:
-				return CardLetterArgs{Card: c.ID}
-			case lifecycle.JobPINLetter:
-				return PINLetterArgs{Card: c.ID}
 			case lifecycle.JobPINDestroy:
 				return PINDestroyArgs{Card: c.ID, PINVersion: c.PINVersion}
 			default:
@@ -157,7 +153,13 @@ func (s *Service) movePINLetter(ctx context.Context, tx store.Tx, l *db.PINLette
 	to, err := apply(ctx, s, tx, lifecycle.PINLetters, l.State, change{id: string(l.ID), on: on, by: by},
 		func(to lifecycle.LetterState) (int64, error) {
 			return tx.SetPINLetterState(ctx, to, l.ID, l.State)
-		}, noJob)
+		},
+		func(kind lifecycle.JobKind) Job {
+			if kind == lifecycle.JobPINDestroy {
+				return PINDestroyArgs{Card: l.CardID, PINVersion: l.PINVersion}
+			}
+			return nil
+		})
 	l.State = to
 	return err
 }

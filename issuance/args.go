@@ -16,14 +16,18 @@ type (
 	BureauReturnArgs struct {
 		File lifecycle.ReturnFileID `json:"file"`
 	}
-	// CardLetterArgs asks for the letter of a card that is made.
-	CardLetterArgs struct {
-		Card lifecycle.CardID `json:"card"`
+	// GatherLettersArgs asks to make print runs of the letters that wait.
+	GatherLettersArgs struct{}
+	// CardRunArgs asks for a run of card letters.
+	CardRunArgs struct {
+		Run lifecycle.PrintRunID `json:"run"`
 	}
-	// PINLetterArgs asks for the PIN letter of a card that is on its way.
-	PINLetterArgs struct {
-		Card lifecycle.CardID `json:"card"`
+	// PINRunArgs asks for a run of PIN letters.
+	PINRunArgs struct {
+		Run lifecycle.PrintRunID `json:"run"`
 	}
+	// ForgetFilesArgs asks to erase print files that are too old.
+	ForgetFilesArgs struct{}
 	// PINDestroyArgs asks to erase a PIN that must never be used.
 	PINDestroyArgs struct {
 		Card       lifecycle.CardID `json:"card"`
@@ -55,8 +59,10 @@ type (
 func (PersonaliseArgs) Kind() string      { return string(lifecycle.JobPersonalise) }
 func (BureauFileArgs) Kind() string       { return string(lifecycle.JobBureauFile) }
 func (BureauReturnArgs) Kind() string     { return string(lifecycle.JobBureauReturn) }
-func (CardLetterArgs) Kind() string       { return string(lifecycle.JobCardLetter) }
-func (PINLetterArgs) Kind() string        { return string(lifecycle.JobPINLetter) }
+func (GatherLettersArgs) Kind() string    { return string(lifecycle.JobGatherLetters) }
+func (CardRunArgs) Kind() string          { return string(lifecycle.JobCardRun) }
+func (PINRunArgs) Kind() string           { return string(lifecycle.JobPINRun) }
+func (ForgetFilesArgs) Kind() string      { return string(lifecycle.JobForgetFiles) }
 func (PINDestroyArgs) Kind() string       { return string(lifecycle.JobPINDestroy) }
 func (PostLettersArgs) Kind() string      { return string(lifecycle.JobPostLetters) }
 func (CertificateIssueArgs) Kind() string { return string(lifecycle.JobCertificateIssue) }

@@ -147,7 +147,10 @@ func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.Bat
 		if err := tx.SetCardPlastic(ctx, serial, card.ID); err != nil {
 			return fmt.Errorf("card %s: %w", a.Card, err)
 		}
-		return s.moveCard(ctx, tx, &card, lifecycle.Make, system, "", detail)
+		if err := s.moveCard(ctx, tx, &card, lifecycle.Make, system, "", detail); err != nil {
+			return err
+		}
+		return s.newCardLetterTx(ctx, tx, &card)
 	case lifecycle.BureauSpoiled:
 		if err := s.moveCard(ctx, tx, &card, lifecycle.Spoil, system, "", detail); err != nil {
 			return err

@@ -31,8 +31,8 @@ func TestAMadeCardGoesOnToItsLetter(t *testing.T) {
 	if row := must[db.Card](t)(h.store.Card(t.Context(), cards[0])); row.PlasticSerial == nil || *row.PlasticSerial != made(cards[0]).PlasticSerial {
 		t.Errorf("the card's plastic is %v", row.PlasticSerial)
 	}
-	if got, want := h.queued(t, lifecycle.JobCardLetter), []string{fmt.Sprintf(`{"card": "%s"}`, cards[0])}; !slices.Equal(got, want) {
-		t.Errorf("jobs %q, want %q", got, want)
+	if got, want := h.lettersWaiting(t), []string{string(cards[0])}; !slices.Equal(got, want) {
+		t.Errorf("letters of %q wait, want %q", got, want)
 	}
 }
 

@@ -218,7 +218,7 @@ func (s *Service) ChipSpoiled(ctx context.Context, by lifecycle.Actor, id lifecy
 		if err := s.useChipTx(ctx, tx, card, &chip, lifecycle.StockRejected); err != nil {
 			return err
 		}
-		if err := s.spoilTx(ctx, tx, by, o, card, deref(chip.Serial)); err != nil {
+		if err := s.spoilChipTx(ctx, tx, by, o, card, deref(chip.Serial)); err != nil {
 			return err
 		}
 		chips, err := tx.ChipsOfOrder(ctx, o.ID)
@@ -229,9 +229,9 @@ func (s *Service) ChipSpoiled(ctx context.Context, by lifecycle.Actor, id lifecy
 	})
 }
 
-// spoilTx prepares the card for another chip. Of an attempt that never got as far
+// spoilChipTx prepares the card for another chip. Of an attempt that never got as far
 // as its data the engine may still have drawn the PIN.
-func (s *Service) spoilTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o *db.Order, card *db.Card, serial string) error {
+func (s *Service) spoilChipTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o *db.Order, card *db.Card, serial string) error {
 	if card.State == lifecycle.CardWriting {
 		if err := s.moveCard(ctx, tx, card, lifecycle.Spoil, lifecycle.System("terminal"), "", chipDetail(by, o, serial)); err != nil {
 			return err

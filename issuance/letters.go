@@ -19,10 +19,9 @@ type Addressee struct {
 	Address  party.Address
 }
 
-// CardLetterPlan is a card letter that a worker renders.
+// CardLetterPlan is a card letter that a worker sets.
 type CardLetterPlan struct {
 	Letter     lifecycle.CardLetterID
-	Fence      int32
 	To         Addressee
 	ClientID   string
 	UserNumber string
@@ -33,161 +32,279 @@ type CardLetterPlan struct {
 	Date       time.Time
 }
 
-// PINLetterPlan is a PIN letter that the PIN worker renders. It knows nothing of
+// CardRunPlan is a run of card letters that a worker renders.
+type CardRunPlan struct {
+	Run      lifecycle.PrintRunID
+	Fence    int32
+	Language party.Language
+	Created  time.Time
+	Letters  []CardLetterPlan
+}
+
+// PINLetterPlan is a PIN letter that the PIN worker sets. It knows nothing of
 // the card but its identifier.
 type PINLetterPlan struct {
 	Letter     lifecycle.PINLetterID
 	Card       lifecycle.CardID
 	PINVersion int
-	Fence      int32
-	State      lifecycle.LetterState
 	To         Addressee
 	Date       time.Time
 }
 
-// BeginCardLetter records the intent to render a card's letter, making its row
-// the first time. It is [lifecycle.Illegal] for a card that is not made.
-func (s *Service) BeginCardLetter(ctx context.Context, id lifecycle.CardID) (CardLetterPlan, error) {
-	var plan CardLetterPlan
-	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		card, err := tx.LockCard(ctx, id)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", id, err)
-		}
-		if card.State != lifecycle.CardMade {
-			return fmt.Errorf("%w: card %s is %s: it needs no letter", lifecycle.Illegal, id, card.State)
-		}
-		if order, err := tx.Order(ctx, card.OrderID); err != nil || order.State != lifecycle.OrderInProgress {
-			if err == nil {
-				err = fmt.Errorf("%w: order %s is %s: nothing of it goes out", lifecycle.Illegal, order.ID, order.State)
-			}
-			return err
-		}
-		l, err := tx.LockCardLetterOfCard(ctx, id, card.PSN)
-		if isNotFound(err) {
-			l, err = s.newCardLetterTx(ctx, tx, card)
-		}
-		if err != nil {
-			return fmt.Errorf("letter of card %s: %w", id, err)
-		}
-		if !lifecycle.CardLetters.Can(l.State, lifecycle.Render) {
-			return fmt.Errorf("%w: card letter %s is %s", lifecycle.Illegal, l.ID, l.State)
-		}
-		if plan.Fence, err = tx.FenceCardLetter(ctx, l.ID); err != nil {
-			return fmt.Errorf("card letter %s: %w", l.ID, err)
-		}
-		f, err := tx.LetterFacts(ctx, id)
-		if err != nil {
-			return fmt.Errorf("card letter %s: %w", l.ID, err)
-		}
-		plan.Letter, plan.Date, plan.To = l.ID, l.CreatedAt, addressee(f)
-		plan.ClientID, plan.UserNumber, plan.Expiry, plan.Product = f.ClientID, f.UserNumber, f.Expiry, f.Product
-		if f.Delivery == lifecycle.DeliverBranch {
-			plan.PickUp = fmt.Sprintf("%s, %s, %s %s", f.BranchName, f.BranchStreet, f.BranchPostcode, f.BranchCity)
-		}
-		plan.Last4 = f.Last4
-		return nil
-	})
-	return plan, err
+// PINSection is part of a run of PIN letters, encrypted and stored before the
+// next one is begun. Of one that is stored only the PINs are still to be closed.
+type PINSection struct {
+	Number  int
+	Stored  bool
+	Letters []PINLetterPlan
 }
 
-func (s *Service) newCardLetterTx(ctx context.Context, tx store.Tx, card db.Card) (db.CardLetter, error) {
-	l := db.CardLetter{
-		ID: lifecycle.CardLetterID(s.newID(lifecycle.PrefixCardLetter)), CardID: card.ID, PSN: card.PSN,
-		State: lifecycle.LetterRequested, CreatedAt: s.now(),
-	}
-	err := tx.InsertCardLetter(ctx, db.InsertCardLetterParams{ID: l.ID, CardID: l.CardID, PSN: l.PSN, State: l.State, CreatedAt: l.CreatedAt})
+// PINRunPlan is a run of PIN letters that the PIN worker renders.
+type PINRunPlan struct {
+	Run      lifecycle.PrintRunID
+	Fence    int32
+	Language party.Language
+	Created  time.Time
+	Sections []PINSection
+}
+
+// LetterFailure is a letter that a worker could not set, and why.
+type LetterFailure struct{ Letter, Why string }
+
+// newCardLetterTx makes the letter of a card that is made; the next run takes
+// it.
+func (s *Service) newCardLetterTx(ctx context.Context, tx store.Tx, card *db.Card) error {
+	id := lifecycle.CardLetterID(s.newID(lifecycle.PrefixCardLetter))
+	err := tx.InsertCardLetter(ctx, db.InsertCardLetterParams{
+		ID: id, CardID: card.ID, PSN: card.PSN, State: lifecycle.LetterRequested, CreatedAt: s.now(),
+	})
 	if err != nil {
-		return l, err
+		return fmt.Errorf("letter of card %s: %w", card.ID, err)
 	}
-	return l, s.born(ctx, tx, "card letter", string(l.ID), string(l.State), lifecycle.System("card-letter"), map[string]string{"card": string(card.ID)})
+	return s.born(ctx, tx, "card letter", string(id), string(lifecycle.LetterRequested), lifecycle.System("card-letter"), map[string]string{"card": string(card.ID)})
 }
 
-func addressee(f db.LetterFactsRow) Addressee {
-	name := f.GivenName + " " + f.Surname
-	return Addressee{
-		Name: name, Language: party.Language(f.Language),
-		Address: party.Address{
-			Recipient: name, Organisation: f.Company, Complement: f.Complement, Street: f.Street,
-			Postcode: f.Postcode, City: f.City, Country: f.Country,
-		},
-	}
-}
-
-// FinishCardLetter records the rendered letter.
-func (s *Service) FinishCardLetter(ctx context.Context, plan CardLetterPlan, pdf []byte, done Done) error {
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		l, err := tx.LockCardLetter(ctx, plan.Letter)
-		if err != nil {
-			return fmt.Errorf("card letter %s: %w", plan.Letter, err)
-		}
-		if l.Fence != plan.Fence {
-			return fmt.Errorf("card letter %s: %w: another worker took over", plan.Letter, lifecycle.Conflict)
-		}
-		if l.State == lifecycle.LetterCancelled {
-			return done.run(tx)
-		}
-		if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Render, lifecycle.System("card-letter")); err != nil {
-			return err
-		}
-		if err := s.putDocumentTx(ctx, tx, string(l.ID), "application/pdf", pdf); err != nil {
-			return err
-		}
-		return done.run(tx)
-	})
-}
-
-// BeginPINLetter records the intent to render the PIN letter of a card that is
-// on its way. A letter rendered already is answered as such: the worker then
-// only closes the PIN in the engine.
-func (s *Service) BeginPINLetter(ctx context.Context, id lifecycle.CardID) (PINLetterPlan, error) {
-	var plan PINLetterPlan
+// BeginCardRun records the intent to render a run. Letters stopped since they
+// were gathered are left out.
+func (s *Service) BeginCardRun(ctx context.Context, id lifecycle.PrintRunID) (CardRunPlan, error) {
+	var plan CardRunPlan
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		card, err := tx.LockCardPIN(ctx, id)
+		r, err := s.beginRunTx(ctx, tx, id, lifecycle.PrintCard)
 		if err != nil {
-			return fmt.Errorf("card %s: %w", id, err)
+			return err
 		}
-		l, err := tx.LockPINLetterOfCard(ctx, id, card.PINVersion)
+		plan = CardRunPlan{Run: id, Fence: r.Fence, Language: party.Language(r.Language), Created: r.CreatedAt}
+		rows, err := tx.CardRunLetters(ctx, id)
 		if err != nil {
-			return fmt.Errorf("PIN letter of card %s: %w", id, err)
+			return fmt.Errorf("card letter run %s: %w", id, err)
 		}
-		if l.State == lifecycle.LetterCancelled {
-			return fmt.Errorf("%w: PIN letter %s is cancelled", lifecycle.Illegal, l.ID)
+		for _, f := range rows {
+			l := CardLetterPlan{
+				Letter: f.ID, ClientID: f.ClientID, UserNumber: f.UserNumber, Expiry: f.Expiry, Product: f.Product,
+				Date: f.CreatedAt, Last4: f.Last4,
+				To: addressee(f.GivenName, f.Surname, f.Language, party.Address{
+					Organisation: f.Company, Complement: f.Complement, Street: f.Street, Postcode: f.Postcode, City: f.City, Country: f.Country,
+				}),
+			}
+			if f.Delivery == lifecycle.DeliverBranch {
+				l.PickUp = fmt.Sprintf("%s, %s, %s %s", f.BranchName, f.BranchStreet, f.BranchPostcode, f.BranchCity)
+			}
+			plan.Letters = append(plan.Letters, l)
 		}
-		if plan.Fence, err = tx.FencePINLetter(ctx, l.ID); err != nil {
-			return fmt.Errorf("PIN letter %s: %w", l.ID, err)
-		}
-		f, err := tx.PINLetterFacts(ctx, id)
-		if err != nil {
-			return fmt.Errorf("PIN letter %s: %w", l.ID, err)
-		}
-		plan.Letter, plan.Card, plan.PINVersion, plan.State = l.ID, id, int(l.PINVersion), l.State
-		plan.To, plan.Date = addressee(db.LetterFactsRow{
-			GivenName: f.GivenName, Surname: f.Surname, Language: f.Language, Complement: f.Complement, Street: f.Street,
-			Postcode: f.Postcode, City: f.City, Country: f.Country, Company: f.Company,
-		}), l.PostAfter
 		return nil
 	})
 	return plan, err
 }
 
-// FinishPINLetter records the letter as the print room's ciphertext.
-func (s *Service) FinishPINLetter(ctx context.Context, plan PINLetterPlan, sealed []byte) error {
+// beginRunTx locks a run that is to be rendered and lets its newest worker win.
+func (s *Service) beginRunTx(ctx context.Context, tx store.Tx, id lifecycle.PrintRunID, kind lifecycle.PrintKind) (db.PrintRun, error) {
+	r, err := tx.LockPrintRun(ctx, id)
+	if err != nil {
+		return r, fmt.Errorf("print run %s: %w", id, err)
+	}
+	if r.Kind != kind {
+		return r, fmt.Errorf("%w: print run %s is of %s letters", lifecycle.Illegal, id, r.Kind)
+	}
+	if _, err := runTable(kind).Next(r.State, lifecycle.Render, lifecycle.RoleSystem); err != nil {
+		return r, fmt.Errorf("print run %s: %w", id, err)
+	}
+	if r.Fence, err = tx.FencePrintRun(ctx, id); err != nil {
+		return r, fmt.Errorf("print run %s: %w", id, err)
+	}
+	return r, nil
+}
+
+func addressee(given, surname, language string, address party.Address) Addressee {
+	address.Recipient = given + " " + surname
+	return Addressee{Name: address.Recipient, Language: party.Language(language), Address: address}
+}
+
+// fencedRunTx locks a run and refuses a worker that is no longer the newest.
+func (s *Service) fencedRunTx(ctx context.Context, tx store.Tx, id lifecycle.PrintRunID, fence int32) (db.PrintRun, error) {
+	r, err := tx.LockPrintRun(ctx, id)
+	if err != nil {
+		return r, fmt.Errorf("print run %s: %w", id, err)
+	}
+	if r.Fence != fence {
+		return r, fmt.Errorf("print run %s: %w: another worker took over", id, lifecycle.Conflict)
+	}
+	return r, nil
+}
+
+// FinishCardRun records the run's file, encrypted for the print room, with the
+// letters on its pages, in order, and those that could not be set. A letter
+// stopped meanwhile keeps its page, which is never printed.
+func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []byte, pages []lifecycle.CardLetterID, failed []LetterFailure, done Done) error {
+	system := lifecycle.System("card-letter")
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		l, err := tx.LockPINLetter(ctx, plan.Letter)
+		r, err := s.fencedRunTx(ctx, tx, plan.Run, plan.Fence)
 		if err != nil {
-			return fmt.Errorf("PIN letter %s: %w", plan.Letter, err)
-		}
-		if l.Fence != plan.Fence {
-			return fmt.Errorf("PIN letter %s: %w: another worker took over", plan.Letter, lifecycle.Conflict)
-		}
-		if l.State == lifecycle.LetterCancelled {
-			return nil
-		}
-		if err := s.movePINLetter(ctx, tx, &l, lifecycle.Render, lifecycle.System("pin-letter")); err != nil {
 			return err
 		}
-		return s.putDocumentTx(ctx, tx, string(l.ID), "application/pkcs7-mime", sealed)
+		set := make([]string, len(pages))
+		for i, id := range pages {
+			set[i] = string(id)
+			l, err := tx.LockCardLetter(ctx, id)
+			if err != nil {
+				return fmt.Errorf("card letter %s: %w", id, err)
+			}
+			if l.State == lifecycle.LetterCancelled {
+				continue
+			}
+			if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Render, system); err != nil {
+				return err
+			}
+		}
+		for _, f := range failed {
+			if err := s.failCardLetterTx(ctx, tx, f); err != nil {
+				return err
+			}
+		}
+		if err := s.storeSectionTx(ctx, tx, plan.Run, 1, sealed, set); err != nil {
+			return err
+		}
+		return s.renderedTx(ctx, tx, &r, system, done)
+	})
+}
+
+// storeSectionTx keeps the file of a section and which letter is on which page.
+func (s *Service) storeSectionTx(ctx context.Context, tx store.Tx, run lifecycle.PrintRunID, section int, sealed []byte, letters []string) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	pages := make([]int32, len(letters))
+	for i := range pages {
+		pages[i] = int32(i + 1) //nolint:gosec // at most 1 000
+	}
+	if err := tx.SetSheetPages(ctx, run, letters, pages); err != nil {
+		return fmt.Errorf("print run %s: %w", run, err)
+	}
+	return s.putDocumentTx(ctx, tx, RunDocument(run, section), "application/pkcs7-mime", sealed)
+}
+
+// renderedTx ends the rendering of a run. Letters without a page leave it; a run
+// of which none is left ends here.
+func (s *Service) renderedTx(ctx context.Context, tx store.Tx, r *db.PrintRun, by lifecycle.Actor, done Done) error {
+	if err := tx.DropUnsetSheets(ctx, r.ID); err != nil {
+		return fmt.Errorf("print run %s: %w", r.ID, err)
+	}
+	sheets, err := tx.CountSheets(ctx, r.ID)
+	if err != nil {
+		return fmt.Errorf("print run %s: %w", r.ID, err)
+	}
+	event := lifecycle.Render
+	if sheets == 0 {
+		event = lifecycle.Cancel
+	}
+	if err := s.moveRun(ctx, tx, r, event, by, map[string]string{"sheets": fmt.Sprint(sheets)}); err != nil {
+		return err
+	}
+	if err := tx.SetPrintRunRendered(ctx, new(s.now()), r.ID); err != nil {
+		return fmt.Errorf("print run %s: %w", r.ID, err)
+	}
+	return done.run(tx)
+}
+
+// BeginPINRun records the intent to render a run of PIN letters. Sections stored
+// already are answered as such.
+func (s *Service) BeginPINRun(ctx context.Context, id lifecycle.PrintRunID) (PINRunPlan, error) {
+	var plan PINRunPlan
+	err := s.store.InTx(ctx, func(tx store.Tx) error {
+		r, err := s.beginRunTx(ctx, tx, id, lifecycle.PrintPIN)
+		if err != nil {
+			return err
+		}
+		plan = PINRunPlan{Run: id, Fence: r.Fence, Language: party.Language(r.Language), Created: r.CreatedAt}
+		rows, err := tx.PINRunLetters(ctx, id)
+		if err != nil {
+			return fmt.Errorf("PIN letter run %s: %w", id, err)
+		}
+		for _, f := range rows {
+			if n := len(plan.Sections); n == 0 || plan.Sections[n-1].Number != int(f.Section) {
+				plan.Sections = append(plan.Sections, PINSection{Number: int(f.Section), Stored: f.Page > 0})
+			}
+			section := &plan.Sections[len(plan.Sections)-1]
+			section.Letters = append(section.Letters, PINLetterPlan{
+				Letter: f.ID, Card: f.CardID, PINVersion: int(f.PINVersion), Date: f.PostAfter,
+				To: addressee(f.GivenName, f.Surname, f.Language, party.Address{
+					Organisation: f.Company, Complement: f.Complement, Street: f.Street, Postcode: f.Postcode, City: f.City, Country: f.Country,
+				}),
+			})
+		}
+		return nil
+	})
+	return plan, err
+}
+
+// FinishPINSection records a section of the run as the print room's ciphertext:
+// only then are its letters rendered.
+func (s *Service) FinishPINSection(ctx context.Context, plan PINRunPlan, section int, sealed []byte, pages []lifecycle.PINLetterID, failed []LetterFailure) error {
+	system := lifecycle.System("pin-letter")
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := s.fencedRunTx(ctx, tx, plan.Run, plan.Fence); err != nil {
+			return err
+		}
+		set := make([]string, len(pages))
+		for i, id := range pages {
+			set[i] = string(id)
+			l, err := tx.LockPINLetter(ctx, id)
+			if err != nil {
+				return fmt.Errorf("PIN letter %s: %w", id, err)
+			}
+			if l.State == lifecycle.LetterCancelled {
+				continue
+			}
+			if err := s.movePINLetter(ctx, tx, &l, lifecycle.Render, system); err != nil {
+				return err
+			}
+		}
+		for _, f := range failed {
+			l, err := tx.LockPINLetter(ctx, lifecycle.PINLetterID(f.Letter))
+			if err != nil {
+				return fmt.Errorf("PIN letter %s: %w", f.Letter, err)
+			}
+			if l.State == lifecycle.LetterCancelled {
+				continue
+			}
+			if err := s.movePINLetter(ctx, tx, &l, lifecycle.Fail, system); err != nil {
+				return err
+			}
+			if err := tx.FailPINLetter(ctx, f.Why, l.ID); err != nil {
+				return fmt.Errorf("PIN letter %s: %w", f.Letter, err)
+			}
+		}
+		return s.storeSectionTx(ctx, tx, plan.Run, section, sealed, set)
+	})
+}
+
+// FinishPINRun ends a run whose sections are stored and whose PINs are closed.
+func (s *Service) FinishPINRun(ctx context.Context, plan PINRunPlan, done Done) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		r, err := s.fencedRunTx(ctx, tx, plan.Run, plan.Fence)
+		if err != nil {
+			return err
+		}
+		return s.renderedTx(ctx, tx, &r, lifecycle.System("pin-letter"), done)
 	})
 }
 
@@ -202,69 +319,12 @@ func (s *Service) putDocumentTx(ctx context.Context, tx store.Tx, id, mediaType 
 	return nil
 }
 
-// Document reads what leaves the house as bytes: a letter, a bureau file.
+// Document reads what leaves the house as bytes: a print run's file, a bureau
+// file.
 func (s *Service) Document(ctx context.Context, id string) ([]byte, error) {
 	d, err := s.store.Document(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("document %s: %w", id, err)
 	}
 	return d.Content, nil
-}
-
-const printRunSize = 1000
-
-// PrintCardLetters takes the rendered card letters to the printer, at most a
-// thousand a run.
-func (s *Service) PrintCardLetters(ctx context.Context, by lifecycle.Actor) ([]lifecycle.CardLetterID, error) {
-	waiting, err := s.store.CardLettersInState(ctx, lifecycle.LetterRendered, printRunSize)
-	if err != nil {
-		return nil, fmt.Errorf("card letters to print: %w", err)
-	}
-	var printed []lifecycle.CardLetterID
-	for _, w := range waiting {
-		taken := false
-		err := s.store.InTx(ctx, func(tx store.Tx) error {
-			l, err := tx.LockCardLetter(ctx, w.ID)
-			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
-				return err
-			}
-			taken = true
-			return s.moveCardLetter(ctx, tx, &l, lifecycle.Print, by)
-		})
-		if err != nil {
-			return printed, fmt.Errorf("print card letter %s: %w", w.ID, err)
-		}
-		if taken {
-			printed = append(printed, w.ID)
-		}
-	}
-	return printed, nil
-}
-
-// PrintPINLetters takes the sealed PIN letters to the PIN printer, in a run of
-// their own.
-func (s *Service) PrintPINLetters(ctx context.Context, by lifecycle.Actor) ([]lifecycle.PINLetterID, error) {
-	waiting, err := s.store.PINLettersInState(ctx, lifecycle.LetterRendered, printRunSize)
-	if err != nil {
-		return nil, fmt.Errorf("PIN letters to print: %w", err)
-	}
-	var printed []lifecycle.PINLetterID
-	for _, w := range waiting {
-		taken := false
-		err := s.store.InTx(ctx, func(tx store.Tx) error {
-			l, err := tx.LockPINLetter(ctx, w.ID)
-			if err != nil || l.State != lifecycle.LetterRendered { // stopped since it was listed
-				return err
-			}
-			taken = true
-			return s.movePINLetter(ctx, tx, &l, lifecycle.Print, by)
-		})
-		if err != nil {
-			return printed, fmt.Errorf("print PIN letter %s: %w", w.ID, err)
-		}
-		if taken {
-			printed = append(printed, w.ID)
-		}
-	}
-	return printed, nil
 }

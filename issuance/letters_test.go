@@ -25,53 +25,77 @@ func (h *house) cardLetter(t tb, id lifecycle.CardID) db.CardLetter {
 	return must[db.CardLetter](t)(h.store.CardLetterOfCard(t.Context(), id, card.PSN))
 }
 
-func TestACardLetterIsForAMadeCardOnly(t *testing.T) {
+func TestACardHasALetterOnceItIsMade(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	for _, state := range []lifecycle.CardState{
-		lifecycle.CardOrdered, lifecycle.CardApproved, lifecycle.CardWithBureau, lifecycle.CardPosted, lifecycle.CardActive, lifecycle.CardOpposed,
-	} {
-		_, err := h.BeginCardLetter(t.Context(), h.card(t, state))
-		wantKind(t, err, lifecycle.Illegal)
+	for _, state := range []lifecycle.CardState{lifecycle.CardOrdered, lifecycle.CardApproved, lifecycle.CardWithBureau} {
+		id := h.card(t, state)
+		if view := must[issuance.CardView](t)(h.Card(t.Context(), id)); view.CardLetter != "" {
+			t.Errorf("a card that is %s has letter %s", state, view.CardLetter)
+		}
 	}
-	_, err := h.BeginCardLetter(t.Context(), "C-0000000000000000")
+	id := h.card(t, lifecycle.CardMade)
+	if letter := h.cardLetter(t, id); letter.State != lifecycle.LetterRequested {
+		t.Errorf("the letter of a card that is made is %s", letter.State)
+	}
+	_, err := h.BeginCardRun(t.Context(), "PR-0000000000000000")
 	wantKind(t, err, lifecycle.NotFound)
 }
 
-func TestALateWorkerOfALetterLosesOnTheFenceAndTheLetterStaysOne(t *testing.T) {
+// gathered makes the runs of what waits, and gives the one of a kind.
+func (h *house) gathered(t tb, kind lifecycle.PrintKind) lifecycle.PrintRunID {
+	t.Helper()
+	must[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), leonie))
+	for _, run := range must[[]issuance.PrintRun](t)(h.PrintRuns(t.Context(), lifecycle.PrintRunRequested)) {
+		if run.Kind == kind {
+			return run.ID
+		}
+	}
+	t.Fatalf("no run of %s letters", kind)
+	return ""
+}
+
+func TestALateWorkerOfARunLosesOnTheFenceAndTheLetterStaysOne(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	id := h.card(t, lifecycle.CardMade)
-	late := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
+	run := h.gathered(t, lifecycle.PrintCard)
+	late := must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), run))
 	h.clock.advance(time.Hour)
-	newest := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
-	if newest.Letter != late.Letter || !newest.Date.Equal(late.Date) || newest.Fence != late.Fence+1 {
+	newest := must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), run))
+	if len(newest.Letters) != 1 || newest.Letters[0].Letter != late.Letters[0].Letter || !newest.Created.Equal(late.Created) || newest.Fence != late.Fence+1 {
 		t.Errorf("plans %+v and %+v, want one letter of one date", late, newest)
 	}
-	wantKind(t, h.FinishCardLetter(t.Context(), late, []byte("late"), nil), lifecycle.Conflict)
-	h.event(t, h.FinishCardLetter(t.Context(), newest, []byte("newest"), nil))
-	if got := must[[]byte](t)(h.Document(t.Context(), string(newest.Letter))); string(got) != "newest" {
-		t.Errorf("the letter is %q", got)
+	wantKind(t, h.FinishCardRun(t.Context(), late, []byte("late"), cardPages(late), nil, nil), lifecycle.Conflict)
+	h.event(t, h.FinishCardRun(t.Context(), newest, []byte("newest"), cardPages(newest), nil, nil))
+	if got := must[[]byte](t)(h.Document(t.Context(), issuance.RunDocument(run, 1))); string(got) != "newest" {
+		t.Errorf("the run's file is %q", got)
 	}
-	_, err := h.BeginCardLetter(t.Context(), id)
+	_, err := h.BeginCardRun(t.Context(), run)
 	wantKind(t, err, lifecycle.Illegal)
-	h.event(t, func() error { _, err := h.PrintCardLetters(t.Context(), leonie); return err }())
+	must[[]string](t)(h.press().print(t.Context()))
 	h.post(t)
 
-	first := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
-	second := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
-	if first.Letter != second.Letter || second.State != lifecycle.LetterRequested || second.PINVersion != 1 || second.Card != id {
-		t.Errorf("plans %+v and %+v, want one letter", first, second)
+	run = h.gathered(t, lifecycle.PrintPIN)
+	_, err = h.BeginCardRun(t.Context(), run)
+	wantKind(t, err, lifecycle.Illegal)
+	first := must[issuance.PINRunPlan](t)(h.pins.BeginPINRun(t.Context(), run))
+	second := must[issuance.PINRunPlan](t)(h.pins.BeginPINRun(t.Context(), run))
+	if len(second.Sections) != 1 || second.Sections[0].Stored || second.Sections[0].Letters[0].Card != id || second.Sections[0].Letters[0].PINVersion != 1 {
+		t.Errorf("plan %+v, want one letter", second)
 	}
-	wantKind(t, h.FinishPINLetter(t.Context(), first, []byte("late")), lifecycle.Conflict)
-	h.event(t, h.FinishPINLetter(t.Context(), second, []byte("sealed")))
-	third := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
-	if third.Letter != first.Letter || third.State != lifecycle.LetterRendered {
-		t.Errorf("after its rendering the plan is %+v: only the PIN is to be closed", third)
+	pages := pinPages(second.Sections[0])
+	wantKind(t, h.pins.FinishPINSection(t.Context(), first, 1, []byte("late"), pages, nil), lifecycle.Conflict)
+	h.event(t, h.pins.FinishPINSection(t.Context(), second, 1, []byte("sealed"), pages, nil))
+	third := must[issuance.PINRunPlan](t)(h.pins.BeginPINRun(t.Context(), run))
+	if len(third.Sections) != 1 || !third.Sections[0].Stored {
+		t.Errorf("after its section is stored the plan is %+v: only the PIN is to be closed", third)
 	}
-	wantKind(t, h.FinishPINLetter(t.Context(), third, []byte("again")), lifecycle.Illegal) // never a second copy
-	if got := must[[]byte](t)(h.Document(t.Context(), string(first.Letter))); string(got) != "sealed" {
-		t.Errorf("the PIN letter is %q", got)
+	wantKind(t, h.pins.FinishPINSection(t.Context(), third, 1, []byte("again"), pages, nil), lifecycle.Illegal) // never a second copy
+	wantKind(t, h.pins.FinishPINRun(t.Context(), second, nil), lifecycle.Conflict)
+	h.event(t, h.pins.FinishPINRun(t.Context(), third, nil))
+	if got := must[[]byte](t)(h.Document(t.Context(), issuance.RunDocument(run, 1))); string(got) != "sealed" {
+		t.Errorf("the section's file is %q", got)
 	}
 }
 
@@ -82,7 +106,7 @@ func TestTheLettersSayWhereTheyGo(t *testing.T) {
 	h.approve(t, order)
 	id := h.order(t, order).Card.ID
 	h.walk(t, id, lifecycle.CardMade)
-	plan := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
+	plan := must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), h.gathered(t, lifecycle.PrintCard))).Letters[0]
 	if plan.PickUp != "Eupen Kirchstraße, Kirchstraße 4, 4700 Eupen" || plan.To.Name != "Hélène Montclair" ||
 		plan.To.Address.City != "Rennes" || plan.UserNumber != "0001" || plan.Product != h.Policy().Product {
 		t.Errorf("the card letter is made of %+v", plan)
@@ -90,20 +114,14 @@ func TestTheLettersSayWhereTheyGo(t *testing.T) {
 	if plan.Last4 == "" || strings.Contains(fmt.Sprintf("%+v", plan), h.number(t, id)) {
 		t.Error("a plan shows more of the card number than its end")
 	}
-	h.sendLetter(t, plan)
+	h.event(t, h.press().render(t.Context()))
+	must[[]string](t)(h.press().print(t.Context()))
+	h.post(t)
 	h.wantCard(t, id, lifecycle.CardAtBranch)
-	pin := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
+	pin := must[issuance.PINRunPlan](t)(h.pins.BeginPINRun(t.Context(), h.gathered(t, lifecycle.PrintPIN))).Sections[0].Letters[0]
 	if pin.To.Address.Street != "1 rue de l'Église" || pin.To.Language != "fr" {
 		t.Errorf("the PIN letter goes to %+v, want the holder's home", pin.To)
 	}
-}
-
-// sendLetter ends a letter that was begun, prints and posts it.
-func (h *house) sendLetter(t tb, plan issuance.CardLetterPlan) {
-	t.Helper()
-	h.event(t, h.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
-	must[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), leonie))
-	h.post(t)
 }
 
 func TestAPINLetterIsNeverPostedBeforeItsDelay(t *testing.T) {
@@ -127,9 +145,6 @@ func TestAPINLetterIsNeverPostedBeforeItsDelay(t *testing.T) {
 			h := setupProduct(t, func(p *issuance.Product) { p.PINDelay = test.delay })
 			h.clock.set(test.post)
 			id := h.card(t, lifecycle.CardPosted)
-			if got := h.queued(t, lifecycle.JobPINLetter); !slices.Equal(got, []string{fmt.Sprintf(`{"card": "%s"}`, id)}) {
-				t.Errorf("jobs %q", got)
-			}
 			h.printPINLetter(t, id)
 			h.clock.set(test.at.Add(-time.Microsecond))
 			if posted := h.post(t); test.delay > 0 && posted.PINLetters != 0 {
@@ -169,78 +184,66 @@ func TestOneRunNeverPostsBothLettersOfACard(t *testing.T) {
 
 func TestTheLettersOfAnOpposedCardNeverGoOut(t *testing.T) {
 	t.Parallel()
-	for _, state := range []lifecycle.LetterState{lifecycle.LetterRequested, lifecycle.LetterRendered, lifecycle.LetterPrinted} {
-		t.Run("card letter "+string(state), func(t *testing.T) {
-			t.Parallel()
-			h := setup(t)
-			id := h.card(t, lifecycle.CardMade)
-			plan := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
-			if state != lifecycle.LetterRequested {
-				h.event(t, h.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
+	for _, card := range []bool{true, false} {
+		for _, state := range []lifecycle.LetterState{lifecycle.LetterRequested, lifecycle.LetterRendered, lifecycle.LetterPrinted} {
+			kind, from := lifecycle.PrintPIN, lifecycle.CardPosted
+			if card {
+				kind, from = lifecycle.PrintCard, lifecycle.CardMade
 			}
-			if state == lifecycle.LetterPrinted {
-				must[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), leonie))
-			}
-			h.oppose(t, id)
-			if state == lifecycle.LetterRequested { // the worker comes back
-				h.event(t, h.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
-				_, err := h.Document(t.Context(), string(plan.Letter))
-				wantKind(t, err, lifecycle.NotFound)
-			}
-			if posted := h.post(t); posted != (issuance.Posted{}) || h.cardLetter(t, id).State != lifecycle.LetterCancelled {
-				t.Errorf("posted %+v, the letter is %s", posted, h.cardLetter(t, id).State)
-			}
-		})
-		t.Run("PIN letter "+string(state), func(t *testing.T) {
-			t.Parallel()
-			h := setup(t)
-			id := h.card(t, lifecycle.CardPosted)
-			plan := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
-			if state != lifecycle.LetterRequested {
-				h.event(t, h.FinishPINLetter(t.Context(), plan, []byte("sealed")))
-			}
-			if state == lifecycle.LetterPrinted {
-				must[[]lifecycle.PINLetterID](t)(h.PrintPINLetters(t.Context(), leonie))
-			}
-			h.oppose(t, id)
-			if state == lifecycle.LetterRequested {
-				h.event(t, h.FinishPINLetter(t.Context(), plan, []byte("sealed")))
-			}
-			_, err := h.Document(t.Context(), string(plan.Letter)) // not even as ciphertext
-			wantKind(t, err, lifecycle.NotFound)
-			_, err = h.BeginPINLetter(t.Context(), id)
-			wantKind(t, err, lifecycle.Illegal)
-			h.clock.advance(30 * 24 * time.Hour)
-			if posted := h.post(t); posted != (issuance.Posted{}) || h.pinLetter(t, id).State != lifecycle.LetterCancelled {
-				t.Errorf("posted %+v, the letter is %s", posted, h.pinLetter(t, id).State)
-			}
-			if got := h.queued(t, lifecycle.JobPINDestroy); !slices.Equal(got, []string{fmt.Sprintf(`{"card": "%s", "pin_version": 1}`, id)}) {
-				t.Errorf("PINs to destroy: %q", got)
-			}
-		})
-	}
-}
-
-func TestOnlyThePostRoomPrints(t *testing.T) {
-	t.Parallel()
-	h := setup(t)
-	cardLetter := h.card(t, lifecycle.CardMade)
-	h.event(t, h.FinishCardLetter(t.Context(), must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), cardLetter)), []byte("%PDF"), nil))
-	pinLetter := h.card(t, lifecycle.CardPosted) // prints the other's letter too
-	h.event(t, h.FinishPINLetter(t.Context(), must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), pinLetter)), []byte("sealed")))
-	waiting := h.card(t, lifecycle.CardMade)
-	h.event(t, h.FinishCardLetter(t.Context(), must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), waiting)), []byte("%PDF"), nil))
-	for _, by := range []lifecycle.Actor{alix, irene, maxence, owen, helene, online} {
-		_, err := h.PrintCardLetters(t.Context(), by)
-		wantKind(t, err, lifecycle.Forbidden)
-		_, err = h.PrintPINLetters(t.Context(), by)
-		wantKind(t, err, lifecycle.Forbidden)
-	}
-	if got := must[[]lifecycle.PINLetterID](t)(h.PrintPINLetters(t.Context(), leonie)); len(got) != 1 {
-		t.Errorf("%d PIN letters are printed, want one", len(got))
-	}
-	if got := must[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), leonie)); len(got) != 1 {
-		t.Errorf("%d card letters are printed, want one", len(got))
+			t.Run(fmt.Sprintf("%s letter %s", kind, state), func(t *testing.T) {
+				t.Parallel()
+				h := setup(t)
+				id := h.card(t, from)
+				run := h.gathered(t, kind)
+				cards, pins := issuance.CardRunPlan{}, issuance.PINRunPlan{}
+				if card {
+					cards = must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), run))
+				} else {
+					pins = must[issuance.PINRunPlan](t)(h.pins.BeginPINRun(t.Context(), run))
+				}
+				finish := func() {
+					if card {
+						h.event(t, h.FinishCardRun(t.Context(), cards, []byte("sealed"), cardPages(cards), nil, nil))
+						return
+					}
+					h.event(t, h.pins.FinishPINSection(t.Context(), pins, 1, []byte("sealed"), pinPages(pins.Sections[0]), nil))
+					h.event(t, h.pins.FinishPINRun(t.Context(), pins, nil))
+				}
+				if state != lifecycle.LetterRequested {
+					finish()
+				}
+				if state == lifecycle.LetterPrinted {
+					must[[]string](t)(h.press().print(t.Context()))
+				}
+				h.oppose(t, id)
+				if state == lifecycle.LetterRequested { // the worker comes back
+					finish()
+				}
+				if state != lifecycle.LetterPrinted {
+					if out := must[[]string](t)(h.press().print(t.Context())); len(out) != 0 {
+						t.Errorf("printed %v", out)
+					}
+				}
+				h.clock.advance(30 * 24 * time.Hour)
+				if posted := h.post(t); posted != (issuance.Posted{}) {
+					t.Errorf("posted %+v", posted)
+				}
+				got := must[issuance.CardView](t)(h.Card(t.Context(), id))
+				letter := string(got.PINLetter)
+				if card {
+					letter = string(got.CardLetter)
+				}
+				var now lifecycle.LetterState
+				err := h.pool.QueryRow(t.Context(), "SELECT state FROM card_letter WHERE id = $1 UNION SELECT state FROM pin_letter WHERE id = $1", letter).Scan(&now)
+				if err != nil || now != lifecycle.LetterCancelled {
+					t.Errorf("the letter is %s, %v", now, err)
+				}
+				if got := h.queued(t, lifecycle.JobPINDestroy); !slices.Equal(got, []string{fmt.Sprintf(`{"card": "%s", "pin_version": 1}`, id)}) {
+					t.Errorf("PINs to destroy: %q", got)
+				}
+				h.event(t, h.DestroyLetter(t.Context(), leonie, letter))
+			})
+		}
 	}
 }
 

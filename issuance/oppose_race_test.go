@@ -36,12 +36,8 @@ func TestAnOppositionAndThePostDoNotBlockEachOther(t *testing.T) {
 	stolen := d.cardOf(t, d.approved(t, "card"))
 	other := d.cardOf(t, d.approved(t, "card"))
 	works(t, d.returned(t, d.atBureau(t), madeAs(stolen, "PL-1"), madeAs(other, "PL-2")))
-	for _, card := range []lifecycle.CardID{stolen, other} {
-		plan := gives[issuance.CardLetterPlan](t)(d.BeginCardLetter(t.Context(), card))
-		works(t, d.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
-	}
-	_, err := d.PrintCardLetters(t.Context(), olga)
-	works(t, err)
+	works(t, d.press().gather(t.Context()))
+	gives[[]string](t)(d.press().print(t.Context()))
 
 	tx, err := d.store.Pool().Begin(t.Context()) // holds the card until both wait for it
 	works(t, err)

@@ -211,6 +211,10 @@ func TestAWaiverIsApprovedWithItsOrderAndFeesGoToAccounting(t *testing.T) {
 		h.wantOrder(t, id, lifecycle.OrderCompleted)
 		return id
 	}
+	h.printAll(t) // the first card's order is done before
+	h.clock.advance(7 * 24 * time.Hour)
+	h.post(t)
+	h.clock.advance(time.Second)
 	from := h.clock.now()
 	charged := complete(issuance.OrderRequest{Kind: lifecycle.OrderNewCard, Holder: h.holder(t), Delivery: "home", WithReader: true, Reference: "R-1"})
 	waived := complete(issuance.OrderRequest{Kind: lifecycle.OrderNewCard, Holder: h.holder(t), Delivery: "home", Waiver: "=2+5 a good customer"})
@@ -311,11 +315,12 @@ func TestALetterThatCannotBeWrittenIsAFailedOrderUntilStaffMendIt(t *testing.T) 
 	h := setup(t)
 	id := h.card(t, lifecycle.CardMade)
 	order := must[issuance.CardView](t)(h.Card(t.Context(), id)).Order
-	ended := "UPDATE river_job SET state = 'completed', finalized_at = now()" // as the worker does in the same transaction
-	h.event(t, h.StopCardLetter(t.Context(), id, "street: does not fit", nil))
-	if _, err := h.pool.Exec(t.Context(), ended); err != nil {
-		t.Fatal(err)
+	letter := string(h.cardLetter(t, id).ID)
+	fails := func(why string) {
+		plan := must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), h.gathered(t, lifecycle.PrintCard)))
+		h.event(t, h.FinishCardRun(t.Context(), plan, nil, nil, []issuance.LetterFailure{{Letter: letter, Why: why}}, nil))
 	}
+	fails("street: does not fit")
 	if view := h.order(t, order); view.State != lifecycle.OrderFailed || !strings.Contains(view.Failure, "street: does not fit") {
 		t.Errorf("the order is %s: %s", view.State, view.Failure)
 	}
@@ -326,17 +331,14 @@ func TestALetterThatCannotBeWrittenIsAFailedOrderUntilStaffMendIt(t *testing.T) 
 	wantKind(t, h.Retry(t.Context(), alix, order), lifecycle.Forbidden)
 	h.event(t, h.Retry(t.Context(), leonie, order))
 	h.wantOrder(t, order, lifecycle.OrderInProgress)
-	if got := h.queued(t, lifecycle.JobCardLetter); len(got) != 2 {
-		t.Errorf("%d letters were asked for, want the first and another", len(got))
-	}
 	wantKind(t, h.Retry(t.Context(), leonie, order), lifecycle.Illegal)
-	late := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
-	h.event(t, h.StopCardLetter(t.Context(), id, "again", nil))
-	wantKind(t, h.FinishCardLetter(t.Context(), late, []byte("%PDF"), nil), lifecycle.Conflict)
-	_, err := h.BeginCardLetter(t.Context(), id)
-	wantKind(t, err, lifecycle.Illegal) // nothing goes out of an order that failed
-	h.event(t, h.Retry(t.Context(), leonie, order))
-	h.event(t, h.StopCardLetter(t.Context(), id, "and again", nil))
+	fails("again")
+	if out := h.printAll(t); len(out) != 0 { // nothing goes out of an order that failed
+		t.Errorf("printed %v", out)
+	}
+	h.event(t, h.RetryLetter(t.Context(), leonie, letter)) // the same by the letter
+	h.wantOrder(t, order, lifecycle.OrderInProgress)
+	fails("and again")
 	wantKind(t, h.Cancel(t.Context(), alix, order, "enough"), lifecycle.Forbidden) // its approver's word
 	wantField(t, h.Cancel(t.Context(), irene, order, ""), "why")
 	h.event(t, h.Cancel(t.Context(), irene, order, "enough"))

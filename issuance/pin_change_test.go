@@ -39,7 +39,7 @@ func TestANewPINIsTheSameForEachScriptOfItsOrderAndGoesOutByLetter(t *testing.T)
 	if row := must[db.Card](t)(h.store.Card(t.Context(), card)); row.PINVersion != 2 {
 		t.Errorf("the card's PIN is version %d", row.PINVersion)
 	}
-	letter := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), card))
+	letter := h.pinLetter(t, card)
 	if got := h.queued(t, lifecycle.JobPINDestroy); len(got) != 1 || !strings.Contains(got[0], `"pin_version": 1`) {
 		t.Errorf("PINs to destroy: %v", got)
 	}

@@ -30,12 +30,12 @@ func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
 			posted.PINLetters++
 		}
 	}
-	printed, err := s.store.CardLettersInState(ctx, lifecycle.LetterPrinted, printRunSize)
+	printed, err := s.store.CardLettersPrinted(ctx, printRunSize)
 	if err != nil {
 		return posted, fmt.Errorf("card letters to post: %w", err)
 	}
 	for _, l := range printed {
-		gone, err := s.postCardLetter(ctx, l)
+		gone, err := s.postCardLetter(ctx, l.ID, l.CardID)
 		if err != nil {
 			return posted, fmt.Errorf("post card letter %s: %w", l.ID, err)
 		}
@@ -46,17 +46,17 @@ func (s *Service) PostLetters(ctx context.Context) (Posted, error) {
 	return posted, nil
 }
 
-// postCardLetter posts a card with its letter, home or to the branch, and asks
-// for its PIN letter, to be posted later. One that was stopped since it was
-// listed stays. The card is locked first, as an opposition does.
-func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gone bool, err error) {
+// postCardLetter posts a card with its letter, home or to the branch, and has
+// its PIN letter made in a later run, to be posted later. One that was stopped
+// since it was listed stays. The card is locked first, as an opposition does.
+func (s *Service) postCardLetter(ctx context.Context, id lifecycle.CardLetterID, of lifecycle.CardID) (gone bool, err error) {
 	system := lifecycle.System("post")
 	err = s.store.InTx(ctx, func(tx store.Tx) error {
-		card, err := tx.LockCard(ctx, listed.CardID)
+		card, err := tx.LockCard(ctx, of)
 		if err != nil {
-			return fmt.Errorf("card %s: %w", listed.CardID, err)
+			return fmt.Errorf("card %s: %w", of, err)
 		}
-		l, err := tx.LockCardLetter(ctx, listed.ID)
+		l, err := tx.LockCardLetter(ctx, id)
 		if err != nil || l.State != lifecycle.LetterPrinted {
 			return err
 		}
@@ -75,7 +75,7 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 		if card.Delivery == lifecycle.DeliverBranch {
 			event = lifecycle.ToBranch
 		}
-		// Before the move that enqueues its rendering, so that the worker finds it.
+		// In another run than its card's, and not before that has left the house.
 		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), product.PINDelay)); err != nil {
 			return err
 		}
@@ -114,9 +114,6 @@ func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 			return err
 		}
 		if err := tx.SetPINLetterPosted(ctx, new(s.now()), id); err != nil {
-			return err
-		}
-		if err := tx.DeleteDocument(ctx, string(id)); err != nil { // the print room has done with it
 			return err
 		}
 		card, err := tx.Card(ctx, l.CardID)
@@ -158,9 +155,6 @@ func (s *Service) cancelLettersTx(ctx context.Context, tx store.Tx, by lifecycle
 	pl, err := tx.LockPINLetterOfCard(ctx, card.ID, card.PINVersion)
 	if err == nil && lifecycle.PINLetters.Can(pl.State, lifecycle.Cancel) {
 		err = s.movePINLetter(ctx, tx, &pl, lifecycle.Cancel, by)
-		if err == nil {
-			err = tx.DeleteDocument(ctx, string(pl.ID))
-		}
 	}
 	if err != nil && !isNotFound(err) {
 		return fmt.Errorf("PIN letter of %s: %w", card.ID, err)

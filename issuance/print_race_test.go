@@ -16,27 +16,54 @@ func TestALetterStoppedMeanwhileDoesNotEndThePrintRun(t *testing.T) {
 	d := newDesk(t)
 	first, second := d.cardOf(t, d.approved(t, "card")), d.cardOf(t, d.approved(t, "card"))
 	works(t, d.returned(t, d.atBureau(t), madeAs(first, "PL-1"), madeAs(second, "PL-2")))
-	letters := map[lifecycle.CardID]lifecycle.CardLetterID{}
-	for _, card := range []lifecycle.CardID{first, second} {
-		plan := gives[issuance.CardLetterPlan](t)(d.BeginCardLetter(t.Context(), card))
-		works(t, d.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
-		letters[card] = plan.Letter
-	}
+	works(t, d.press().gather(t.Context()))
+	run := gives[[]issuance.PrintRun](t)(d.PrintRuns(t.Context(), lifecycle.PrintRunRendered))[0].ID
+	job := gives[issuance.PrintJob](t)(d.StartPrinting(t.Context(), olga, run, issuance.Printer{Name: "Laser 1", Counter: 100}))
 	tx, err := d.store.Pool().Begin(t.Context())
 	works(t, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	_, err = tx.Exec(t.Context(), "UPDATE card_letter SET state = 'cancelled' WHERE id = $1", letters[first])
+	stopped := gives[issuance.CardView](t)(d.Card(t.Context(), first)).CardLetter
+	_, err = tx.Exec(t.Context(), "UPDATE card_letter SET state = 'cancelled' WHERE id = $1", stopped)
 	works(t, err)
-	var printed []lifecycle.CardLetterID
 	done := make(chan error, 1)
-	go func() {
-		var err error
-		printed, err = d.PrintCardLetters(t.Context(), olga)
-		done <- err
-	}()
+	go func() { done <- d.EndPrinting(t.Context(), olga, run, came(job, 2)) }()
 	d.waiting(t, 1)
 	works(t, tx.Commit(t.Context()))
-	if err := <-done; err != nil || len(printed) != 1 || printed[0] != letters[second] {
-		t.Errorf("printed %v, %v; want %s", printed, err, letters[second])
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if posted := gives[issuance.Posted](t)(d.PostLetters(t.Context())); posted.CardLetters != 1 {
+		t.Errorf("posted %+v, want the one that was not stopped", posted)
+	}
+	works(t, d.DestroyLetter(t.Context(), olga, string(stopped)))
+}
+
+// Two who gather at once share the letters between them: each is in one run.
+func TestTwoWhoGatherAtOnceTakeEachLetterOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var answers []issuance.BureauAnswer
+	for _, plastic := range []string{"PL-1", "PL-2", "PL-3"} {
+		answers = append(answers, madeAs(d.cardOf(t, d.approved(t, "card")), plastic))
+	}
+	works(t, d.returned(t, d.atBureau(t), answers...))
+	done := make(chan error)
+	for range 4 {
+		go func() { _, err := d.GatherLetters(t.Context(), olga); done <- err }()
+	}
+	for range 4 {
+		works(t, <-done)
+	}
+	sheets := 0
+	works(t, d.store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM print_sheet").Scan(&sheets))
+	if sheets != 3 {
+		t.Errorf("%d sheets of three letters", sheets)
+	}
+	works(t, d.press().render(t.Context()))
+	if out := gives[[]string](t)(d.press().print(t.Context())); len(out) != 3 {
+		t.Errorf("printed %v", out)
+	}
+	if runs := gives[[]issuance.PrintRun](t)(d.PrintRuns(t.Context(), lifecycle.PrintRunOpen)); len(runs) != 0 {
+		t.Errorf("runs left open: %v", runs)
 	}
 }

@@ -49,28 +49,54 @@ func (s *Service) Cancel(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 	})
 }
 
-// StopCardLetter fails the order of a card whose letter cannot be written, for a
-// reason that no retry mends: an address that does not fit its window, say. Staff
-// find it among the failed orders, mend what is wrong and retry. A letter that was
-// written meanwhile stands; a worker that still writes one loses on the fence.
-func (s *Service) StopCardLetter(ctx context.Context, id lifecycle.CardID, why string, done Done) error {
-	return s.withCard(ctx, id, func(tx store.Tx, card *db.Card) error {
-		l, err := tx.LockCardLetterOfCard(ctx, id, card.PSN)
-		if err != nil && !isNotFound(err) {
-			return fmt.Errorf("letter of card %s: %w", id, err)
+// failCardLetterTx has staff look at a letter that cannot be set, for a reason
+// that no retry mends: an address that does not fit its window, say. The order
+// fails; staff find it among the failed ones, mend what is wrong and retry. A
+// letter that was stopped meanwhile stays so.
+func (s *Service) failCardLetterTx(ctx context.Context, tx store.Tx, f LetterFailure) error {
+	of, err := tx.CardOfLetter(ctx, f.Letter)
+	if err != nil {
+		return fmt.Errorf("card letter %s: %w", f.Letter, err)
+	}
+	card, err := tx.LockCard(ctx, of)
+	if err != nil {
+		return fmt.Errorf("card %s: %w", of, err)
+	}
+	l, err := tx.LockCardLetter(ctx, lifecycle.CardLetterID(f.Letter))
+	if err != nil {
+		return fmt.Errorf("card letter %s: %w", f.Letter, err)
+	}
+	if l.State == lifecycle.LetterCancelled {
+		return nil
+	}
+	system := lifecycle.System("card-letter")
+	if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Fail, system); err != nil {
+		return err
+	}
+	if err := tx.FailCardLetter(ctx, f.Why, l.ID); err != nil {
+		return fmt.Errorf("card letter %s: %w", f.Letter, err)
+	}
+	return s.failOrderTx(ctx, tx, card.OrderID, system, "its card letter cannot be written: "+f.Why)
+}
+
+// RetryLetter has a letter that could not be set tried again, in the next run;
+// with a card letter its order goes on.
+func (s *Service) RetryLetter(ctx context.Context, by lifecycle.Actor, id string) error {
+	if lifecycle.CheckID(lifecycle.PrefixCardLetter, id) == nil {
+		of, err := s.store.CardOfLetter(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card letter %s: %w", id, err)
 		}
-		if card.State != lifecycle.CardMade || err == nil && l.State != lifecycle.LetterRequested {
-			return done.run(tx)
+		card, err := s.store.Card(ctx, of)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", of, err)
 		}
-		if err == nil {
-			if _, err := tx.FenceCardLetter(ctx, l.ID); err != nil {
-				return fmt.Errorf("card letter %s: %w", l.ID, err)
-			}
-		}
-		if err := s.failOrderTx(ctx, tx, card.OrderID, lifecycle.System("card-letter"), "its card letter cannot be written: "+why); err != nil {
-			return err
-		}
-		return done.run(tx)
+		return s.Retry(ctx, by, card.OrderID)
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		return s.eachKind(ctx, tx, id,
+			func(*db.CardLetter) error { return nil },
+			func(l *db.PINLetter) error { return s.movePINLetter(ctx, tx, l, lifecycle.Retry, by) })
 	})
 }
 
@@ -95,6 +121,10 @@ func (s *Service) Retry(ctx context.Context, by lifecycle.Actor, id lifecycle.Or
 		if card.State != lifecycle.CardMade { // the one stop that leaves the card as it is
 			return fmt.Errorf("order %s: %w: its card is %s: order another", id, lifecycle.Illegal, card.State)
 		}
-		return s.queue.EnqueueTx(ctx, tx.Pgx(), CardLetterArgs{Card: card.ID})
+		l, err := tx.LockCardLetterOfCard(ctx, card.ID, card.PSN)
+		if err != nil {
+			return fmt.Errorf("letter of card %s: %w", card.ID, err)
+		}
+		return s.moveCardLetter(ctx, tx, &l, lifecycle.Retry, by)
 	})
 }

@@ -50,12 +50,9 @@ func (d *desk) activeCard(t *testing.T) lifecycle.CardID {
 // postedCard prints and posts a made card's letter.
 func (d *desk) postedCard(t *testing.T, card lifecycle.CardID) {
 	t.Helper()
-	plan := gives[issuance.CardLetterPlan](t)(d.BeginCardLetter(t.Context(), card))
-	works(t, d.FinishCardLetter(t.Context(), plan, []byte("%PDF"), nil))
-	_, err := d.PrintCardLetters(t.Context(), olga)
-	works(t, err)
-	_, err = d.PostLetters(t.Context())
-	works(t, err)
+	works(t, d.press().gather(t.Context()))
+	gives[[]string](t)(d.press().print(t.Context()))
+	gives[issuance.Posted](t)(d.PostLetters(t.Context()))
 }
 
 func (d *desk) resetOrder(t *testing.T, card lifecycle.CardID) lifecycle.OrderID {

@@ -29,7 +29,9 @@ type Policy struct {
 	IIN          string        // first digits of card numbers, 6 to 8
 	Product      string        // the card product ordered when none is named
 	PrintRoom    string        // place of stock from which cards and readers are posted
+	PINPaper     string        // stock item on which PIN letters are printed there
 	BatchSize    int           // cards in a personalisation batch, at most 500
+	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
@@ -43,7 +45,9 @@ type Policy struct {
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
 func DefaultPolicy() Policy {
 	return Policy{
-		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", BatchSize: 100, SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
+		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
+		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
+		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
@@ -83,6 +87,9 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, csrs CSRChecker, p
 	}
 	if policy.BatchSize < 1 || policy.BatchSize > 500 {
 		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
+	}
+	if policy.RunFileAge < 24*time.Hour {
+		return nil, fmt.Errorf("%w: a print run's file is kept for a day at least", lifecycle.Invalid)
 	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }

@@ -86,6 +86,7 @@ type house struct {
 	pool   *pgxpool.Pool     // the superuser's, to look at what is there
 	clock  *clock
 
+	paper  sync.Mutex // held in the print room
 	mu     sync.Mutex
 	people int // orders given so far; guarded by mu
 }
@@ -151,16 +152,6 @@ func openPool(t *testing.T, url string) *pgxpool.Pool {
 	}
 	t.Cleanup(pool.Close)
 	return pool
-}
-
-// The PIN-letter worker's use cases, by its own rights.
-
-func (h *house) BeginPINLetter(ctx context.Context, id lifecycle.CardID) (issuance.PINLetterPlan, error) {
-	return h.pins.BeginPINLetter(ctx, id)
-}
-
-func (h *house) FinishPINLetter(ctx context.Context, plan issuance.PINLetterPlan, sealed []byte) error {
-	return h.pins.FinishPINLetter(ctx, plan, sealed)
 }
 
 func bank() issuance.Bank {

@@ -228,3 +228,15 @@ func (s *Service) useChipTx(ctx context.Context, tx store.Tx, card *db.Card, chi
 		item: product.Plastic, place: branch.Code, becomes: becomes, goods: Goods{Quantity: 1}, reference: string(chip.AttemptID),
 	})
 }
+
+// usePaperTx takes the sheets that left the paper tray, waste among them, out of
+// the print room's stock. The paper of card letters is nobody's secret: no books
+// are kept of it.
+func (s *Service) usePaperTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, run *db.PrintRun, sheets int64) error {
+	if run.Kind != lifecycle.PrintPIN {
+		return nil
+	}
+	return s.useTx(ctx, tx, by, use{
+		item: s.policy.PINPaper, place: s.policy.PrintRoom, becomes: lifecycle.StockUsed, goods: Goods{Quantity: sheets}, reference: string(run.ID),
+	})
+}

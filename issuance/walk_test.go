@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
-	"slices"
 	"time"
 
 	"sceau/internal/demodata"
@@ -152,28 +151,35 @@ func (h *house) bureauSays(t tb, batch lifecycle.BatchID, answers ...issuance.Bu
 	h.event(t, h.ApplyReturn(t.Context(), h.take(t, batch, answers...), answers, nil))
 }
 
-// printCardLetter renders a card's letter and prints all that wait.
+// printCardLetter renders and prints all letters that wait, and gives a card's.
 func (h *house) printCardLetter(t tb, id lifecycle.CardID) lifecycle.CardLetterID {
 	t.Helper()
-	plan := must[issuance.CardLetterPlan](t)(h.BeginCardLetter(t.Context(), id))
-	h.event(t, h.FinishCardLetter(t.Context(), plan, []byte("%PDF "+plan.Letter), nil))
-	printed := must[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), leonie))
-	if !slices.Contains(printed, plan.Letter) {
-		t.Fatalf("letter %s was not printed", plan.Letter)
+	h.printAll(t)
+	letter := h.cardLetter(t, id)
+	if letter.State != lifecycle.LetterPrinted && letter.State != lifecycle.LetterPosted {
+		t.Fatalf("letter %s is %s", letter.ID, letter.State)
 	}
-	return plan.Letter
+	return letter.ID
 }
 
-// printPINLetter renders a card's PIN letter and prints all that wait.
+// printPINLetter renders and prints all letters that wait, and gives the PIN
+// letter of a card.
 func (h *house) printPINLetter(t tb, id lifecycle.CardID) lifecycle.PINLetterID {
 	t.Helper()
-	plan := must[issuance.PINLetterPlan](t)(h.BeginPINLetter(t.Context(), id))
-	h.event(t, h.FinishPINLetter(t.Context(), plan, []byte("sealed "+plan.Letter)))
-	printed := must[[]lifecycle.PINLetterID](t)(h.PrintPINLetters(t.Context(), leonie))
-	if !slices.Contains(printed, plan.Letter) {
-		t.Fatalf("PIN letter %s was not printed", plan.Letter)
+	h.printAll(t)
+	letter := h.pinLetter(t, id)
+	if letter.State != lifecycle.LetterPrinted {
+		t.Fatalf("PIN letter %s is %s", letter.ID, letter.State)
 	}
-	return plan.Letter
+	return letter.ID
+}
+
+func (h *house) printAll(t tb) []string {
+	t.Helper()
+	h.paper.Lock() // cards that are taken somewhere at the same time share the print room
+	defer h.paper.Unlock()
+	h.event(t, h.press().gather(t.Context()))
+	return must[[]string](t)(h.press().print(t.Context()))
 }
 
 func (h *house) post(t tb) issuance.Posted {

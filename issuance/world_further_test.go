@@ -2,7 +2,6 @@ package issuance_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"sceau/issuance"
@@ -72,30 +71,25 @@ func (w *world) approveAsItStands(ctx context.Context, id lifecycle.OrderID) err
 	return w.Approve(ctx, irene, id, content.Hash())
 }
 
-func (w *world) furtherCardLetter(ctx context.Context, id lifecycle.CardID) error {
-	plan, err := w.BeginCardLetter(ctx, id)
-	if errors.Is(err, lifecycle.Illegal) { // rendered already
-		_, err = w.PrintCardLetters(ctx, leonie)
-		if err == nil {
-			_, err = w.PostLetters(ctx)
-		}
+func (w *world) furtherCardLetter(ctx context.Context, _ lifecycle.CardID) error {
+	if err := w.furtherRuns(ctx); err != nil {
 		return err
 	}
-	if err != nil {
+	_, err := w.PostLetters(ctx)
+	return err
+}
+
+// furtherRuns gathers, renders and prints what waits.
+func (w *world) furtherRuns(ctx context.Context) error {
+	if err := w.house.press().gather(ctx); err != nil {
 		return err
 	}
-	return w.FinishCardLetter(ctx, plan, []byte("%PDF"), nil)
+	_, err := w.house.press().print(ctx)
+	return err
 }
 
 func (w *world) furtherPIN(ctx context.Context, id lifecycle.CardID) error {
-	plan, err := w.BeginPINLetter(ctx, id)
-	if err != nil {
-		return err
-	}
-	if plan.State == lifecycle.LetterRequested {
-		return w.FinishPINLetter(ctx, plan, []byte("sealed"))
-	}
-	if _, err := w.PrintPINLetters(ctx, leonie); err != nil {
+	if err := w.furtherRuns(ctx); err != nil {
 		return err
 	}
 	if _, err := w.PostLetters(ctx); err != nil {

@@ -95,26 +95,94 @@ func (w *world) returned(ctx context.Context, d dice, batch lifecycle.BatchID, a
 
 func (w *world) letterActions() map[string]action {
 	return map[string]action{
-		"begin card letter": begin(w, "card", &w.cards, &w.letters, w.BeginCardLetter),
-		"end card letter": finish(w, "letter", &w.letters, func(ctx context.Context, _ dice, p issuance.CardLetterPlan) error {
-			return w.FinishCardLetter(ctx, p, []byte("%PDF"), nil)
+		"gather": func(ctx context.Context, d dice) error {
+			runs, err := w.GatherLetters(ctx, someone(d, leonie))
+			for _, r := range runs {
+				add(w, &w.runs, r)
+			}
+			return err
+		},
+		"begin card run": begin(w, "run", &w.runs, &w.cardRun, w.BeginCardRun),
+		"end card run": finish(w, "card run", &w.cardRun, func(ctx context.Context, d dice, p issuance.CardRunPlan) error {
+			pages, failed := cardPages(p), []issuance.LetterFailure(nil)
+			if len(pages) > 0 && d.roll("fails", 4) == 0 {
+				pages, failed = pages[1:], []issuance.LetterFailure{{Letter: string(pages[0]), Why: "too wide"}}
+			}
+			return w.FinishCardRun(ctx, p, []byte("sealed"), pages, failed, nil)
 		}),
-		"begin PIN letter": begin(w, "card", &w.cards, &w.pins, w.BeginPINLetter),
-		"end PIN letter": finish(w, "PIN letter", &w.pins, func(ctx context.Context, _ dice, p issuance.PINLetterPlan) error {
-			return w.FinishPINLetter(ctx, p, []byte("sealed"))
+		"begin PIN run": begin(w, "run", &w.runs, &w.pinRun, w.house.pins.BeginPINRun),
+		"end PIN section": finish(w, "PIN run", &w.pinRun, func(ctx context.Context, _ dice, p issuance.PINRunPlan) error {
+			for _, section := range p.Sections {
+				if !section.Stored {
+					return w.house.pins.FinishPINSection(ctx, p, section.Number, []byte("sealed"), pinPages(section), nil)
+				}
+			}
+			return errNothing
 		}),
-		"print": func(ctx context.Context, d dice) error {
-			if _, err := w.PrintCardLetters(ctx, someone(d, leonie)); err != nil {
+		"end PIN run": finish(w, "PIN run", &w.pinRun, func(ctx context.Context, _ dice, p issuance.PINRunPlan) error {
+			return w.house.pins.FinishPINRun(ctx, p, nil)
+		}),
+		"print": w.printSome,
+		"spoil": func(ctx context.Context, d dice) error {
+			id, err := w.someLetter(ctx, d)
+			if err != nil || d.roll("really", 4) > 0 {
+				return errNothing
+			}
+			return w.SpoilLetter(ctx, someone(d, leonie), id)
+		},
+		"try a letter again": func(ctx context.Context, d dice) error {
+			id, err := w.someLetter(ctx, d)
+			if err != nil {
 				return err
 			}
-			_, err := w.PrintPINLetters(ctx, leonie)
-			return err
+			return w.RetryLetter(ctx, someone(d, leonie), id)
 		},
 		"post": func(ctx context.Context, _ dice) error {
 			_, err := w.PostLetters(ctx)
 			return err
 		},
 	}
+}
+
+// someLetter is a letter of some card.
+func (w *world) someLetter(ctx context.Context, d dice) (string, error) {
+	id, err := pick(w, d, "card", &w.cards)
+	if err != nil {
+		return "", err
+	}
+	view, err := w.Card(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	letter := string(view.CardLetter)
+	if d.roll("which", 2) == 0 {
+		letter = string(view.PINLetter)
+	}
+	if letter == "" {
+		return "", errNothing
+	}
+	return letter, nil
+}
+
+// printSome prints a run, or part of it.
+func (w *world) printSome(ctx context.Context, d dice) error {
+	id, err := pick(w, d, "run", &w.runs)
+	if err != nil {
+		return err
+	}
+	by := someone(d, leonie)
+	job, err := w.StartPrinting(ctx, by, id, issuance.Printer{Name: "Laser 1", Counter: 100})
+	if err != nil {
+		return err
+	}
+	if d.roll("all", 3) > 0 {
+		return w.EndPrinting(ctx, by, id, came(job, len(job.Sheets)))
+	}
+	report := came(job, d.roll("sheets", len(job.Sheets)+1))
+	if report.Last > 0 && d.roll("spoils", 3) == 0 {
+		report.Spoiled = []int{report.Last}
+	}
+	return w.InterruptPrinting(ctx, by, id, report)
 }
 
 func (w *world) certificateActions() map[string]action {

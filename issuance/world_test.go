@@ -34,8 +34,9 @@ type world struct {
 	certs   []lifecycle.CertificateID
 	batches []issuance.BatchPlan // begun for their keys
 	files   []issuance.BatchPlan // begun for their file
-	letters []issuance.CardLetterPlan
-	pins    []issuance.PINLetterPlan
+	runs    []lifecycle.PrintRunID
+	cardRun []issuance.CardRunPlan
+	pinRun  []issuance.PINRunPlan
 	issues  []issuance.CertificatePlan
 	lists   []issuance.CRLPlan
 	resets  []issuance.ScriptPlan
@@ -243,13 +244,6 @@ func (w *world) cardActions() map[string]action {
 			return err
 		}
 		return w.Retry(ctx, someone(d, leonie), id)
-	}
-	all["no letter can be written"] = func(ctx context.Context, d dice) error {
-		id, err := pick(w, d, "card", &w.cards)
-		if err != nil {
-			return err
-		}
-		return w.StopCardLetter(ctx, id, "the street does not fit", nil)
 	}
 	all["remake"] = func(ctx context.Context, d dice) error {
 		id, err := pick(w, d, "card", &w.cards)

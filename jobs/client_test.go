@@ -35,6 +35,7 @@ func TestAProcessWithoutItsQueuesToolsDoesNotStart(t *testing.T) {
 		"a bureau with RSA":   {[]Queue{QueueDefault}, func(t *Tools) { t.BureauCert = parsed(h.Issuing) }},
 		"the PINs":            {both, func(*Tools) {}},
 		"a known queue":       {[]Queue{"letters"}, func(*Tools) {}},
+		"the print room too":  {[]Queue{QueueDefault}, func(t *Tools) { t.PrintRoomCert = nil }},
 		"the print room":      {[]Queue{QueuePIN}, func(t *Tools) { *t = pins; t.PrintRoomCert = nil }},
 		"a printer with RSA":  {[]Queue{QueuePIN}, func(t *Tools) { *t = pins; t.PrintRoomCert = parsed(h.Issuing) }},
 		"PINs for their room": {[]Queue{QueuePIN}, func(t *Tools) { *t = pins; t.PINs = nil }},
@@ -102,8 +103,8 @@ func (unknown) Kind() string { return "badge_print" }
 func TestOneSchedulePerOnlineShardAndNoneForTheRoot(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
-	if jobs, err := periodicJobs(t.Context(), h.Service); err != nil || len(jobs) != 3+shards {
-		t.Errorf("%d periodic jobs, %v; want answers, post, expiry and %d lists", len(jobs), err, shards)
+	if jobs, err := periodicJobs(t.Context(), h.Service); err != nil || len(jobs) != 5+shards {
+		t.Errorf("%d periodic jobs, %v; want answers, runs, old files, post, expiry and %d lists", len(jobs), err, shards)
 	}
 	h.work(t, h.tools(t))
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
@@ -116,7 +117,7 @@ func TestOneSchedulePerOnlineShardAndNoneForTheRoot(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"crl_publish", "crl_publish", "expire", "letters_post", "ocsp_refresh"}; !slices.Equal(kinds, want) {
+	if want := []string{"crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "run_files_forget"}; !slices.Equal(kinds, want) {
 		t.Errorf("at its start a leader inserts %q, want %q", kinds, want)
 	}
 }
@@ -134,7 +135,7 @@ func TestAJobThatNoRetryHelpsIsShownToStaff(t *testing.T) {
 	if len(stuck) != 1 || !strings.HasPrefix(stuck[0], "card_personalise ") || !strings.Contains(stuck[0], "B-0000000000000000: not found") {
 		t.Errorf("stuck are %q", stuck)
 	}
-	must(t, client.Insert(t.Context(), issuance.PINLetterArgs{Card: "C-0000000000000000"})) // nobody works its queue here
+	must(t, client.Insert(t.Context(), issuance.PINRunArgs{Run: "PR-0000000000000000"})) // nobody works its queue here
 	if n := get[int](t)(client.Unfinished(t.Context())); n != 1 {
 		t.Errorf("%d jobs are to come, want one", n)
 	}

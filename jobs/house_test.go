@@ -235,7 +235,7 @@ func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *
 	t := commonTools(svc, now, logger)
 	t.Engine, t.Signers, t.TransportKey, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), transportKey, publicBase, true
 	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
-	t.BureauCert = parsed(r.Bureau)
+	t.BureauCert, t.PrintRoomCert = parsed(r.Bureau), parsed(r.PrintRoom)
 	return t
 }
 

@@ -62,7 +62,7 @@ type Tools struct {
 	BankCountry   string
 	CardName      string            // commercial name of the card, on its letter
 	PINs          PINSource         // PIN queue
-	PrintRoomCert *x509.Certificate // PIN letters are encrypted for it
+	PrintRoomCert *x509.Certificate // both letter queues: print runs are encrypted for it
 }
 
 // check tells what a process that works the queues lacks.
@@ -73,8 +73,11 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || t.TransportKey == "" || t.BureauCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, transport key, bureau certificate and public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || t.TransportKey == "" || t.BureauCert == nil || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, transport key, certificates of bureau and print room, and public base", lifecycle.Invalid, q)
+			}
+			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
+				return fmt.Errorf("print room certificate: %w", err)
 			}
 			if err := cms.CheckRecipient(t.BureauCert); err != nil {
 				return fmt.Errorf("bureau certificate: %w", err)

@@ -84,10 +84,13 @@ func (h *house) posted(t *testing.T) lifecycle.BatchID {
 	batch := h.seal(t)
 	h.awaitBatch(t, batch, lifecycle.BatchSent)
 	h.answer(t, batch)
+	h.await(t, "every card", "SELECT NOT EXISTS (SELECT FROM card WHERE batch_id = $1 AND state <> 'made')", batch)
+	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))
 	h.await(t, "every card letter", "SELECT NOT EXISTS (SELECT FROM card c WHERE c.batch_id = $1 AND NOT EXISTS "+
 		"(SELECT FROM card_letter l WHERE l.card_id = c.id AND l.state = 'rendered'))", batch)
-	get[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), operator))
+	h.print(t)
 	get[issuance.Posted](t)(h.PostLetters(t.Context()))
+	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))
 	return batch
 }
 
@@ -142,7 +145,9 @@ func TestAWorkerKilledWithAPINInItsHandsLeavesOneLetter(t *testing.T) {
 			if sum := sha256.Sum256([]byte(id)); hex.EncodeToString(sum[:]) != letter {
 				t.Errorf("the PIN was asked for another letter than %s", id)
 			}
-			_, err := h.Document(t.Context(), string(id))
+			var run lifecycle.PrintRunID
+			must(t, h.admin.QueryRow(t.Context(), "SELECT id FROM print_run WHERE kind = 'pin'").Scan(&run))
+			_, err := h.Document(t.Context(), issuance.RunDocument(run, 1))
 			if stored := err == nil; stored != (point == afterClose) {
 				t.Errorf("after the kill the letter is stored: %v, %v", stored, err)
 			}
@@ -158,7 +163,7 @@ func TestAWorkerKilledWithAPINInItsHandsLeavesOneLetter(t *testing.T) {
 				t.Error("the letter's PIN is not the card's")
 			}
 			var letters, documents int
-			must(t, h.admin.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM pin_letter), (SELECT count(*) FROM document WHERE id LIKE 'P-%')").
+			must(t, h.admin.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM pin_letter), (SELECT count(*) FROM document WHERE id LIKE 'PR-%' AND id LIKE (SELECT id FROM print_run WHERE kind = 'pin') || '-%')").
 				Scan(&letters, &documents))
 			if letters != 1 || documents != 1 {
 				t.Errorf("%d PIN letters and %d documents", letters, documents)

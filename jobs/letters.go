@@ -12,70 +12,143 @@ import (
 	"sceau/lifecycle"
 )
 
-// cardLetter renders a card's letter.
-func (t Tools) cardLetter(ctx context.Context, args issuance.CardLetterArgs, done issuance.Done) error {
-	plan, err := t.Service.BeginCardLetter(ctx, args.Card)
-	if err != nil {
-		return err
-	}
-	common, err := t.common(plan.To, plan.Date)
-	if errors.Is(err, lifecycle.Invalid) { // the address does not fit: staff mend it and retry
-		return t.Service.StopCardLetter(ctx, args.Card, err.Error(), done)
-	}
-	if err != nil {
-		return err
-	}
-	pdf, err := letter.CardLetter(letter.CardLetterData{
-		Common: common, Letter: plan.Letter, ClientID: plan.ClientID, UserNumber: plan.UserNumber,
-		Last4: plan.Last4, Expiry: plan.Expiry, Product: t.CardName, PickUpBranch: plan.PickUp,
-	})
-	if err != nil {
-		return err
-	}
-	return t.Service.FinishCardLetter(ctx, plan, pdf, done)
-}
-
-// pinLetter renders a PIN letter and encrypts it for the print room before
-// anything is stored. Here alone, outside Vault, a PIN is in clear, for as long
-// as the page takes. The engine gives it for this letter only, so that a worker
-// killed at any line can be followed by another; once the ciphertext is stored,
-// nobody is given it again.
-func (t Tools) pinLetter(ctx context.Context, args issuance.PINLetterArgs, done issuance.Done) error {
-	plan, err := t.Service.BeginPINLetter(ctx, args.Card)
-	if err != nil {
-		return err
-	}
-	release := hsm.PINRelease{Card: plan.Card, PINVersion: plan.PINVersion, Letter: plan.Letter}
-	if plan.State == lifecycle.LetterRequested {
-		sealed, err := t.sealedPINLetter(ctx, plan, release)
-		if err != nil {
-			return err
-		}
-		if err := t.Service.FinishPINLetter(ctx, plan, sealed); err != nil {
-			return err
-		}
-	}
-	if err := t.PINs.ClosePIN(ctx, release); err != nil && !gone(err) {
+// gatherLetters makes print runs of the letters that wait.
+func (t Tools) gatherLetters(ctx context.Context, _ issuance.GatherLettersArgs, done issuance.Done) error {
+	if _, err := t.Service.GatherLetters(ctx, lifecycle.System("gather")); err != nil {
 		return err
 	}
 	return t.Service.Complete(ctx, done)
 }
 
-func (t Tools) sealedPINLetter(ctx context.Context, plan issuance.PINLetterPlan, release hsm.PINRelease) ([]byte, error) {
-	common, err := t.common(plan.To, plan.Date)
+// cardRun renders a run of card letters as one document and seals it for the
+// print room. A letter that cannot be set is left out, for staff to look at.
+func (t Tools) cardRun(ctx context.Context, args issuance.CardRunArgs, done issuance.Done) error {
+	plan, err := t.Service.BeginCardRun(ctx, args.Run)
+	if err != nil {
+		return err
+	}
+	run, err := letter.NewCardRun(letter.RunInfo{Reference: string(plan.Run), Bank: t.Bank.Name, Language: plan.Language, Date: plan.Created})
+	if err != nil {
+		return err
+	}
+	var pages []lifecycle.CardLetterID
+	var failed []issuance.LetterFailure
+	for _, l := range plan.Letters {
+		common, err := t.common(l.To, l.Date)
+		if err == nil {
+			err = run.Add(letter.CardLetterData{
+				Common: common, Letter: l.Letter, ClientID: l.ClientID, UserNumber: l.UserNumber,
+				Last4: l.Last4, Expiry: l.Expiry, Product: t.CardName, PickUpBranch: l.PickUp,
+			})
+		}
+		switch {
+		case errors.Is(err, lifecycle.Invalid):
+			failed = append(failed, issuance.LetterFailure{Letter: string(l.Letter), Why: err.Error()})
+		case err != nil:
+			return err
+		default:
+			pages = append(pages, l.Letter)
+		}
+	}
+	var sealed []byte
+	if len(pages) > 0 {
+		pdf, err := run.PDF()
+		if err != nil {
+			return err
+		}
+		if sealed, err = cms.Seal(pdf, t.PrintRoomCert); err != nil {
+			return err
+		}
+	}
+	return t.Service.FinishCardRun(ctx, plan, sealed, pages, failed, done)
+}
+
+// pinRun renders a run of PIN letters, section by section: a section is sealed
+// for the print room and stored before the next one's PINs are asked for. Here
+// alone, outside Vault, PINs are in clear, those of one section, for as long as
+// its pages take. The engine gives a PIN for its letter only, so that a worker
+// killed at any line can be followed by another: what was given and not stored
+// was in the dead worker's memory and nowhere else. Once the ciphertext is
+// stored, the PINs are closed, and nobody is given them again.
+func (t Tools) pinRun(ctx context.Context, args issuance.PINRunArgs, done issuance.Done) error {
+	plan, err := t.Service.BeginPINRun(ctx, args.Run)
+	if err != nil {
+		return err
+	}
+	for i, section := range plan.Sections {
+		letters := section.Letters
+		switch {
+		case !section.Stored:
+			if letters, err = t.pinSection(ctx, plan, section); err != nil {
+				return err
+			}
+		case i+1 < len(plan.Sections) && plan.Sections[i+1].Stored:
+			continue // closed before the next one was begun
+		}
+		for _, l := range letters {
+			if err := t.PINs.ClosePIN(ctx, releaseOf(l)); err != nil && !gone(err) {
+				return err
+			}
+		}
+	}
+	return t.Service.FinishPINRun(ctx, plan, done)
+}
+
+// pinSection renders, seals and stores a section, and answers the letters that
+// are in it. A letter that cannot be set is found before its PIN is asked for;
+// one whose PIN is not given any more needs a new card.
+func (t Tools) pinSection(ctx context.Context, plan issuance.PINRunPlan, section issuance.PINSection) ([]issuance.PINLetterPlan, error) {
+	run, err := letter.NewPINRun(letter.RunInfo{
+		Reference: issuance.RunDocument(plan.Run, section.Number), Bank: t.Bank.Name, Language: plan.Language, Date: plan.Created,
+	})
 	if err != nil {
 		return nil, err
 	}
-	pin, err := t.PINs.ReleasePIN(ctx, release)
-	if err != nil {
-		return nil, err
+	defer run.Forget()
+	var set []issuance.PINLetterPlan
+	var pages []lifecycle.PINLetterID
+	var failed []issuance.LetterFailure
+	for _, l := range section.Letters {
+		common, err := t.common(l.To, l.Date)
+		if err == nil {
+			err = letter.CheckPINLetter(l.Letter, common)
+		}
+		if errors.Is(err, lifecycle.Invalid) {
+			failed = append(failed, issuance.LetterFailure{Letter: string(l.Letter), Why: err.Error()})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		pin, err := t.PINs.ReleasePIN(ctx, releaseOf(l))
+		if err != nil && gone(err) {
+			failed = append(failed, issuance.LetterFailure{Letter: string(l.Letter), Why: "the engine gives its PIN no more: order a new card"})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := run.Add(letter.PINLetterData{Common: common, Letter: l.Letter, PIN: pin}); err != nil {
+			return nil, err
+		}
+		set, pages = append(set, l), append(pages, l.Letter)
 	}
-	pdf, err := letter.PINLetter(letter.PINLetterData{Common: common, Letter: plan.Letter, PIN: pin})
-	if err != nil {
-		return nil, err
+	var sealed []byte
+	if len(pages) > 0 {
+		pdf, err := run.PDF()
+		if err != nil {
+			return nil, err
+		}
+		defer clear(pdf)
+		if sealed, err = cms.Seal(pdf, t.PrintRoomCert); err != nil {
+			return nil, err
+		}
 	}
-	defer clear(pdf)
-	return cms.Seal(pdf, t.PrintRoomCert)
+	return set, t.Service.FinishPINSection(ctx, plan, section.Number, sealed, pages, failed)
+}
+
+func releaseOf(l issuance.PINLetterPlan) hsm.PINRelease {
+	return hsm.PINRelease{Card: l.Card, PINVersion: l.PINVersion, Letter: l.Letter}
 }
 
 // pinDestroy erases a PIN that must never be used. One that is not there is as
@@ -110,6 +183,14 @@ func (t Tools) common(to issuance.Addressee, date time.Time) (letter.Common, err
 // postLetters hands to the post what is printed and due.
 func (t Tools) postLetters(ctx context.Context, _ issuance.PostLettersArgs, done issuance.Done) error {
 	if _, err := t.Service.PostLetters(ctx); err != nil {
+		return err
+	}
+	return t.Service.Complete(ctx, done)
+}
+
+// forgetFiles erases print files that are too old.
+func (t Tools) forgetFiles(ctx context.Context, _ issuance.ForgetFilesArgs, done issuance.Done) error {
+	if _, _, err := t.Service.ForgetRunFiles(ctx); err != nil {
 		return err
 	}
 	return t.Service.Complete(ctx, done)

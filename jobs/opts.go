@@ -41,10 +41,12 @@ func options(kind string) (option, bool) {
 		lifecycle.JobPersonalise:      {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 2, once: true},
 		lifecycle.JobBureauFile:       {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 2, once: true},
 		lifecycle.JobBureauReturn:     {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 2, once: true},
-		lifecycle.JobCardLetter:       {queue: QueueDefault, limit: time.Minute, attempts: 25, priority: 3, once: true},
-		lifecycle.JobPINLetter:        {queue: QueuePIN, limit: time.Minute, attempts: 25, priority: 2, once: true},
+		lifecycle.JobGatherLetters:    {queue: QueueDefault, limit: 5 * time.Minute, attempts: 3, priority: 3},
+		lifecycle.JobCardRun:          {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 3, once: true},
+		lifecycle.JobPINRun:           {queue: QueuePIN, limit: 10 * time.Minute, attempts: 25, priority: 2, once: true},
 		lifecycle.JobPINDestroy:       {queue: QueueDefault, limit: time.Minute, attempts: 100, priority: 2},
 		lifecycle.JobPostLetters:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 3},
+		lifecycle.JobForgetFiles:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 		lifecycle.JobCertificateIssue: {queue: QueueDefault, limit: time.Minute, attempts: 25, priority: 2, once: true},
 		// Never once: a job under way may have read the shard before the
 		// revocation that asks for this one.

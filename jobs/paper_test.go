@@ -5,16 +5,18 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 
 	"sceau/cms"
+	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
-// pdfText reads a letter as a person does.
-func pdfText(t *testing.T, pdf []byte) string {
+// pdfText reads a page as a person does.
+func pdfText(t *testing.T, pdf []byte, page int) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
+	cmd := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-f", strconv.Itoa(page), "-l", strconv.Itoa(page), "-", "-")
 	cmd.Stdin = bytes.NewReader(pdf)
 	out, err := cmd.Output()
 	if err != nil {
@@ -26,8 +28,33 @@ func pdfText(t *testing.T, pdf []byte) string {
 // openPINLetter opens a PIN letter as the print room does.
 func (h *house) openPINLetter(t *testing.T, id lifecycle.PINLetterID) string {
 	t.Helper()
-	sealed := get[[]byte](t)(h.Document(t.Context(), string(id)))
-	return pdfText(t, get[[]byte](t)(cms.Open(sealed, h.printRoom.certificate, h.printRoom.key)))
+	return h.openLetter(t, string(id))
+}
+
+func (h *house) openLetter(t *testing.T, id string) string {
+	t.Helper()
+	document, page := h.sheetOf(t, id)
+	sealed := get[[]byte](t)(h.Document(t.Context(), document))
+	return pdfText(t, get[[]byte](t)(cms.Open(sealed, h.printRoom.certificate, h.printRoom.key)), page)
+}
+
+// sheetOf is the file that a letter is in, and its page there.
+func (h *house) sheetOf(t *testing.T, letter string) (document string, page int) {
+	t.Helper()
+	var run lifecycle.PrintRunID
+	var section int
+	must(t, h.admin.QueryRow(t.Context(), "SELECT run_id, section, page FROM print_sheet WHERE letter_id = $1", letter).Scan(&run, &section, &page))
+	return issuance.RunDocument(run, section), page
+}
+
+// print plays the print room for every run that is rendered.
+func (h *house) print(t *testing.T) {
+	t.Helper()
+	for _, run := range get[[]issuance.PrintRun](t)(h.PrintRuns(t.Context(), lifecycle.PrintRunRendered)) {
+		job := get[issuance.PrintJob](t)(h.StartPrinting(t.Context(), operator, run.ID, issuance.Printer{Name: "Laser 1"}))
+		last := job.Sheets[len(job.Sheets)-1].Position
+		must(t, h.EndPrinting(t.Context(), operator, run.ID, issuance.PrintReport{Last: last, Counter: int64(len(job.Sheets))}))
+	}
 }
 
 var alone = regexp.MustCompile(`(?m)^ *([0-9]{4}) *$`)

@@ -28,6 +28,8 @@ func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.Periodic
 	}
 	jobs := []*river.PeriodicJob{
 		periodic("ocsp_refresh", 10*time.Minute, issuance.OCSPRefreshArgs{}),
+		periodic("letters_gather", time.Hour, issuance.GatherLettersArgs{}),
+		periodic("run_files_forget", 24*time.Hour, issuance.ForgetFilesArgs{}),
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
 	}

@@ -74,15 +74,18 @@ func TestJobsWaitWhileVaultIsSealedAndNoAttemptIsLost(t *testing.T) {
 	h.wantWaited(t, lifecycle.JobPersonalise, lifecycle.JobCertificateIssue)
 
 	h.answer(t, batch)
+	h.await(t, "two cards", "SELECT count(*) = 2 FROM card WHERE state = 'made'")
+	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))
 	h.await(t, "two card letters", "SELECT count(*) = 2 FROM card_letter WHERE state = 'rendered'")
-	get[[]lifecycle.CardLetterID](t)(h.PrintCardLetters(t.Context(), operator))
+	h.print(t)
 	vault.Seal()
 	get[issuance.Posted](t)(h.PostLetters(t.Context()))
+	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))
 	h.workPINs(t, h.pinTools(t))
-	h.await(t, "PIN letters that wait", "SELECT count(*) = 2 FROM river_job WHERE queue = 'pin' AND (metadata ->> 'snoozes')::int >= 1")
+	h.await(t, "a PIN run that waits", "SELECT count(*) > 0 FROM river_job WHERE queue = 'pin' AND (metadata ->> 'snoozes')::int >= 1")
 	vault.Unseal()
 	h.awaitIdle(t, QueuePIN)
-	h.wantWaited(t, lifecycle.JobPINLetter)
+	h.wantWaited(t, lifecycle.JobPINRun)
 	h.await(t, "two PIN letters", "SELECT count(*) = 2 FROM pin_letter WHERE state = 'rendered'")
 }
 
@@ -176,10 +179,11 @@ func TestAWorkerTakenForDeadLosesOnTheFenceOfItsPINLetter(t *testing.T) {
 	h.workPINs(t, tools)
 	h.awaitIdle(t, QueuePIN)
 	letter := get[issuance.CardView](t)(h.Card(t.Context(), card)).PINLetter
-	sealed := get[[]byte](t)(h.Document(t.Context(), string(letter)))
+	document, _ := h.sheetOf(t, string(letter))
+	sealed := get[[]byte](t)(h.Document(t.Context(), document))
 	close(ice.thaw)
-	h.wantLost(t, late, lifecycle.JobPINLetter)
-	if again := get[[]byte](t)(h.Document(t.Context(), string(letter))); string(again) != string(sealed) {
+	h.wantLost(t, late, lifecycle.JobPINRun)
+	if again := get[[]byte](t)(h.Document(t.Context(), document)); string(again) != string(sealed) {
 		t.Error("the late worker wrote its own letter")
 	}
 	h.wantClosed(t, tools.PINs, card, letter)

@@ -49,11 +49,13 @@ func (s *sheet) facts(y float64, d CardLetterData, w cardWords) float64 {
 	gap := max(2, free/float64(len(columns)-1))
 	s.rule(line, 0.4, leftEdge, y, rightEdge, y)
 	x := leftEdge
-	for i, c := range columns {
-		s.text(label, x, y+4, c[0])
-		s.text(value, x, y+8.3, c[1])
-		x += widths[i] + gap
-	}
+	s.own(func() {
+		for i, c := range columns {
+			s.text(label, x, y+4, c[0])
+			s.text(value, x, y+8.3, c[1])
+			x += widths[i] + gap
+		}
+	})
 	s.rule(line, 0.4, leftEdge, y+10.8, rightEdge, y+10.8)
 	return y + 15.5
 }
@@ -68,6 +70,7 @@ func (s *sheet) cardPlace(y float64, d CardLetterData, w cardWords, fill *string
 		return
 	}
 	const pad = 6.0
-	next := s.section(leftEdge+pad, y+pad+4, cardWidth-2*pad, w.branchTitle, d.PickUpBranch)
+	next := 0.0
+	s.own(func() { next = s.section(leftEdge+pad, y+pad+4, cardWidth-2*pad, w.branchTitle, d.PickUpBranch) })
 	s.paragraph(style{size: bodySize, colour: black}, leftEdge+pad, next+3, cardWidth-2*pad, fill.Replace(w.branch))
 }

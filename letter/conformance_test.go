@@ -103,7 +103,14 @@ func widest() []sample {
 		Complement: "Résidence des Grandes Aubépines App 12", Street: "1234 avenue des Anciens Combattants Af",
 		Postcode: "35000", City: "Saint-Jacques-des-Aubépines", Country: "FR",
 	}
-	var out []sample
+	seven := party.Address{
+		Recipient: address.Recipient, Organisation: address.Organisation, Complement: "Flat 2, Hawthorn House",
+		Street: "1234 Long Harbour Lane", Postcode: "EX1 2AB", City: "Hawthorn-next-the-Sea", Country: "GB",
+	}
+	out := []sample{
+		{party.English, "FR", seven, long + " " + long, ""},
+		{party.English, "DE", seven, long + " " + long, ""},
+	}
 	for i, l := range party.Languages() {
 		out = append(out, sample{l, []string{"FR", "BE", "NL", "DE"}[i], address, long + " " + long, ""})
 		out = append(out, sample{l, []string{"BE", "FR", "DE", "NL"}[i], address, long + " " + long, strings.Repeat("Agence de Rennes ", 4) + "Centre-Ville"})

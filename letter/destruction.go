@@ -43,7 +43,7 @@ func DestructionCertificate(d DestructionData) ([]byte, error) {
 	}
 	w := destructionWordsOf(d.Language)
 	m := &minutes{
-		t: t, data: MinutesData{Bank: d.Bank, Language: d.Language, Reference: d.Reference},
+		doc: newDocument(t), data: MinutesData{Bank: d.Bank, Language: d.Language, Reference: d.Reference},
 		words: minutesWords{title: w.title, signatures: w.signatures, sign: w.sign, footer: w.footer},
 	}
 	m.page()
@@ -54,13 +54,7 @@ func DestructionCertificate(d DestructionData) ([]byte, error) {
 	m.heading(w.serials)
 	m.serials(d.Serials, w.none)
 	m.sign([]person{{d.Proposed, w.first}, {d.Seen, w.second}}, fmt.Sprintf(w.declaration, d.Quantity, d.Reference))
-	contents := make([][]byte, len(m.pages))
-	for i, s := range m.pages {
-		m.foot(s, i+1)
-		contents[i] = s.out
-	}
-	about := metadata{title: w.title + " " + d.Reference, author: d.Bank.Name, language: string(d.Language), date: d.Date}
-	return assemble(t, about, contents...), nil
+	return m.finish(d.Date)
 }
 
 // serials sets serial numbers in columns, read line by line.

@@ -7,22 +7,25 @@ import (
 )
 
 // face is what the letters need of one TrueType font: which glyph shows a
-// character and how wide it is. The file itself is embedded whole.
+// character, how wide it is, and its outline.
 type face struct {
-	file       []byte
+	name       string
+	stem       int // thickness of its stems, thousandths of an em
 	unitsPerEm int
 	ascent     int // font units
 	descent    int // font units, negative
 	bounds     [4]int
 	glyphs     map[rune]uint16
 	table      []uint16 // glyphs once more, by character: a letter looks thousands up
+	back       []rune   // the first character that a glyph shows, 0 for none
 	advances   []uint16 // by glyph, font units
+	outlines   outlines
 }
 
 var errFont = errors.New("the font file is damaged")
 
-// parseFace reads the tables head, hhea, hmtx and cmap (format 4) of a
-// TrueType file (ISO/IEC 14496-22). Damaged bytes give an error.
+// parseFace reads the tables head, hhea, hmtx, maxp, loca and cmap (format 4) of
+// a TrueType file (ISO/IEC 14496-22). Damaged bytes give an error.
 func parseFace(file []byte) (*face, error) {
 	tables, err := fontTables(file)
 	if err != nil {
@@ -32,7 +35,7 @@ func parseFace(file []byte) (*face, error) {
 	if len(head) < 54 || len(hhea) < 36 {
 		return nil, fmt.Errorf("%w: head or hhea", errFont)
 	}
-	f := &face{file: file, unitsPerEm: int(u16(head, 18)), ascent: i16(hhea, 4), descent: i16(hhea, 6)}
+	f := &face{unitsPerEm: int(u16(head, 18)), ascent: i16(hhea, 4), descent: i16(hhea, 6)}
 	for i := range f.bounds {
 		f.bounds[i] = i16(head, 36+2*i)
 	}
@@ -45,9 +48,13 @@ func parseFace(file []byte) (*face, error) {
 	for g := range f.advances {
 		f.advances[g] = u16(hmtx, 4*min(g, count-1))
 	}
+	if f.outlines, err = parseOutlines(tables, count); err != nil {
+		return nil, err
+	}
 	if f.glyphs, err = charMap(tables["cmap"]); err != nil {
 		return nil, err
 	}
+	f.back = make([]rune, len(f.advances))
 	for r, g := range f.glyphs {
 		if int(g) >= len(f.advances) {
 			return nil, fmt.Errorf("%w: no width for %U", errFont, r)
@@ -56,6 +63,9 @@ func parseFace(file []byte) (*face, error) {
 			f.table = append(f.table, make([]uint16, int(r)+1-len(f.table))...)
 		}
 		f.table[r] = g
+		if f.back[g] == 0 || r < f.back[g] {
+			f.back[g] = r
+		}
 	}
 	return f, nil
 }

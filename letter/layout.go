@@ -69,7 +69,7 @@ func (s *sheet) letterhead(win window) {
 	s.text(label, win.infoX, 60.5, s.words.website)
 	s.text(value, win.infoX, 64.7, bank.Website)
 	s.text(label, win.infoX, 71, s.words.dateLabel)
-	s.text(value, win.infoX, 75.2, s.words.date(s.common.Date))
+	s.own(func() { s.text(value, win.infoX, 75.2, s.words.date(s.common.Date)) })
 }
 
 // address sets the address inside the window, in the largest type that fits.
@@ -95,9 +95,11 @@ func (s *sheet) address(win window, sender string) error {
 	if win.returnLine {
 		y = win.y + 16
 	}
-	for i, l := range lines {
-		s.text(st, left, y+step*float64(i), l)
-	}
+	s.own(func() {
+		for i, l := range lines {
+			s.text(st, left, y+step*float64(i), l)
+		}
+	})
 	return nil
 }
 
@@ -118,8 +120,12 @@ func (s *sheet) footer(reference string) error {
 	s.rule(line, 0.4, leftEdge, 278, rightEdge, 278)
 	s.text(st, leftEdge, 282, strings.Join([]string{bank.LegalName, bank.ReturnAddress}, " · "))
 	s.text(st, leftEdge, 285.6, s.words.phone+" "+bank.Phone+" · "+bank.Website)
-	s.right(st, rightEdge, 285.6, reference+" · 1/1")
-	return s.dataMatrix(reference+" 1/1", 9, 274.6)
+	var err error
+	s.own(func() {
+		s.right(st, rightEdge, 285.6, reference+" · 1/1")
+		err = s.dataMatrix(reference+" 1/1", 9, 274.6)
+	})
+	return err
 }
 
 // advice sets the bank's advice in a tinted box and gives the y below it.
@@ -150,7 +156,9 @@ func (s *sheet) opening(subject string) float64 {
 	s.text(style{bold: true, size: 13, colour: s.common.Bank.Colour}, leftEdge, 100, subject)
 	st := style{size: bodySize, colour: black}
 	greeting := s.words.salutation + " " + s.common.SalutationName + ","
-	return s.paragraph(st, leftEdge, bodyTop, rightEdge-leftEdge, greeting) + 1.5
+	y := 0.0
+	s.own(func() { y = s.paragraph(st, leftEdge, bodyTop, rightEdge-leftEdge, greeting) })
+	return y + 1.5
 }
 
 // closing ends the body, or tells that it does not fit on the page.

@@ -73,30 +73,11 @@ func CardLetter(d CardLetterData) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrongs := d.check(t)
-	wrongs.AddError("letter", lifecycle.CheckID(lifecycle.PrefixCardLetter, string(d.Letter)))
-	wrongs.AddError("client_id", number(d.ClientID, 8))
-	wrongs.AddError("user_number", number(d.UserNumber, 4))
-	wrongs.AddError("last4", number(d.Last4, 4))
-	wrongs.AddError("product", printable(t, d.Product, 32))
-	if d.PickUpBranch != "" {
-		wrongs.AddError("pick_up_branch", printable(t, d.PickUpBranch, 80))
-	}
-	if d.Expiry.IsZero() {
-		wrongs.Add("expiry", "is missing")
-	}
-	if err := wrongs.Err(); err != nil {
+	doc := newDocument(t)
+	if err := doc.cardPage(d); err != nil {
 		return nil, err
 	}
-	w := d.words()
-	s := newSheet(t, d.Common, w)
-	if err := s.frame(string(d.Letter), d.Bank.Name+" · "+d.Bank.ReturnAddress); err != nil {
-		return nil, err
-	}
-	if err := s.cardBody(d, w.card); err != nil {
-		return nil, err
-	}
-	return assemble(t, d.metadata(w.card.subject), s.out), nil
+	return doc.bytes(d.metadata(d.words().card.subject))
 }
 
 // PINLetter sets a PIN letter on one A4 page, with the PIN alone on its line.
@@ -107,24 +88,84 @@ func PINLetter(d PINLetterData) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrongs := d.check(t)
+	doc := newDocument(t)
+	defer doc.forget()
+	if err := doc.pinPage(d); err != nil {
+		return nil, err
+	}
+	return doc.bytes(d.metadata(d.words().pin.subject))
+}
+
+// CheckPINLetter tells whether a PIN letter can be set, before its PIN is asked
+// for: a PIN is given for a letter that will be printed. Errors are as those of
+// [PINLetter].
+func CheckPINLetter(letter lifecycle.PINLetterID, c Common) error {
+	t, err := loadTypeface()
+	if err != nil {
+		return err
+	}
+	specimen, err := lifecycle.NewPIN("000000000000")
+	if err != nil {
+		return err
+	}
+	return newDocument(t).pinPage(PINLetterData{Common: c, Letter: letter, PIN: specimen})
+}
+
+// cardPage adds a card letter to a document.
+func (doc *document) cardPage(d CardLetterData) error {
+	wrongs := d.check(doc.t)
+	wrongs.AddError("letter", lifecycle.CheckID(lifecycle.PrefixCardLetter, string(d.Letter)))
+	wrongs.AddError("client_id", number(d.ClientID, 8))
+	wrongs.AddError("user_number", number(d.UserNumber, 4))
+	wrongs.AddError("last4", number(d.Last4, 4))
+	wrongs.AddError("product", printable(doc.t, d.Product, 32))
+	if d.PickUpBranch != "" {
+		wrongs.AddError("pick_up_branch", printable(doc.t, d.PickUpBranch, 80))
+	}
+	if d.Expiry.IsZero() {
+		wrongs.Add("expiry", "is missing")
+	}
+	if err := wrongs.Err(); err != nil {
+		return err
+	}
+	w := d.words()
+	s := newSheet(doc, d.Common, w)
+	if err := s.frame(string(d.Letter), d.Bank.Name+" · "+d.Bank.ReturnAddress); err != nil {
+		return err
+	}
+	if err := s.cardBody(d, w.card); err != nil {
+		return err
+	}
+	return doc.add(s.shared.out, s.apart.out)
+}
+
+// pinPage adds a PIN letter to a document. Only what is the page's own has the
+// PIN.
+func (doc *document) pinPage(d PINLetterData) error {
+	wrongs := d.check(doc.t)
 	wrongs.AddError("letter", lifecycle.CheckID(lifecycle.PrefixPINLetter, string(d.Letter)))
 	if d.PIN.Reveal() == "" {
 		wrongs.Add("pin", "is missing")
 	}
 	if err := wrongs.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	w := d.words()
-	s := newSheet(t, d.Common, w)
-	defer func() { clear(s.out[:cap(s.out)]) }()
+	s := newSheet(doc, d.Common, w)
+	kept := false
+	defer func() {
+		if !kept {
+			clear(s.apart.out[:cap(s.apart.out)])
+		}
+	}()
 	if err := s.frame(string(d.Letter), d.Bank.ReturnAddress); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.pinBody(d, w.pin); err != nil {
-		return nil, err
+		return err
 	}
-	return assemble(t, d.metadata(w.pin.subject), s.out), nil
+	kept = true
+	return doc.add(s.shared.out, s.apart.out)
 }
 
 func (c Common) metadata(title string) metadata {

@@ -52,20 +52,14 @@ func Minutes(d MinutesData) ([]byte, error) {
 	if err := d.check(t); err != nil {
 		return nil, err
 	}
-	m := &minutes{t: t, data: d, words: minutesWordsOf(d.Language)}
+	m := &minutes{doc: newDocument(t), data: d, words: minutesWordsOf(d.Language)}
 	m.page()
 	m.head()
 	for i, act := range d.Acts {
 		m.act(i+1, act)
 	}
 	m.signatures()
-	contents := make([][]byte, len(m.pages))
-	for i, s := range m.pages {
-		m.foot(s, i+1)
-		contents[i] = s.out
-	}
-	title := m.words.title + " " + d.Reference
-	return assemble(t, metadata{title: title, author: d.Bank.Name, language: string(d.Language), date: d.Date}, contents...), nil
+	return m.finish(d.Date)
 }
 
 func (d MinutesData) check(t *typeface) error {

@@ -23,7 +23,7 @@ var alarm = Colour{0xB0, 0x1E, 0x1E}
 
 // minutes are pages being set, of a ceremony or of a destruction.
 type minutes struct {
-	t     *typeface
+	doc   *document
 	data  MinutesData
 	words minutesWords
 	pages []*sheet
@@ -34,7 +34,7 @@ func (m *minutes) sheet() *sheet { return m.pages[len(m.pages)-1] }
 
 // page begins a page.
 func (m *minutes) page() {
-	s := newSheet(m.t, Common{Bank: m.data.Bank, Language: m.data.Language}, words{})
+	s := newSheet(m.doc, Common{Bank: m.data.Bank, Language: m.data.Language}, words{})
 	m.pages = append(m.pages, s)
 	if m.data.Rehearsal {
 		s.watermark(m.words.rehearsal)
@@ -207,6 +207,18 @@ func (m *minutes) sign(people []person, declaration string) {
 			m.y += signHeight
 		}
 	}
+}
+
+// finish numbers the pages and gives the document.
+func (m *minutes) finish(date time.Time) ([]byte, error) {
+	for i, s := range m.pages {
+		m.foot(s, i+1)
+		if err := m.doc.add(s.shared.out, nil); err != nil {
+			return nil, err
+		}
+	}
+	about := metadata{title: m.words.title + " " + m.data.Reference, author: m.data.Bank.Name, language: string(m.data.Language), date: date}
+	return m.doc.bytes(about)
 }
 
 func (m *minutes) foot(s *sheet, number int) {

@@ -14,7 +14,7 @@ func (s *sheet) pinBody(d PINLetterData, w pinWords) error {
 	label := style{size: bodySize, colour: grey}
 	s.text(label, leftEdge+(width-s.width(label, w.label))/2, y+9, w.label)
 	code := style{bold: true, size: 34, colour: black}
-	s.text(code, leftEdge+(width-s.width(code, d.PIN.Reveal()))/2, y+25.5, d.PIN.Reveal())
+	s.own(func() { s.text(code, leftEdge+(width-s.width(code, d.PIN.Reveal()))/2, y+25.5, d.PIN.Reveal()) })
 
 	y = s.section(leftEdge, y+height+10, width, w.learnTitle, w.learn)
 	y = s.section(leftEdge, y+3.5, width, w.useTitle, fill.Replace(w.use))

@@ -1,6 +1,7 @@
 package letter
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
@@ -33,20 +34,43 @@ var (
 
 // sheet is one page being set.
 type sheet struct {
+	*layer
+
 	*typeface
+	used   glyphs // of the document: those that its fonts must show
 	common Common
 	words  words
-	out    []byte // the page's content stream
-	filled bool   // a colour has been set:
+	shared *layer // what other pages may have too: the house's texts and lines
+	apart  *layer // what this page alone has: names, numbers, a PIN
+}
+
+// layer is part of a page's content, with a graphics state of its own.
+type layer struct {
+	out    []byte
+	filled bool // a colour has been set:
 	colour Colour
 }
 
-// contentRoom is more than the longest letter takes, so that the stream never
-// grows and leaves a copy of a PIN behind.
-const contentRoom = 48 << 10
+// ownRoom is more than a letter has of its own, so that the layer never grows
+// and leaves a copy of a PIN behind.
+const ownRoom = 8 << 10
 
-func newSheet(t *typeface, c Common, w words) *sheet {
-	return &sheet{typeface: t, common: c, words: w, out: make([]byte, 0, contentRoom)}
+// newSheet begins a page of a document.
+func newSheet(d *document, c Common, w words) *sheet {
+	s := &sheet{
+		typeface: d.t, used: d.used, common: c, words: w,
+		shared: &layer{out: d.scratch[:0]}, apart: &layer{out: make([]byte, 0, ownRoom)},
+	}
+	d.scratch = nil
+	s.layer = s.shared
+	return s
+}
+
+// own sets what this page alone has.
+func (s *sheet) own(set func()) {
+	s.layer = s.apart
+	set()
+	s.layer = s.shared
 }
 
 // style is how a text is set.
@@ -56,16 +80,17 @@ type style struct {
 	colour Colour
 }
 
-func (s *sheet) face(st style) *face {
+func (s *sheet) face(st style) (*face, []bool) {
 	if st.bold {
-		return s.bold
+		return s.bold, s.used[1]
 	}
-	return s.regular
+	return s.regular, s.used[0]
 }
 
 // width is the width of a text in millimetres.
 func (s *sheet) width(st style, text string) float64 {
-	return s.face(st).width(text, st.size) / pointsPerMM
+	f, _ := s.face(st)
+	return f.width(text, st.size) / pointsPerMM
 }
 
 // text sets one line with its baseline at y. The string is a literal one (ISO
@@ -81,9 +106,10 @@ func (s *sheet) text(st style, x, y float64, text string) {
 	s.raw("Tf ")
 	s.numbers(x*pointsPerMM, (pageHeight-y)*pointsPerMM)
 	s.raw("Td (")
-	f := s.face(st)
+	f, used := s.face(st)
 	for _, r := range text {
 		g := f.glyph(r)
+		used[g] = true
 		s.octet(byte(g >> 8))
 		s.octet(byte(g & 0xFF))
 	}
@@ -171,23 +197,21 @@ func (s *sheet) dataMatrix(content string, x, y float64) error {
 	}
 	size := code.Bounds().Size()
 	s.fill(Colour{})
-	s.raw("q ") // one unit is one module, counted from the bottom
-	s.numbers(module*pointsPerMM, 0, 0, module*pointsPerMM, x*pointsPerMM, (pageHeight-y-module*float64(size.Y))*pointsPerMM)
-	s.raw("cm ")
+	s.raw("q ")
+	s.numbers(module*float64(size.X)*pointsPerMM, 0, 0, module*float64(size.Y)*pointsPerMM,
+		x*pointsPerMM, (pageHeight-y-module*float64(size.Y))*pointsPerMM)
+	// An image mask (ISO 32000-1 §8.9.6.2), one bit a module, in hexadecimal.
+	s.out = fmt.Appendf(s.out, "cm BI/IM true/W %d/H %d/BPC 1/D[1 0]/F/AHx ID ", size.X, size.Y)
 	for row := range size.Y {
-		for from := 0; from < size.X; from++ {
-			to := from
-			for to < size.X && dark(code.At(to, row).RGBA()) {
-				to++
-			}
-			if to > from {
-				s.numbers(float64(from), float64(size.Y-1-row), float64(to-from), 1)
-				s.raw("re ")
-				from = to
+		bits := make([]byte, (size.X+7)/8)
+		for column := range size.X {
+			if dark(code.At(column, row).RGBA()) {
+				bits[column/8] |= 0x80 >> (column % 8)
 			}
 		}
+		s.out = hex.AppendEncode(s.out, bits)
 	}
-	s.raw("f Q\n")
+	s.raw(">EI Q\n")
 	return nil
 }
 

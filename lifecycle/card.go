@@ -14,7 +14,7 @@ const (
 	CardPersonalised  CardState = "personalised"
 	CardWithBureau    CardState = "with_bureau"
 	CardWriting       CardState = "writing" // a chip at a branch terminal was given its data
-	CardMade          CardState = "made" // the bureau's return file says so
+	CardMade          CardState = "made"    // the bureau's return file says so
 	CardPosted        CardState = "posted"
 	CardAtBranch      CardState = "at_branch"
 	CardReceived      CardState = "received"
@@ -34,7 +34,7 @@ const (
 	Send        Event = "send" // to the bureau
 	Make        Event = "make" // the bureau made it
 	Spoil       Event = "spoil"
-	Remake      Event = "remake" // declared missing: made again
+	Remake      Event = "remake"        // declared missing: made again
 	KeepInHouse Event = "keep_in_house" // for a branch terminal, not for a bureau
 	WriteChip   Event = "write_chip"    // the terminal is given the card's data
 	Post        Event = "post"
@@ -79,7 +79,7 @@ var Cards = Table[CardState]{
 			{From: CardApproved, On: Seal, To: CardPersonalising, By: postRoom},
 			{From: CardPersonalising, On: Personalise, To: CardPersonalised},
 			{From: CardPersonalised, On: Send, To: CardWithBureau},
-			{From: CardWithBureau, On: Make, To: CardMade, Then: []JobKind{JobCardLetter}},
+			{From: CardWithBureau, On: Make, To: CardMade},
 			{From: CardWithBureau, On: Spoil, To: CardApproved, Then: []JobKind{JobPINDestroy}},
 			{
 				From: CardWithBureau, On: Remake, To: CardApproved, By: []Role{RoleOperator, RoleSecurityOfficer},
@@ -89,10 +89,10 @@ var Cards = Table[CardState]{
 			{From: CardInHouse, On: Edit, To: CardOrdered, By: orderers},
 			{From: CardInHouse, On: WriteChip, To: CardWriting},
 			{From: CardWriting, On: WriteChip, To: CardWriting}, // the same chip, after the terminal died
-			{From: CardWriting, On: Make, To: CardAtBranch, Then: []JobKind{JobPINLetter}},
+			{From: CardWriting, On: Make, To: CardAtBranch},
 			{From: CardWriting, On: Spoil, To: CardInHouse, Then: []JobKind{JobPINDestroy}},
-			{From: CardMade, On: Post, To: CardPosted, By: postRoom, Then: []JobKind{JobPINLetter}},
-			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom, Then: []JobKind{JobPINLetter}},
+			{From: CardMade, On: Post, To: CardPosted, By: postRoom},
+			{From: CardMade, On: ToBranch, To: CardAtBranch, By: postRoom},
 			{From: CardPosted, On: Receive, To: CardReceived, By: callers},
 			{From: CardAtBranch, On: Collect, To: CardReceived, By: []Role{RoleAccountManager, RoleOperator}},
 			{From: CardPosted, On: Activate, To: CardActive, By: activates},
@@ -108,7 +108,7 @@ var Cards = Table[CardState]{
 		// do not know.
 		from([]CardState{CardReceived, CardPosted}, Move[CardState]{On: ResetPIN, To: CardReceived}),
 		[]Move[CardState]{{From: CardActive, On: ResetPIN, To: CardActive}},
-		from([]CardState{CardActive, CardPINLocked}, Move[CardState]{On: ChangePIN, To: CardActive, Then: []JobKind{JobPINLetter}}),
+		from([]CardState{CardActive, CardPINLocked}, Move[CardState]{On: ChangePIN, To: CardActive}),
 		from([]CardState{CardOrdered, CardApproved, CardInHouse}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
 		// While its worker is at Vault or its file is at the bureau, a card can
 		// still be stopped; what was made is destroyed unused.

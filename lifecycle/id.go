@@ -21,6 +21,8 @@ type (
 	CardID        string
 	CardLetterID  string
 	PINLetterID   string
+	PrintRunID    string
+	WorkItemID    string
 	CertificateID string
 	BatchID       string
 	ReturnFileID  string
@@ -43,6 +45,8 @@ const (
 	PrefixCard        = "C"
 	PrefixCardLetter  = "L"
 	PrefixPINLetter   = "P"
+	PrefixPrintRun    = "PR"
+	PrefixWorkItem    = "W"
 	PrefixCertificate = "N"
 	PrefixBatch       = "B"
 	PrefixReturnFile  = "R"

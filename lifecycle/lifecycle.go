@@ -1,6 +1,7 @@
 // Package lifecycle is the leaf of the house: what Sceau's things are called,
 // which states they can be in and which moves are legal. Life cycles are
-// tables of moves (order.go, card.go, letter.go, certificate.go, batch.go, stock.go),
+// tables of moves (order.go, card.go, letter.go, print_run.go, certificate.go, batch.go,
+// work_item.go, stock.go),
 // drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
@@ -58,17 +59,19 @@ type JobKind string
 // The jobs. Their arguments are identifiers only (issuance/args.go); their
 // queues and attempts stand in jobs/opts.go.
 const (
-	JobPersonalise      JobKind = "card_personalise"   // one batch: keys and PINs through Vault
-	JobBureauFile       JobKind = "bureau_file"        // one batch: write, sign and encrypt its file
-	JobBureauReturn     JobKind = "bureau_return"      // one return file: reconcile it
-	JobCardLetter       JobKind = "card_letter_render" // one card letter
-	JobPINLetter        JobKind = "pin_letter_render"  // one PIN letter; own queue, own Vault policy
-	JobPINDestroy       JobKind = "pin_destroy"        // one PIN that must never be used
-	JobPostLetters      JobKind = "letters_post"       // all letters that are due
-	JobCertificateIssue JobKind = "certificate_issue"  // one certificate
-	JobCRLPublish       JobKind = "crl_publish"        // one issuer's CRLs
-	JobOCSPRefresh      JobKind = "ocsp_refresh"       // sign answers ahead
-	JobExpire           JobKind = "expire"             // what has reached its end
+	JobPersonalise      JobKind = "card_personalise"  // one batch: keys and PINs through Vault
+	JobBureauFile       JobKind = "bureau_file"       // one batch: write, sign and encrypt its file
+	JobBureauReturn     JobKind = "bureau_return"     // one return file: reconcile it
+	JobGatherLetters    JobKind = "letters_gather"    // all letters that wait, into print runs
+	JobCardRun          JobKind = "card_run_render"   // one run of card letters
+	JobPINRun           JobKind = "pin_run_render"    // one run of PIN letters; own queue, own Vault policy
+	JobForgetFiles      JobKind = "run_files_forget"  // print files that are too old
+	JobPINDestroy       JobKind = "pin_destroy"       // one PIN that must never be used
+	JobPostLetters      JobKind = "letters_post"      // all letters that are due
+	JobCertificateIssue JobKind = "certificate_issue" // one certificate
+	JobCRLPublish       JobKind = "crl_publish"       // one issuer's CRLs
+	JobOCSPRefresh      JobKind = "ocsp_refresh"      // sign answers ahead
+	JobExpire           JobKind = "expire"            // what has reached its end
 )
 
 // Move is one row of a life cycle.

@@ -69,6 +69,23 @@ const (
 	CardOrderEnded   CardReason = "order_cancelled" // the house's own: what was made for the order is worthless
 )
 
+// MailReason says why the post brought a letter back, as its label does (La
+// Poste: pli non distribuable).
+type MailReason string
+
+// The reasons for a letter that comes back.
+const (
+	MailUnknown   MailReason = "unknown"   // nobody of this name at the address
+	MailAddress   MailReason = "address"   // the address is wrong or cannot be reached
+	MailUnclaimed MailReason = "unclaimed" // not fetched in time
+	MailRefused   MailReason = "refused"   // by the addressee
+)
+
+// MailReasons lists them.
+func MailReasons() []MailReason {
+	return []MailReason{MailUnknown, MailAddress, MailUnclaimed, MailRefused}
+}
+
 // ReplacementReasons are the reasons a replacement can be ordered for.
 func ReplacementReasons() []CardReason {
 	return []CardReason{CardLost, CardStolen, CardFraud, CardDamaged, CardPINBlocked, CardNameChange, CardNotReceived}

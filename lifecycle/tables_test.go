@@ -13,8 +13,8 @@ import (
 var roles = append(lifecycle.StaffRoles(), lifecycle.RoleSystem, lifecycle.RoleHolder, lifecycle.RoleRelyingService)
 
 var jobKinds = []lifecycle.JobKind{
-	lifecycle.JobPersonalise, lifecycle.JobBureauFile, lifecycle.JobBureauReturn, lifecycle.JobCardLetter,
-	lifecycle.JobPINLetter, lifecycle.JobPINDestroy, lifecycle.JobPostLetters, lifecycle.JobCertificateIssue,
+	lifecycle.JobPersonalise, lifecycle.JobBureauFile, lifecycle.JobBureauReturn, lifecycle.JobGatherLetters,
+	lifecycle.JobCardRun, lifecycle.JobPINRun, lifecycle.JobForgetFiles, lifecycle.JobPINDestroy, lifecycle.JobPostLetters, lifecycle.JobCertificateIssue,
 	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire,
 }
 
@@ -102,6 +102,9 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("cards", sound(lifecycle.Cards, lifecycle.CardCancelled, lifecycle.CardDestroyed))
 	t.Run("card letters", sound(lifecycle.CardLetters, lifecycle.LetterDelivered, lifecycle.LetterDestroyed))
 	t.Run("PIN letters", sound(lifecycle.PINLetters, lifecycle.LetterDestroyed))
+	t.Run("work items", sound(lifecycle.WorkItems, lifecycle.WorkDone))
+	t.Run("card runs", sound(lifecycle.CardRuns, lifecycle.PrintRunPrinted, lifecycle.PrintRunCancelled))
+	t.Run("PIN runs", sound(lifecycle.PINRuns, lifecycle.PrintRunPrinted, lifecycle.PrintRunCancelled))
 	t.Run("certificates", sound(lifecycle.Certificates, lifecycle.CertRevoked, lifecycle.CertExpired, lifecycle.CertCancelled))
 	t.Run("batches", sound(lifecycle.Batches, lifecycle.BatchReconciled))
 	t.Run("consignments", sound(lifecycle.Consignments, lifecycle.ConsignmentReceived, lifecycle.ConsignmentSettled, lifecycle.ConsignmentCancelled))
@@ -162,6 +165,9 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("cards", walked(lifecycle.Cards))
 	t.Run("card letters", walked(lifecycle.CardLetters))
 	t.Run("PIN letters", walked(lifecycle.PINLetters))
+	t.Run("work items", walked(lifecycle.WorkItems))
+	t.Run("card runs", walked(lifecycle.CardRuns))
+	t.Run("PIN runs", walked(lifecycle.PINRuns))
 	t.Run("certificates", walked(lifecycle.Certificates))
 	t.Run("batches", walked(lifecycle.Batches))
 	t.Run("consignments", walked(lifecycle.Consignments))
@@ -179,8 +185,9 @@ func TestWhatHasEndedNeverComesBack(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range lifecycle.PINLetters.States {
-		if reachable(lifecycle.PINLetters, s)[s] {
+	rendered := slices.Index(lifecycle.PINLetters.States, lifecycle.LetterRendered)
+	for _, s := range lifecycle.PINLetters.States[rendered:] {
+		if after := reachable(lifecycle.PINLetters, s); after[s] || after[lifecycle.LetterRequested] {
 			t.Errorf("a PIN letter that is %s can be so again: a PIN would be printed twice", s)
 		}
 	}

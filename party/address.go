@@ -27,10 +27,13 @@ type country struct {
 	why         string
 	numberAfter bool // the house number follows the street
 	noSlash     bool // bpost: a box is introduced by a word, never by / or #
+	optional    bool // not every country has postcodes
 }
 
 // The sources are XP Z10-011 and La Poste (FR), bpost (BE), PostNL (NL),
-// DIN 5008 (DE) and POST Luxembourg (LU).
+// DIN 5008 (DE), POST Luxembourg (LU), Swiss Post (CH) and Royal Mail (GB).
+// Elsewhere in Europe an address is written as the Universal Postal Union
+// advises: town in capitals, the postcode before it where there is one.
 func rules(code string) (country, bool) {
 	switch code {
 	case France:
@@ -43,6 +46,13 @@ func rules(code string) (country, bool) {
 		return country{postcode: postcodeDE, why: "a German postcode has 5 digits, as in 52062", numberAfter: true}, true
 	case Luxembourg:
 		return country{postcode: postcodeLU, why: "a Luxembourg postcode has 4 digits, as in L-1234"}, true
+	case Switzerland:
+		return country{postcode: postcodeCH, why: "a Swiss postcode has 4 digits, as in 8001"}, true
+	case UnitedKingdom:
+		return country{postcode: postcodeGB, why: "a British postcode has two parts in capitals, as in SW1A 1AA"}, true
+	}
+	if _, known := countryNames[code]; known {
+		return country{postcode: postcodeOther, why: "a postcode has letters, digits, a space or a hyphen; leave it out where the country has none", optional: true}, true
 	}
 	return country{}, false
 }
@@ -53,6 +63,10 @@ var (
 	postcodeNL = regexp.MustCompile(`^[1-9][0-9]{3} ?[A-Z]{2}$`)
 	postcodeDE = regexp.MustCompile(`^(0[1-9]|[1-9][0-9])[0-9]{3}$`)
 	postcodeLU = regexp.MustCompile(`^(L-)?[1-9][0-9]{3}$`)
+	postcodeCH = regexp.MustCompile(`^[1-9][0-9]{3}$`)
+	postcodeGB = regexp.MustCompile(`^[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}$`)
+
+	postcodeOther = regexp.MustCompile(`^[0-9A-Z][0-9A-Z -]{1,8}[0-9A-Z]$`)
 
 	// A name, then a number that may have a letter, a range or an addition.
 	numberLast  = regexp.MustCompile(`\pL.* [0-9]`)
@@ -62,8 +76,8 @@ var (
 )
 
 // Check tells every wrong field at once (a [lifecycle.FieldErrors]), by the
-// postal rules of the address's country: FR, BE, NL, DE or LU. What it accepts
-// fits a letter's window whole: see [Address.Lines].
+// postal rules of the address's country: FR, BE, NL, DE, LU, CH or GB, and those
+// common to the rest of the European Economic Area. What it accepts fits a letter's window whole: see [Address.Lines].
 func (a Address) Check() error {
 	var wrongs lifecycle.FieldErrors
 	wrongs.AddError("recipient", CheckName("recipient", a.Recipient))
@@ -75,11 +89,12 @@ func (a Address) Check() error {
 	}
 	c, known := rules(a.Country)
 	if !known {
-		wrongs.Add("address_country", "letters go to FR, BE, NL, DE and LU")
+		wrongs.Add("address_country", "letters go to the European Economic Area, CH, GB and MC: give the two letters of ISO 3166-1")
 	}
 	wrongs.AddError("street", checkStreet(c, a.Street))
 	switch {
 	case !known:
+	case a.Postcode == "" && c.optional:
 	case a.Postcode == "":
 		wrongs.Add("postcode", "is missing")
 	case !c.postcode.MatchString(a.Postcode), a.Country == Netherlands && forbiddenNL(a.Postcode):

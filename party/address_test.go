@@ -69,6 +69,30 @@ func TestLinesFollowTheCountrysPost(t *testing.T) {
 			"NL",
 			[]string{"J", "4, rue du Moulin", "L-1234 Luxembourg", "LUXEMBURG"},
 		},
+		{
+			"Switzerland from France",
+			Address{"J", "", "", "Bahnhofstrasse 12", "8001", "Zürich", "CH"},
+			"FR",
+			[]string{"J", "Bahnhofstrasse 12", "8001 Zürich", "SUISSE"},
+		},
+		{
+			"United Kingdom: the town in capitals, the postcode alone, then the country",
+			Address{"E. Hawthorne", "Hawthorne Shipping", "Flat 2", "14 Harbour Lane", "EX1 2AB", "Exeter", "GB"},
+			"DE",
+			[]string{"E. Hawthorne", "Hawthorne Shipping", "Flat 2", "14 Harbour Lane", "EXETER", "EX1 2AB", "GROSSBRITANNIEN"},
+		},
+		{
+			"elsewhere: as the Universal Postal Union advises",
+			Address{"J", "", "", "Calle del Espino 3", "28013", "Madrid", "ES"},
+			"NL",
+			[]string{"J", "Calle del Espino 3", "28013 MADRID", "SPANJE"},
+		},
+		{
+			"elsewhere: without a postcode",
+			Address{"J", "", "", "3 Hawthorn Road", "", "Dublin", "IE"},
+			"FR",
+			[]string{"J", "3 Hawthorn Road", "DUBLIN", "IRLANDE"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +120,10 @@ func TestWrongAddressesNameTheirFields(t *testing.T) {
 		fields  string
 	}{
 		{"nothing at all", Address{}, "recipient address_country street city"},
-		{"an unknown country", with(french, func(a *Address) { a.Country = "ES" }), "address_country"},
+		{"an unknown country", with(french, func(a *Address) { a.Country = "ZZ" }), "address_country"},
+		{"a British postcode without its space", with(french, func(a *Address) { a.Country, a.Postcode = "GB", "EX12AB" }), "postcode"},
+		{"a Swiss postcode of five digits", with(french, func(a *Address) { a.Country = "CH" }), "postcode"},
+		{"a postcode with a sign, elsewhere", with(french, func(a *Address) { a.Country, a.Postcode = "ES", "28=13" }), "postcode"},
 		{"a French postcode of four digits", with(french, func(a *Address) { a.Postcode = "3500" }), "postcode"},
 		{"a French postcode of no département", with(french, func(a *Address) { a.Postcode = "99000" }), "postcode"},
 		{"no postcode", with(french, func(a *Address) { a.Postcode = "" }), "postcode"},
@@ -161,9 +188,9 @@ func TestAcceptedAddressesFitAndLoseNothing(t *testing.T) {
 			Organisation: rapid.OneOf(rapid.Just(""), word).Draw(t, "organisation"),
 			Complement:   rapid.OneOf(rapid.Just(""), word, rapid.Just("bte 12"), rapid.Just("Bus 3")).Draw(t, "complement"),
 			Street:       rapid.StringMatching(`([0-9]{1,3} )?[A-ZÉa-zéœ' -]{1,24}( [0-9]{1,3}[a-c]?)?`).Draw(t, "street"),
-			Postcode:     rapid.StringMatching(`[1-9][0-9]{3}|[0-8][1-9][0-9]{3}|[1-9][0-9]{3} ?[A-Z]{2}`).Draw(t, "postcode"),
+			Postcode:     rapid.StringMatching(`[1-9][0-9]{3}|[0-8][1-9][0-9]{3}|[1-9][0-9]{3} ?[A-Z]{2}|[A-Z]{2}[0-9] [0-9][A-Z]{2}`).Draw(t, "postcode"),
 			City:         word.Draw(t, "city"),
-			Country:      rapid.SampledFrom([]string{"FR", "BE", "NL", "DE", "LU"}).Draw(t, "country"),
+			Country:      rapid.SampledFrom([]string{"FR", "BE", "NL", "DE", "LU", "CH", "GB", "ES", "IE"}).Draw(t, "country"),
 		}
 		sender := rapid.SampledFrom([]string{"FR", "BE", "NL", "DE", "LU"}).Draw(t, "sender")
 		lines, err := a.Lines(sender)

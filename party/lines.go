@@ -25,7 +25,9 @@ func (a Address) Lines(senderCountry string) ([]string, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	if _, known := rules(senderCountry); !known {
+	switch senderCountry {
+	case France, Belgium, Netherlands, Germany, Luxembourg:
+	default:
 		return nil, wrong("sender_country", "letters are sent from FR, BE, NL, DE or LU")
 	}
 	parts := a.domestic()
@@ -46,7 +48,7 @@ func (a Address) domestic() []line {
 	if a.Country == Belgium && boxBE.MatchString(complement) {
 		complement, street = "", street+" "+complement
 	}
-	town := line{field: "city"}
+	town, last := line{field: "city"}, line{field: "postcode"}
 	switch a.Country {
 	case France:
 		street = postalCapitals(street)
@@ -56,8 +58,12 @@ func (a Address) domestic() []line {
 		town.text = digits + " " + letters + "  " + capitals(a.City)
 	case Luxembourg:
 		town.text = "L-" + strings.TrimPrefix(a.Postcode, "L-") + " " + a.City
-	default:
+	case Belgium, Germany, Switzerland:
 		town.text = a.Postcode + " " + a.City
+	case UnitedKingdom: // the postcode stands alone
+		town.text, last.text = capitals(a.City), a.Postcode
+	default:
+		town.text = strings.TrimSpace(a.Postcode + " " + capitals(a.City))
 	}
 	lines := make([]line, 0, MaxLines)
 	for _, l := range []line{
@@ -66,6 +72,7 @@ func (a Address) domestic() []line {
 		{"complement", complement},
 		{"street", street},
 		town,
+		last,
 	} {
 		if l.text != "" {
 			lines = append(lines, l)
@@ -78,16 +85,52 @@ func (a Address) domestic() []line {
 // which the sender's uses it (the language of the Universal Postal Union),
 // else in the sender's language.
 func countryName(code, sender string) string {
-	var names map[string]string
+	names := countryNames[code]
 	switch sender {
 	case Netherlands:
-		names = map[string]string{France: "FRANKRIJK", Belgium: "BELGIË", Germany: "DUITSLAND", Luxembourg: "LUXEMBURG"}
+		return names[1]
 	case Germany:
-		names = map[string]string{France: "FRANKREICH", Belgium: "BELGIEN", Netherlands: "NIEDERLANDE", Luxembourg: "LUXEMBURG"}
-	default:
-		names = map[string]string{France: "FRANCE", Belgium: "BELGIQUE", Netherlands: "PAYS-BAS", Germany: "ALLEMAGNE", Luxembourg: "LUXEMBOURG"}
+		return names[2]
 	}
-	return names[code]
+	return names[0]
+}
+
+// countryNames are the countries that letters go to, in French, Dutch and
+// German.
+var countryNames = map[string][3]string{
+	France:        {"FRANCE", "FRANKRIJK", "FRANKREICH"},
+	Belgium:       {"BELGIQUE", "BELGIË", "BELGIEN"},
+	Netherlands:   {"PAYS-BAS", "NEDERLAND", "NIEDERLANDE"},
+	Germany:       {"ALLEMAGNE", "DUITSLAND", "DEUTSCHLAND"},
+	Luxembourg:    {"LUXEMBOURG", "LUXEMBURG", "LUXEMBURG"},
+	Switzerland:   {"SUISSE", "ZWITSERLAND", "SCHWEIZ"},
+	UnitedKingdom: {"ROYAUME-UNI", "VERENIGD KONINKRIJK", "GROSSBRITANNIEN"},
+	"AT":          {"AUTRICHE", "OOSTENRIJK", "ÖSTERREICH"},
+	"BG":          {"BULGARIE", "BULGARIJE", "BULGARIEN"},
+	"CY":          {"CHYPRE", "CYPRUS", "ZYPERN"},
+	"CZ":          {"TCHÉQUIE", "TSJECHIË", "TSCHECHIEN"},
+	"DK":          {"DANEMARK", "DENEMARKEN", "DÄNEMARK"},
+	"EE":          {"ESTONIE", "ESTLAND", "ESTLAND"},
+	"ES":          {"ESPAGNE", "SPANJE", "SPANIEN"},
+	"FI":          {"FINLANDE", "FINLAND", "FINNLAND"},
+	"GR":          {"GRÈCE", "GRIEKENLAND", "GRIECHENLAND"},
+	"HR":          {"CROATIE", "KROATIË", "KROATIEN"},
+	"HU":          {"HONGRIE", "HONGARIJE", "UNGARN"},
+	"IE":          {"IRLANDE", "IERLAND", "IRLAND"},
+	"IS":          {"ISLANDE", "IJSLAND", "ISLAND"},
+	"IT":          {"ITALIE", "ITALIË", "ITALIEN"},
+	"LI":          {"LIECHTENSTEIN", "LIECHTENSTEIN", "LIECHTENSTEIN"},
+	"LT":          {"LITUANIE", "LITOUWEN", "LITAUEN"},
+	"LV":          {"LETTONIE", "LETLAND", "LETTLAND"},
+	"MC":          {"MONACO", "MONACO", "MONACO"},
+	"MT":          {"MALTE", "MALTA", "MALTA"},
+	"NO":          {"NORVÈGE", "NOORWEGEN", "NORWEGEN"},
+	"PL":          {"POLOGNE", "POLEN", "POLEN"},
+	"PT":          {"PORTUGAL", "PORTUGAL", "PORTUGAL"},
+	"RO":          {"ROUMANIE", "ROEMENIË", "RUMÄNIEN"},
+	"SE":          {"SUÈDE", "ZWEDEN", "SCHWEDEN"},
+	"SI":          {"SLOVÉNIE", "SLOVENIË", "SLOWENIEN"},
+	"SK":          {"SLOVAQUIE", "SLOWAKIJE", "SLOWAKEI"},
 }
 
 func capitals(s string) string {

@@ -21,6 +21,10 @@ const (
 	Netherlands = "NL"
 	Germany     = "DE"
 	Luxembourg  = "LU"
+
+	// Addresses only.
+	Switzerland   = "CH"
+	UnitedKingdom = "GB"
 )
 
 func wrong(field, why string) error {

@@ -275,7 +275,7 @@ func (b *bankAtWork) cards() []madeCard {
 	t.Helper()
 	bureauFile, bureauCert, bureauKey := b.correspondent("bureau")
 	printFile, printCert, printKey := b.correspondent("print-room")
-	defer b.works("--bureau-cert", bureauFile, "--public-base", "http://pki.example.test", "--vault-token-file", b.tokens["worker"])()
+	defer b.works("--bureau-cert", bureauFile, "--print-room-cert", printFile, "--public-base", "http://pki.example.test", "--vault-token-file", b.tokens["worker"])()
 	defer b.works("--queues", "pin", "--print-room-cert", printFile, "--vault-token-file", b.tokens["pins"])()
 	b.orders("card", 3)
 	operator := lifecycle.Actor{ID: "l.boisjoli", Role: lifecycle.RoleOperator}
@@ -303,19 +303,18 @@ func (b *bankAtWork) cards() []madeCard {
 	for _, officer := range []string{"officer", "M. Tilleul"} {
 		b.ok("ceremony", "open", "--for", "30m", "--vault-token-file", b.tokens[officer])
 	}
-	posted := 0
-	b.until("the card letters", func() bool {
-		posted += len(must[[]lifecycle.CardLetterID](t)(b.service.PrintCardLetters(t.Context(), operator)))
-		return posted == len(made)
+	b.until("three cards", func() bool {
+		return must[issuance.CardView](t)(b.service.Card(t.Context(), made[0].id)).State == lifecycle.CardMade
 	})
+	if sheets := b.prints(); len(sheets) != len(made) {
+		t.Fatalf("%d card letters are printed", len(sheets))
+	}
 	must[issuance.Posted](t)(b.service.PostLetters(t.Context()))
+	sheets := b.prints()
 	for i, c := range made {
-		var letter lifecycle.PINLetterID
-		b.until("a PIN letter", func() bool {
-			letter = must[issuance.CardView](t)(b.service.Card(t.Context(), c.id)).PINLetter
-			return letter != ""
-		})
-		made[i].pin = pinOf(t, must[[]byte](t)(cms.Open(b.document(string(letter)), printCert, printKey)))
+		sheet := sheets[string(must[issuance.CardView](t)(b.service.Card(t.Context(), c.id)).PINLetter)]
+		sealed := must[[]byte](t)(os.ReadFile(filepath.Join(b.dir, sheet.file)))
+		made[i].pin = pinOf(t, must[[]byte](t)(cms.Open(sealed, printCert, printKey)), sheet.page)
 		if c.image.PAN == "" || !bytes.Contains(must[[]byte](t)(os.ReadFile(back)), []byte(c.id)) {
 			t.Fatalf("card %s is not what was made", c.id)
 		}
@@ -330,9 +329,39 @@ func (b *bankAtWork) cards() []madeCard {
 var pinLine = regexp.MustCompile(`(?m)^\s*([0-9]{4,12})\s*$`)
 
 // pinOf reads the PIN in its letter, as its holder does.
-func pinOf(t *testing.T, pdf []byte) string {
+// sheet is where the print room finds a letter.
+type sheet struct{ file, page string }
+
+var sheetLine = regexp.MustCompile(`(?m)^sheet ([0-9]+)  page ([0-9]+) of (\S+)  (\S+)$`)
+
+// prints has all letters that wait gathered, rendered and printed by the commands
+// of the print room.
+func (b *bankAtWork) prints() map[string]sheet {
+	b.t.Helper()
+	as := []string{"--as", "l.boisjoli"}
+	list := func(state string) []string {
+		return strings.Split(strings.TrimSpace(b.ok(append([]string{"letters", "runs", "--state", state}, as...)...)), "\n")
+	}
+	b.ok(append([]string{"letters", "gather"}, as...)...)
+	b.until("the print runs", func() bool { return list("requested")[0] == "" })
+	sheets := map[string]sheet{}
+	for _, line := range list("rendered") {
+		run, _, _ := strings.Cut(line, " ")
+		out := b.ok(append([]string{"letters", "print", run, "--printer", "Laser 2", "--counter", "7", "--out", b.dir}, as...)...)
+		found := sheetLine.FindAllStringSubmatch(out, -1)
+		for _, m := range found {
+			sheets[m[4]] = sheet{file: m[3], page: m[2]}
+		}
+		n := len(found)
+		b.refused("counter", append([]string{"letters", "printed", run, "--last", fmt.Sprint(n), "--counter", fmt.Sprint(n)}, as...)...)
+		b.ok(append([]string{"letters", "printed", run, "--last", fmt.Sprint(n), "--counter", fmt.Sprint(7 + n)}, as...)...)
+	}
+	return sheets
+}
+
+func pinOf(t *testing.T, pdf []byte, page string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-", "-")
+	cmd := exec.CommandContext(t.Context(), "pdftotext", "-layout", "-f", page, "-l", page, "-", "-")
 	cmd.Stdin = bytes.NewReader(pdf)
 	found := pinLine.FindSubmatch(must[[]byte](t)(cmd.Output()))
 	if found == nil {

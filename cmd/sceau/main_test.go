@@ -96,7 +96,7 @@ func TestVersionAndHelpAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"serve", "work", "ocsp", "migrate", "vault", "ceremony", "doctor", "terminal", "demo", "dev"} {
+	for _, command := range []string{"serve", "work", "letters", "ocsp", "migrate", "vault", "ceremony", "doctor", "terminal", "demo", "dev"} {
 		if !strings.Contains(out, "\n  "+command) {
 			t.Errorf("--help does not name %s", command)
 		}
@@ -143,7 +143,13 @@ func TestTheDemonstrationHolds(t *testing.T) {
 	}
 	var files []string
 	for _, c := range report.Cards {
-		files = append(files, c.CardLetter, c.PINLetter, c.CardImage, strings.TrimSuffix(c.PINLetter, ".pdf")+".p7m")
+		files = append(files, c.CardLetter, c.PINLetter, c.CardImage)
+	}
+	for _, kind := range []string{"card", "pin"} { // a run and language each, and more
+		sealed, err := filepath.Glob(filepath.Join(dir, "demo", "letters", kind+"-PR-*.p7m"))
+		if err != nil || len(sealed) < 4 {
+			t.Errorf("the print room has %d files of %s letters, %v", len(sealed), kind, err)
+		}
 	}
 	for _, c := range report.Certificates {
 		files = append(files, c.File)

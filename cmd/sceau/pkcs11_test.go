@@ -161,7 +161,8 @@ func (h *holders) issuedAndRevoked(door string) {
 	t := h.t
 	t.Helper()
 	bureau, _, _ := h.correspondent("bureau")
-	defer h.works("--bureau-cert", bureau, "--public-base", "http://pki.example.test", "--vault-token-file", h.tokens["worker"])()
+	printRoom, _, _ := h.correspondent("print-room")
+	defer h.works("--bureau-cert", bureau, "--print-room-cert", printRoom, "--public-base", "http://pki.example.test", "--vault-token-file", h.tokens["worker"])()
 	h.orders("certificate", 1)
 	ordered := must[[]issuance.CertificateView](t)(h.service.Certificates(t.Context(), ""))[0]
 	key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))

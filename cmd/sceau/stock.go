@@ -370,8 +370,3 @@ func (c stockSettleCmd) Run(w *world) error {
 		return say(w, "%s is settled", c.ID)
 	})
 }
-
-func say(w *world, format string, args ...any) error {
-	_, err := fmt.Fprintf(w.out, format+"\n", args...)
-	return err
-}

@@ -22,7 +22,7 @@ type workCmd struct {
 	PublicBase    string       `help:"Where relying parties reach the public door, http://host." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
 	TransportKey  string       `help:"The bureau's transport key, by its name in the engine." default:"transport-bureau-1" env:"SCEAU_TRANSPORT_KEY"`
 	BureauCert    string       `help:"The card bureau's certificate: its files are encrypted for it." env:"SCEAU_BUREAU_CERT" placeholder:"FILE"`
-	PrintRoomCert string       `help:"The print room's certificate: PIN letters are encrypted for it." env:"SCEAU_PRINT_ROOM_CERT" placeholder:"FILE"`
+	PrintRoomCert string       `help:"The print room's certificate: print runs are encrypted for it." env:"SCEAU_PRINT_ROOM_CERT" placeholder:"FILE"`
 }
 
 // Run works the queues.
@@ -64,9 +64,9 @@ func (c workCmd) Run(w *world) error {
 	}
 	if slices.Contains(c.Queues, jobs.QueuePIN) {
 		workers.PINVault = vault
-		if workers.PrintRoomCert, err = house.ReadCertificate(c.PrintRoomCert); err != nil {
-			return fmt.Errorf("--print-room-cert: %w", err)
-		}
+	}
+	if workers.PrintRoomCert, err = house.ReadCertificate(c.PrintRoomCert); err != nil {
+		return fmt.Errorf("--print-room-cert: %w", err)
 	}
 	client, err := h.Work(w.ctx, workers)
 	if err != nil {

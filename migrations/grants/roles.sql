@@ -38,7 +38,9 @@ REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
 
 -- FOR UPDATE asks for the right to update some column.
 GRANT SELECT (id, holder_id, state, pin_version), UPDATE (updated_at) ON card TO sceau_pin;
-GRANT SELECT, UPDATE (state, fence) ON pin_letter TO sceau_pin;
+GRANT SELECT, UPDATE (state, failure) ON pin_letter TO sceau_pin;
+GRANT SELECT, UPDATE (state, fence, rendered_at) ON print_run TO sceau_pin;
+GRANT SELECT, UPDATE (page), DELETE ON print_sheet TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry TO sceau_pin;
 

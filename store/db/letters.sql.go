@@ -13,7 +13,7 @@ import (
 )
 
 const cardLetterOfCard = `-- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at FROM card_letter WHERE card_id = $1 AND psn = $2
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
 `
 
 func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -27,32 +27,31 @@ func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID,
 		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
-const cardLettersInState = `-- name: CardLettersInState :many
-SELECT id, card_id, psn, state, fence, created_at, posted_at FROM card_letter WHERE state = $1 ORDER BY id LIMIT $2
+const cardLettersPrinted = `-- name: CardLettersPrinted :many
+SELECT id, card_id FROM card_letter WHERE state = 'printed' ORDER BY id LIMIT $1
 `
 
-func (q *Queries) CardLettersInState(ctx context.Context, state lifecycle.LetterState, maxRows int32) ([]CardLetter, error) {
-	rows, err := q.db.Query(ctx, cardLettersInState, state, maxRows)
+type CardLettersPrintedRow struct {
+	ID     lifecycle.CardLetterID
+	CardID lifecycle.CardID
+}
+
+func (q *Queries) CardLettersPrinted(ctx context.Context, maxRows int32) ([]CardLettersPrintedRow, error) {
+	rows, err := q.db.Query(ctx, cardLettersPrinted, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []CardLetter
+	var items []CardLettersPrintedRow
 	for rows.Next() {
-		var i CardLetter
-		if err := rows.Scan(
-			&i.ID,
-			&i.CardID,
-			&i.PSN,
-			&i.State,
-			&i.Fence,
-			&i.CreatedAt,
-			&i.PostedAt,
-		); err != nil {
+		var i CardLettersPrintedRow
+		if err := rows.Scan(&i.ID, &i.CardID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -63,13 +62,16 @@ func (q *Queries) CardLettersInState(ctx context.Context, state lifecycle.Letter
 	return items, nil
 }
 
-const deleteDocument = `-- name: DeleteDocument :exec
-DELETE FROM document WHERE id = $1
+const cardOfLetter = `-- name: CardOfLetter :one
+SELECT card_id FROM card_letter WHERE card_letter.id = $1::text
+UNION ALL SELECT card_id FROM pin_letter WHERE pin_letter.id = $1::text
 `
 
-func (q *Queries) DeleteDocument(ctx context.Context, id string) error {
-	_, err := q.db.Exec(ctx, deleteDocument, id)
-	return err
+func (q *Queries) CardOfLetter(ctx context.Context, letterID string) (lifecycle.CardID, error) {
+	row := q.db.QueryRow(ctx, cardOfLetter, letterID)
+	var card_id lifecycle.CardID
+	err := row.Scan(&card_id)
+	return card_id, err
 }
 
 const document = `-- name: Document :one
@@ -89,26 +91,53 @@ func (q *Queries) Document(ctx context.Context, id string) (Document, error) {
 	return i, err
 }
 
-const fenceCardLetter = `-- name: FenceCardLetter :one
-UPDATE card_letter SET fence = fence + 1 WHERE id = $1 RETURNING fence
+const failCardLetter = `-- name: FailCardLetter :exec
+UPDATE card_letter SET failure = $1 WHERE id = $2
 `
 
-func (q *Queries) FenceCardLetter(ctx context.Context, id lifecycle.CardLetterID) (int32, error) {
-	row := q.db.QueryRow(ctx, fenceCardLetter, id)
-	var fence int32
-	err := row.Scan(&fence)
-	return fence, err
+func (q *Queries) FailCardLetter(ctx context.Context, failure string, iD lifecycle.CardLetterID) error {
+	_, err := q.db.Exec(ctx, failCardLetter, failure, iD)
+	return err
 }
 
-const fencePINLetter = `-- name: FencePINLetter :one
-UPDATE pin_letter SET fence = fence + 1 WHERE id = $1 RETURNING fence
+const failPINLetter = `-- name: FailPINLetter :exec
+UPDATE pin_letter SET failure = $1 WHERE id = $2
 `
 
-func (q *Queries) FencePINLetter(ctx context.Context, id lifecycle.PINLetterID) (int32, error) {
-	row := q.db.QueryRow(ctx, fencePINLetter, id)
-	var fence int32
-	err := row.Scan(&fence)
-	return fence, err
+func (q *Queries) FailPINLetter(ctx context.Context, failure string, iD lifecycle.PINLetterID) error {
+	_, err := q.db.Exec(ctx, failPINLetter, failure, iD)
+	return err
+}
+
+const failedLetters = `-- name: FailedLetters :many
+SELECT id, card_id, failure FROM card_letter WHERE state = 'failed'
+UNION ALL SELECT id, card_id, failure FROM pin_letter WHERE state = 'failed' ORDER BY id LIMIT $1
+`
+
+type FailedLettersRow struct {
+	ID      lifecycle.CardLetterID
+	CardID  lifecycle.CardID
+	Failure string
+}
+
+func (q *Queries) FailedLetters(ctx context.Context, maxRows int32) ([]FailedLettersRow, error) {
+	rows, err := q.db.Query(ctx, failedLetters, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FailedLettersRow
+	for rows.Next() {
+		var i FailedLettersRow
+		if err := rows.Scan(&i.ID, &i.CardID, &i.Failure); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertCardLetter = `-- name: InsertCardLetter :exec
@@ -183,75 +212,8 @@ func (q *Queries) InsertPINLetter(ctx context.Context, arg InsertPINLetterParams
 	return err
 }
 
-const letterFacts = `-- name: LetterFacts :one
-SELECT c.id AS card_id, c.last4, c.expiry, c.product, c.delivery, c.branch_id, c.state, h.given_name, h.surname, h.language,
-    h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
-    coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
-    coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city,
-    coalesce(b.country, '')::text AS branch_country
-FROM card c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id LEFT JOIN branch b ON b.id = c.branch_id
-WHERE c.id = $1
-`
-
-type LetterFactsRow struct {
-	CardID         lifecycle.CardID
-	Last4          string
-	Expiry         time.Time
-	Product        string
-	Delivery       lifecycle.Delivery
-	BranchID       *lifecycle.BranchID
-	State          lifecycle.CardState
-	GivenName      string
-	Surname        string
-	Language       string
-	Complement     string
-	Street         string
-	Postcode       string
-	City           string
-	Country        string
-	UserNumber     string
-	ClientID       string
-	Company        string
-	BranchName     string
-	BranchStreet   string
-	BranchPostcode string
-	BranchCity     string
-	BranchCountry  string
-}
-
-func (q *Queries) LetterFacts(ctx context.Context, cardID lifecycle.CardID) (LetterFactsRow, error) {
-	row := q.db.QueryRow(ctx, letterFacts, cardID)
-	var i LetterFactsRow
-	err := row.Scan(
-		&i.CardID,
-		&i.Last4,
-		&i.Expiry,
-		&i.Product,
-		&i.Delivery,
-		&i.BranchID,
-		&i.State,
-		&i.GivenName,
-		&i.Surname,
-		&i.Language,
-		&i.Complement,
-		&i.Street,
-		&i.Postcode,
-		&i.City,
-		&i.Country,
-		&i.UserNumber,
-		&i.ClientID,
-		&i.Company,
-		&i.BranchName,
-		&i.BranchStreet,
-		&i.BranchPostcode,
-		&i.BranchCity,
-		&i.BranchCountry,
-	)
-	return i, err
-}
-
 const lockCardLetter = `-- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at FROM card_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID) (CardLetter, error) {
@@ -265,12 +227,14 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockCardLetterOfCard = `-- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -284,12 +248,14 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockPINLetter = `-- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (PINLetter, error) {
@@ -304,12 +270,14 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const lockPINLetterOfCard = `-- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2 FOR UPDATE
 `
 
@@ -325,47 +293,14 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
-	)
-	return i, err
-}
-
-const pINLetterFacts = `-- name: PINLetterFacts :one
-SELECT h.given_name, h.surname, h.language, h.complement, h.street, h.postcode, h.city, h.country, o.name AS company
-FROM card c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
-WHERE c.id = $1
-`
-
-type PINLetterFactsRow struct {
-	GivenName  string
-	Surname    string
-	Language   string
-	Complement string
-	Street     string
-	Postcode   string
-	City       string
-	Country    string
-	Company    string
-}
-
-func (q *Queries) PINLetterFacts(ctx context.Context, cardID lifecycle.CardID) (PINLetterFactsRow, error) {
-	row := q.db.QueryRow(ctx, pINLetterFacts, cardID)
-	var i PINLetterFactsRow
-	err := row.Scan(
-		&i.GivenName,
-		&i.Surname,
-		&i.Language,
-		&i.Complement,
-		&i.Street,
-		&i.Postcode,
-		&i.City,
-		&i.Country,
-		&i.Company,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const pINLetterOfCard = `-- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2
 `
 
@@ -381,12 +316,14 @@ func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, 
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
 	)
 	return i, err
 }
 
 const pINLettersDue = `-- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE state = 'printed' AND post_after <= $1 ORDER BY id LIMIT $2
 `
 
@@ -408,40 +345,8 @@ func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, maxRows int32
 			&i.PostAfter,
 			&i.CreatedAt,
 			&i.PostedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const pINLettersInState = `-- name: PINLettersInState :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at FROM pin_letter
-WHERE state = $1 ORDER BY id LIMIT $2
-`
-
-func (q *Queries) PINLettersInState(ctx context.Context, state lifecycle.LetterState, maxRows int32) ([]PINLetter, error) {
-	rows, err := q.db.Query(ctx, pINLettersInState, state, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []PINLetter
-	for rows.Next() {
-		var i PINLetter
-		if err := rows.Scan(
-			&i.ID,
-			&i.CardID,
-			&i.PINVersion,
-			&i.State,
-			&i.Fence,
-			&i.PostAfter,
-			&i.CreatedAt,
-			&i.PostedAt,
+			&i.Failure,
+			&i.Returned,
 		); err != nil {
 			return nil, err
 		}
@@ -459,6 +364,15 @@ UPDATE card_letter SET posted_at = $1 WHERE id = $2
 
 func (q *Queries) SetCardLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.CardLetterID) error {
 	_, err := q.db.Exec(ctx, setCardLetterPosted, postedAt, iD)
+	return err
+}
+
+const setCardLetterReturned = `-- name: SetCardLetterReturned :exec
+UPDATE card_letter SET returned = $1 WHERE id = $2
+`
+
+func (q *Queries) SetCardLetterReturned(ctx context.Context, reason string, iD lifecycle.CardLetterID) error {
+	_, err := q.db.Exec(ctx, setCardLetterReturned, reason, iD)
 	return err
 }
 
@@ -480,6 +394,15 @@ UPDATE pin_letter SET posted_at = $1 WHERE id = $2
 
 func (q *Queries) SetPINLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.PINLetterID) error {
 	_, err := q.db.Exec(ctx, setPINLetterPosted, postedAt, iD)
+	return err
+}
+
+const setPINLetterReturned = `-- name: SetPINLetterReturned :exec
+UPDATE pin_letter SET returned = $1 WHERE id = $2
+`
+
+func (q *Queries) SetPINLetterReturned(ctx context.Context, reason string, iD lifecycle.PINLetterID) error {
+	_, err := q.db.Exec(ctx, setPINLetterReturned, reason, iD)
 	return err
 }
 

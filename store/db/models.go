@@ -121,6 +121,8 @@ type CardLetter struct {
 	Fence     int32
 	CreatedAt time.Time
 	PostedAt  *time.Time
+	Failure   string
+	Returned  string
 }
 
 type Certificate struct {
@@ -253,6 +255,24 @@ type PINLetter struct {
 	PostAfter  time.Time
 	CreatedAt  time.Time
 	PostedAt   *time.Time
+	Failure    string
+	Returned   string
+}
+
+type PrintRun struct {
+	ID         lifecycle.PrintRunID
+	Kind       lifecycle.PrintKind
+	Language   string
+	State      lifecycle.PrintRunState
+	Fence      int32
+	Operator   string
+	Printer    string
+	Counter    int64
+	Used       int32
+	Waste      int32
+	CreatedAt  time.Time
+	RenderedAt *time.Time
+	PrintedAt  *time.Time
 }
 
 type Product struct {
@@ -384,4 +404,16 @@ type StockShortfall struct {
 	At        time.Time
 	SettledBy string
 	Reason    string
+}
+
+type WorkItem struct {
+	ID       lifecycle.WorkItemID
+	State    lifecycle.WorkState
+	Thing    string
+	ThingID  string
+	CardID   *lifecycle.CardID
+	Why      string
+	OpenedAt time.Time
+	DoneAt   *time.Time
+	Outcome  string
 }

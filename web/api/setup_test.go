@@ -278,7 +278,8 @@ func (d *door) postedCard(n int) (lifecycle.OrderID, lifecycle.CardID) {
 	card := plan.Cards[0].Card
 	made := []issuance.PersonalisedCard{{Card: card, DGIs: []byte("groupings"), TransportKCV: "ABCDEF"}}
 	file := issuance.BatchPlan{}
-	var letter issuance.CardLetterPlan
+	var letters issuance.CardRunPlan
+	var job issuance.PrintJob
 	for _, step := range []func() error{
 		func() error { return s.FinishPersonalise(ctx, plan, made, nil) },
 		func() (err error) { file, err = s.BeginBureauFile(ctx, batch); return err },
@@ -290,9 +291,22 @@ func (d *door) postedCard(n int) (lifecycle.OrderID, lifecycle.CardID) {
 			}
 			return s.ApplyReturn(ctx, id, []issuance.BureauAnswer{{Card: card, Result: lifecycle.BureauMade, PlasticSerial: "PL" + string(card)}}, nil)
 		},
-		func() (err error) { letter, err = s.BeginCardLetter(ctx, card); return err },
-		func() error { return s.FinishCardLetter(ctx, letter, []byte("%PDF"), nil) },
-		func() error { _, err := s.PrintCardLetters(ctx, operator); return err },
+		func() error {
+			runs, err := s.GatherLetters(ctx, operator)
+			if err != nil {
+				return err
+			}
+			letters, err = s.BeginCardRun(ctx, runs[0])
+			return err
+		},
+		func() error {
+			return s.FinishCardRun(ctx, letters, []byte("sealed"), []lifecycle.CardLetterID{letters.Letters[0].Letter}, nil, nil)
+		},
+		func() (err error) {
+			job, err = s.StartPrinting(ctx, operator, letters.Run, issuance.Printer{Name: "Laser 1"})
+			return err
+		},
+		func() error { return s.EndPrinting(ctx, operator, job.Run, issuance.PrintReport{Last: 1, Counter: 1}) },
 		func() error { _, err := s.PostLetters(ctx); return err },
 	} {
 		if err := step(); err != nil {

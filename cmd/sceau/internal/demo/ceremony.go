@@ -231,7 +231,7 @@ func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
 	}{
 		{house: d.house, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueueDefault}, Parallel: 8, Wait: time.Second, Periodic: periodic},
-			Vault:    d.vaults.worker, BureauCert: d.bureau.certificate,
+			Vault:    d.vaults.worker, BureauCert: d.bureau.certificate, PrintRoomCert: d.printRoom.certificate,
 		}},
 		{house: d.pinHouse, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueuePIN}, Parallel: 2, Wait: time.Second},

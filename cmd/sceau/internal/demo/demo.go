@@ -57,7 +57,8 @@ type demonstration struct {
 	workers     []*jobs.Client
 	doors       doors
 
-	bureau, printRoom correspondent
+	bureau            correspondent
+	printRoom         printRoom
 	transport         *crypt.TDES // the bureau's copy of the transport key
 	plastics, spoiled int         // that the bureau has used, and spoiled
 	bankKey           string      // API key of the online banking
@@ -120,6 +121,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
 		{"a lost card, replaced", d.replaceCard},
 		{"a card made at the branch, in a blank chip", d.personaliseInHouse},
+		{"mail that came back", d.takeReturnedMail},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
 		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},

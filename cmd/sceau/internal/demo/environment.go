@@ -140,7 +140,7 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 		return err
 	})
 	group.Go(func() (err error) {
-		d.printRoom, err = newCorrespondent(filepath.Join(d.folder, "print-room"), "print room", d.clock.Now())
+		d.printRoom.correspondent, err = newCorrespondent(filepath.Join(d.folder, "print-room"), "print room", d.clock.Now())
 		return err
 	})
 	err = group.Wait()

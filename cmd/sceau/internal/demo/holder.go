@@ -25,7 +25,7 @@ type hand struct {
 func (d *demonstration) take(ctx context.Context, c issuance.CardView, holders map[lifecycle.HolderID]issuance.HolderView) (*hand, error) {
 	h := &hand{CardView: c, holder: holders[c.Holder], path: d.cardImage(c.ID)}
 	var err error
-	if h.pin, err = readPIN(ctx, d.pinLetter(c.PINLetter, ".pdf")); err != nil {
+	if h.pin, err = readPIN(ctx, d.pinLetter(c.PINLetter)); err != nil {
 		return nil, err
 	}
 	h.chip, err = card.Open(h.path)

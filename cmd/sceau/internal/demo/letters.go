@@ -8,15 +8,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
-	"sceau/cms"
+	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
 // sendLetters prints and posts the cards with their letters, then the PIN
 // letters when their days have passed.
 func (d *demonstration) sendLetters(ctx context.Context) error {
+	d.printRoom.clumsy = true
 	posted, err := d.postRound(ctx)
 	if err != nil {
 		return err
@@ -24,6 +26,57 @@ func (d *demonstration) sendLetters(ctx context.Context) error {
 	d.screen.check("no PIN letter is posted on the day of its card", equal(posted.early, 0))
 	d.screen.check("120 card letters and 120 PIN letters were posted", errors.Join(equal(posted.cards, wantCards), equal(posted.pins, wantCards)))
 	return nil
+}
+
+// takeReturnedMail has the post bring back a PIN letter that nobody fetched: its
+// Data Matrix is read from the page, its card is stopped.
+func (d *demonstration) takeReturnedMail(ctx context.Context) error {
+	operator, err := d.staff(ctx, lifecycle.RoleOperator)
+	if err != nil {
+		return err
+	}
+	cards, err := d.cards(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(cards, func(c issuance.CardView) bool { return c.State == lifecycle.CardPosted })
+	if i < 0 {
+		return fmt.Errorf("%w: no card that its holder has not activated yet", lifecycle.NotFound)
+	}
+	view := cards[i]
+	scanned, err := d.scan(ctx, d.pinLetter(view.PINLetter))
+	if err != nil {
+		return err
+	}
+	mail, err := d.house.Service.TakeReturnedMail(ctx, operator, scanned, lifecycle.MailUnclaimed)
+	if err != nil {
+		return err
+	}
+	stopped, err := d.house.Service.Card(ctx, view.ID)
+	if err != nil {
+		return err
+	}
+	items, err := d.house.Service.WorkItems(ctx, "")
+	if err != nil {
+		return err
+	}
+	d.screen.check("dmtxread reads a PIN letter that came back; its card is stopped and staff look at it", errors.Join(
+		equal(mail.Card, view.ID), equal(stopped.State, lifecycle.CardOpposed), equal(len(items), 1)))
+	return d.house.Service.DestroyLetter(ctx, operator, mail.Letter)
+}
+
+// scan reads the Data Matrix of a page.
+func (d *demonstration) scan(ctx context.Context, letter string) (string, error) {
+	picture := filepath.Join(d.folder, "print-room", "scanned")
+	defer func() { _ = os.Remove(picture + ".png") }()
+	if err := exec.CommandContext(ctx, "pdftoppm", "-r", "200", "-png", "-singlefile", letter, picture).Run(); err != nil { //nolint:gosec // a letter of the demonstration
+		return "", fmt.Errorf("pdftoppm: %w", err)
+	}
+	scanned, err := exec.CommandContext(ctx, "dmtxread", "-N1", "-m20000", picture+".png").Output() //nolint:gosec // as above
+	if err != nil {
+		return "", fmt.Errorf("dmtxread: %w", err)
+	}
+	return string(scanned), nil
 }
 
 // postedRound counts letters: those of cards, PIN letters on the day of their
@@ -37,28 +90,15 @@ func (d *demonstration) postRound(ctx context.Context) (postedRound, error) {
 	if err != nil {
 		return round, err
 	}
-	letters, err := d.house.Service.PrintCardLetters(ctx, operator)
-	if err != nil {
+	if err := d.printAll(ctx, operator, lifecycle.PrintCard); err != nil {
 		return round, err
-	}
-	for _, id := range letters {
-		if err := d.keepDocument(ctx, string(id), d.cardLetter(id)); err != nil {
-			return round, err
-		}
 	}
 	posted, err := d.house.Service.PostLetters(ctx)
 	if err != nil {
 		return round, err
 	}
 	round.cards = posted.CardLetters
-	if err := d.settle(ctx, "PIN letters"); err != nil {
-		return round, err
-	}
-	sealed, err := d.house.Service.PrintPINLetters(ctx, operator)
-	if err != nil {
-		return round, err
-	}
-	if err := d.openPINLetters(ctx, sealed); err != nil {
+	if err := d.printAll(ctx, operator, lifecycle.PrintPIN); err != nil {
 		return round, err
 	}
 	if posted, err = d.house.Service.PostLetters(ctx); err != nil {
@@ -88,43 +128,8 @@ func (d *demonstration) cardLetter(id lifecycle.CardLetterID) string {
 	return filepath.Join(d.folder, "letters", "card-"+string(id)+".pdf")
 }
 
-func (d *demonstration) pinLetter(id lifecycle.PINLetterID, ending string) string {
-	return filepath.Join(d.folder, "letters", "pin-"+string(id)+ending)
-}
-
-func (d *demonstration) keepDocument(ctx context.Context, id, path string) error {
-	content, err := d.house.Service.Document(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
-}
-
-// openPINLetters plays the print room, which alone can open them.
-func (d *demonstration) openPINLetters(ctx context.Context, ids []lifecycle.PINLetterID) error {
-	bar := d.screen.bar(len(ids), "PIN letters at the print room")
-	defer func() { _ = bar.Finish() }()
-	for _, id := range ids {
-		if err := d.keepDocument(ctx, string(id), d.pinLetter(id, ".p7m")); err != nil {
-			return err
-		}
-		sealed, err := os.ReadFile(d.pinLetter(id, ".p7m"))
-		if err != nil {
-			return fmt.Errorf("read a PIN letter: %w", err)
-		}
-		pdf, err := cms.Open(sealed, d.printRoom.certificate, d.printRoom.key)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(d.pinLetter(id, ".pdf"), pdf, 0o600); err != nil {
-			return fmt.Errorf("print a PIN letter: %w", err)
-		}
-		_ = bar.Add(1)
-	}
-	return nil
+func (d *demonstration) pinLetter(id lifecycle.PINLetterID) string {
+	return filepath.Join(d.folder, "letters", "pin-"+string(id)+".pdf")
 }
 
 // pinLine is the one line of a PIN letter that has digits and nothing else.

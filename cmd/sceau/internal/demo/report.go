@@ -104,7 +104,7 @@ func (d *demonstration) reportCards(ctx context.Context) error {
 		h := holders[c.Holder]
 		row := cardReport{
 			ID: c.ID, Holder: c.Holder, ClientID: h.ClientID, UserNumber: h.UserNumber, Language: h.Language, State: c.State,
-			CardLetter: d.below(d.cardLetter(c.CardLetter)), PINLetter: d.below(d.pinLetter(c.PINLetter, ".pdf")),
+			CardLetter: d.below(d.cardLetter(c.CardLetter)), PINLetter: d.below(d.pinLetter(c.PINLetter)),
 			CardImage: d.below(d.cardImage(c.ID)),
 		}
 		for path, count := range map[string]*int{row.CardLetter: &r.Counts.CardLetters, row.PINLetter: &r.Counts.PINLetters} {

@@ -62,7 +62,7 @@ var digitRun = regexp.MustCompile(`[0-9]+`)
 
 // checkLetters reads both letters of a card.
 func (d *demonstration) checkLetters(ctx context.Context, c issuance.CardView) (inCard, inPIN error) {
-	text, err := pdfText(ctx, d.pinLetter(c.PINLetter, ".pdf"))
+	text, err := pdfText(ctx, d.pinLetter(c.PINLetter))
 	if err != nil {
 		return err, err
 	}

@@ -82,6 +82,8 @@ func (d *demonstration) tallyPlastics(ctx context.Context, _ keepers) error {
 	}
 	pulled, err := d.inStock(ctx, branch, lifecycle.StockRejected)
 	d.screen.check("the branch's stock went down by the chips that its terminal wrote", errors.Join(err, equal(made, 1), equal(pulled, 1)))
+	sheets, err := d.inStock(ctx, pinPaper, lifecycle.StockUsed)
+	d.screen.check("the print room's stock went down by each sheet of its PIN runs", errors.Join(err, equal(sheets, int64(d.printRoom.pinPaper))))
 	return nil
 }
 

@@ -50,18 +50,11 @@ func (d *demonstration) changePIN(ctx context.Context) error {
 }
 
 func (d *demonstration) newPINByLetter(ctx context.Context, h *hand) error {
-	if err := d.settle(ctx, "PIN letter"); err != nil {
-		return err
-	}
 	operator, err := d.staff(ctx, lifecycle.RoleOperator)
 	if err != nil {
 		return err
 	}
-	sealed, err := d.house.Service.PrintPINLetters(ctx, operator)
-	if err != nil {
-		return err
-	}
-	if err := d.openPINLetters(ctx, sealed); err != nil {
+	if err := d.printAll(ctx, operator, lifecycle.PrintPIN); err != nil {
 		return err
 	}
 	if _, err := d.house.Service.PostLetters(ctx); err != nil {
@@ -72,7 +65,7 @@ func (d *demonstration) newPINByLetter(ctx context.Context, h *hand) error {
 		return err
 	}
 	d.screen.check("the new PIN has a letter of its own", equal(view.PINLetter != h.PINLetter, true))
-	if h.pin, err = readPIN(ctx, d.pinLetter(view.PINLetter, ".pdf")); err != nil {
+	if h.pin, err = readPIN(ctx, d.pinLetter(view.PINLetter)); err != nil {
 		return err
 	}
 	code, err := h.code(ctx, h.pin)
