@@ -6,14 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"sceau/cms"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
-// printAll has all letters of a kind that wait gathered into runs, and plays the
-// print room until nothing is left: a spoiled card letter comes again in a run
+// printAll has all letters that wait gathered into runs, and plays the print room
+// until nothing of a kind is left: a spoiled card letter comes again in a run
 // of its own.
 func (d *demonstration) printAll(ctx context.Context, operator lifecycle.Actor, kind lifecycle.PrintKind) error {
 	for {
@@ -24,13 +25,11 @@ func (d *demonstration) printAll(ctx context.Context, operator lifecycle.Actor, 
 			return err
 		}
 		runs, err := d.house.Service.PrintRuns(ctx, lifecycle.PrintRunRendered)
+		runs = slices.DeleteFunc(runs, func(run issuance.PrintRun) bool { return run.Kind != kind })
 		if err != nil || len(runs) == 0 {
 			return err
 		}
 		for _, run := range runs {
-			if run.Kind != kind {
-				return fmt.Errorf("print run %s is of %s letters while only %s letters wait", run.ID, run.Kind, kind)
-			}
 			if err := d.print(ctx, operator, run); err != nil {
 				return fmt.Errorf("print run %s: %w", run.ID, err)
 			}
