@@ -112,7 +112,7 @@ func several(name string) bool {
 // The same with several players at once, on one set of things.
 func TestManyAtOnceKeepTheBooks(t *testing.T) {
 	t.Parallel()
-	const players, turns = 6, 150
+	const players, turns = 6, 400
 	h := setupWith(t, func(p *issuance.Policy) { p.BatchSize = 3 })
 	h.authority(t, 2)
 	w := newWorld(t, h)

@@ -117,7 +117,7 @@ func (d *demonstration) lockCodes(ctx context.Context, h *hand) error {
 	if err != nil {
 		return err
 	}
-	const shown = 7 // the resynchronisation, five guesses, the right code that came too late
+	const shown = 7
 	all, err := codes.Explain(ctx, auditor, h.ID, shown)
 	if err != nil {
 		return err

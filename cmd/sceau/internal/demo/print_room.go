@@ -25,7 +25,7 @@ func (d *demonstration) printAll(ctx context.Context, operator lifecycle.Actor, 
 			return err
 		}
 		runs, err := d.house.Service.PrintRuns(ctx, lifecycle.PrintRunRendered)
-		runs = slices.DeleteFunc(runs, func(run issuance.PrintRun) bool { return run.Kind != kind })
+		runs = slices.DeleteFunc(runs, func(r issuance.PrintRun) bool { return r.Kind != kind })
 		if err != nil || len(runs) == 0 {
 			return err
 		}
