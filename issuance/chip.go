@@ -181,6 +181,9 @@ func (s *Service) ChipMade(ctx context.Context, by lifecycle.Actor, plan ChipPla
 		if err := s.endChipTx(ctx, tx, by, chip, chipMade, ""); err != nil {
 			return err
 		}
+		if err := s.useChipTx(ctx, tx, card, chip, lifecycle.StockUsed); err != nil {
+			return err
+		}
 		product, err := s.productTx(ctx, tx.Queries, card.Product)
 		if err != nil {
 			return err
@@ -210,6 +213,9 @@ func (s *Service) ChipSpoiled(ctx context.Context, by lifecycle.Actor, id lifecy
 			return fmt.Errorf("chip of card %s: %w", card.ID, err)
 		}
 		if err := s.endChipTx(ctx, tx, by, &chip, chipSpoiled, reason); err != nil {
+			return err
+		}
+		if err := s.useChipTx(ctx, tx, card, &chip, lifecycle.StockRejected); err != nil {
 			return err
 		}
 		if err := s.spoilChipTx(ctx, tx, by, o, card, deref(chip.Serial)); err != nil {
@@ -247,7 +253,6 @@ func (s *Service) endChipTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if result == chipSpoiled || chip.Serial == nil {
 		return nil
 	}
-	// Here the stock of the branch gives one plastic.
 	if err := tx.SetCardPlastic(ctx, chip.Serial, chip.CardID); err != nil {
 		return fmt.Errorf("card %s: %w", chip.CardID, err)
 	}

@@ -125,6 +125,9 @@ func (s *Service) endSitting(ctx context.Context, by lifecycle.Actor, id lifecyc
 		if err := tx.EndSitting(ctx, used, int32(report.Waste), id); err != nil {
 			return fmt.Errorf("print run %s: %w", id, err)
 		}
+		if err := s.usePaperTx(ctx, tx, by, &r, int64(used)); err != nil {
+			return err
+		}
 		detail := map[string]string{
 			"printer": r.Printer, "last": fmt.Sprint(report.Last), "sheets": fmt.Sprint(len(out)), "spoiled": fmt.Sprint(len(report.Spoiled)),
 			"waste": fmt.Sprint(report.Waste), "counter": fmt.Sprint(report.Counter),

@@ -29,6 +29,7 @@ type Policy struct {
 	IIN          string        // first digits of card numbers, 6 to 8
 	Product      string        // the card product ordered when none is named
 	PrintRoom    string        // place of stock from which cards and readers are posted
+	PINPaper     string        // stock item on which PIN letters are printed there
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of nominative certificates
@@ -44,7 +45,8 @@ type Policy struct {
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
 func DefaultPolicy() Policy {
 	return Policy{
-		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
+		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
+		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,

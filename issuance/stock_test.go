@@ -10,6 +10,7 @@ import (
 
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/store/db"
 )
 
 const (
@@ -192,6 +193,52 @@ func TestAReturnFileUsesUpPlastics(t *testing.T) {
 	h.wantSerial(t, plastic, "PL-000201", "bureau-1", lifecycle.StockUsed)
 	if open := h.matters(t, issuance.CardLog); len(open) != 0 {
 		t.Errorf("matters: %+v, want none: the books have caught up", open)
+	}
+}
+
+// A sitting of a PIN run takes all sheets that left the paper tray, waste among
+// them; card letters are on plain paper.
+func TestAPrintRunUsesUpPINPaper(t *testing.T) {
+	t.Parallel()
+	h := setupStock(t)
+	run := h.aRun(t, lifecycle.PrintPIN, 5)
+	printer := issuance.Printer{Name: "Laser 1", Counter: 100}
+	job := must[issuance.PrintJob](t)(h.StartPrinting(t.Context(), leonie, run, printer))
+	part := came(job, 2)
+	part.Waste, part.Counter = 3, part.Counter+3
+	h.event(t, h.InterruptPrinting(t.Context(), leonie, run, part))
+	h.wantStock(t, paper, "print-room", lifecycle.StockUsed, 5)
+	job = must[issuance.PrintJob](t)(h.StartPrinting(t.Context(), leonie, run, printer))
+	h.event(t, h.EndPrinting(t.Context(), leonie, run, came(job, len(job.Sheets))))
+	h.wantStock(t, paper, "print-room", lifecycle.StockUsed, 8)
+	h.wantStock(t, paper, "print-room", lifecycle.StockGood, 492)
+	if ledger := must[[]db.StockMovement](t)(h.StockMovements(t.Context(), paper, 0)); ledger[len(ledger)-1].Reference != string(run) {
+		t.Errorf("the ledger's last line is %+v, want the run %s", ledger[len(ledger)-1], run)
+	}
+}
+
+// A chip that a terminal wrote was a plastic of its branch; one that it never came
+// to is blank still.
+func TestAChipIsAPlasticOfItsBranch(t *testing.T) {
+	t.Parallel()
+	h := setupStock(t)
+	order, _ := h.approvedInHouse(t)
+	must[issuance.ChipPlan](t)(h.PlanChip(t.Context(), terminal, order))
+	h.event(t, h.ChipSpoiled(t.Context(), terminal, order, "it says nothing"))
+	if open := h.matters(t, issuance.CardLog); len(open) != 0 {
+		t.Errorf("a blank chip is a shortfall: %+v", open)
+	}
+	h.given(t, order, 1)
+	h.event(t, h.ChipSpoiled(t.Context(), terminal, order, "dropped")) // before the branch's books have any
+	if open := h.matters(t, issuance.CardLog); len(open) != 1 || !open[0].Differs || open[0].Place != "FR01" {
+		t.Errorf("matters: %+v, want a shortfall at FR01", open)
+	}
+	h.event(t, h.ReceiveStock(t.Context(), leonie, at(plastic, "FR01"), serials(5001, 5002), "D-9"))
+	h.wantSerial(t, plastic, "PL-005001", "FR01", lifecycle.StockRejected)
+	h.event(t, h.ChipMade(t.Context(), terminal, h.given(t, order, 2), firstCode))
+	h.wantSerial(t, plastic, "PL-005002", "FR01", lifecycle.StockUsed)
+	if open := h.matters(t, issuance.CardLog); len(open) != 0 {
+		t.Errorf("matters: %+v, want none", open)
 	}
 }
 

@@ -3,6 +3,7 @@ package issuance
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -106,8 +107,8 @@ func (s *Service) bookShortfallsTx(ctx context.Context, tx store.Tx, item db.Sto
 			return err
 		}
 		u := use{item: f.Item, place: f.Place, becomes: f.Condition, goods: goods, reference: f.Reference}
-		if len(goods.Serials) == 0 && item.SerialDigits > 0 && item.Kind == lifecycle.StockPlastic {
-			continue // nobody knows which
+		if len(goods.Serials) == 0 && item.SerialDigits > 0 && strings.HasPrefix(f.Reference, lifecycle.PrefixReturnFile+"-") {
+			continue // nobody knows which the bureau took
 		}
 		there, err := s.atTx(ctx, tx, item, spot{u.place, lifecycle.StockGood}, goods)
 		if err != nil {
@@ -205,5 +206,37 @@ func (s *Service) usePlasticsTx(ctx context.Context, tx store.Tx, b db.Batch, fi
 func (s *Service) useReaderTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, reader, place string, card lifecycle.CardID) error {
 	return s.useTx(ctx, tx, by, use{
 		item: reader, place: place, becomes: lifecycle.StockUsed, goods: Goods{Quantity: 1}, reference: string(card),
+	})
+}
+
+// useChipTx takes the plastic of a chip that was given a card's data out of its
+// branch's stock. The chip has a number of its own (table chip); that of the
+// plastic is the lowest there.
+func (s *Service) useChipTx(ctx context.Context, tx store.Tx, card *db.Card, chip *db.Chip, becomes lifecycle.StockCondition) error {
+	if chip.Serial == nil { // it is blank still
+		return nil
+	}
+	product, err := s.productTx(ctx, tx.Queries, card.Product)
+	if err != nil {
+		return err
+	}
+	branch, err := tx.Branch(ctx, deref(card.BranchID))
+	if err != nil {
+		return fmt.Errorf("branch of card %s: %w", card.ID, err)
+	}
+	return s.useTx(ctx, tx, lifecycle.System("terminal"), use{
+		item: product.Plastic, place: branch.Code, becomes: becomes, goods: Goods{Quantity: 1}, reference: string(chip.AttemptID),
+	})
+}
+
+// usePaperTx takes the sheets that left the paper tray, waste among them, out of
+// the print room's stock. The paper of card letters is nobody's secret: no books
+// are kept of it.
+func (s *Service) usePaperTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, run *db.PrintRun, sheets int64) error {
+	if run.Kind != lifecycle.PrintPIN {
+		return nil
+	}
+	return s.useTx(ctx, tx, by, use{
+		item: s.policy.PINPaper, place: s.policy.PrintRoom, becomes: lifecycle.StockUsed, goods: Goods{Quantity: sheets}, reference: string(run.ID),
 	})
 }

@@ -58,10 +58,11 @@ func stock() Stock {
 			{reader, lifecycle.StockReader, "Lecteur CAP Aubépine", "RD", 6},
 		},
 		Minima: []StockMinimum{
-			{plastic, bureau, 200}, {plastic, vault, 1000}, {paper, printRoom, 500}, {reader, printRoom, 50}, {reader, "FR01", 10}, {reader, "BE02", 5},
+			{plastic, bureau, 200}, {plastic, vault, 1000}, {plastic, "FR01", 10}, {paper, printRoom, 500}, {reader, printRoom, 50}, {reader, "FR01", 10}, {reader, "BE02", 5},
 		},
 		Opening: []OpeningStock{
 			{Item: plastic, Place: bureau, Serials: "PL000000001-PL000001000"}, {Item: plastic, Place: vault, Serials: "PL000001001-PL000005000"},
+			{Item: plastic, Place: "FR01", Serials: "PL000005001-PL000005050"},
 			{Item: paper, Place: printRoom, Quantity: 5000}, {Item: paper, Place: vault, Quantity: 20000},
 			{Item: reader, Place: vault, Serials: "RD000001-RD000500"}, {Item: reader, Place: printRoom, Serials: "RD000501-RD000600"},
 			{Item: reader, Place: "FR01", Serials: "RD000601-RD000620"}, {Item: reader, Place: "BE02", Serials: "RD000621-RD000630"},

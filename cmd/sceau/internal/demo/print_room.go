@@ -13,8 +13,8 @@ import (
 	"sceau/lifecycle"
 )
 
-// printAll has all letters of a kind that wait gathered into runs, and plays the
-// print room until nothing is left: a spoiled card letter comes again in a run
+// printAll has all letters that wait gathered into runs, and plays the print room
+// until nothing of a kind is left: a spoiled card letter comes again in a run
 // of its own.
 func (d *demonstration) printAll(ctx context.Context, operator lifecycle.Actor, kind lifecycle.PrintKind) error {
 	for {
@@ -69,6 +69,9 @@ func (d *demonstration) print(ctx context.Context, operator lifecycle.Actor, run
 			equal(fmt.Sprint(rest.Sheets), fmt.Sprint(begun.Sheets[n:])))
 	}
 	room.counter += int64(len(rest.Sheets))
+	if run.Kind == lifecycle.PrintPIN {
+		room.pinPaper += len(rest.Sheets)
+	}
 	last := 0
 	if n := len(rest.Sheets); n > 0 {
 		last = rest.Sheets[n-1].Position
@@ -134,8 +137,9 @@ func (d *demonstration) openSection(ctx context.Context, document string, kind l
 type printRoom struct {
 	correspondent
 
-	counter int64
-	clumsy  bool // its next long run is interrupted
+	counter  int64
+	clumsy   bool // its next long run is interrupted
+	pinPaper int  // sheets of it that went through the printer
 }
 
 func (r *printRoom) at() issuance.Printer {

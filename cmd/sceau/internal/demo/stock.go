@@ -75,6 +75,15 @@ func (d *demonstration) tallyPlastics(ctx context.Context, _ keepers) error {
 	d.screen.note("the bureau used %d plastics and spoiled %d", d.plastics, d.spoiled)
 	d.screen.check("the bureau's stock went down by each plastic of its return files", errors.Join(
 		equal(used, int64(d.plastics-d.spoiled)), equal(rejected, int64(d.spoiled))))
+	branch := issuance.StockAt{Item: bureauPlastics.Item, Place: d.bank.Branches[0].Code}
+	made, err := d.inStock(ctx, branch, lifecycle.StockUsed)
+	if err != nil {
+		return err
+	}
+	pulled, err := d.inStock(ctx, branch, lifecycle.StockRejected)
+	d.screen.check("the branch's stock went down by the chips that its terminal wrote", errors.Join(err, equal(made, 1), equal(pulled, 1)))
+	sheets, err := d.inStock(ctx, pinPaper, lifecycle.StockUsed)
+	d.screen.check("the print room's stock went down by each sheet of its PIN runs", errors.Join(err, equal(sheets, int64(d.printRoom.pinPaper))))
 	return nil
 }
 
