@@ -33,7 +33,7 @@ type Attempt struct {
 // does. A code that has not 8 digits is no guess.
 func (a Attempt) check(p Policy) error {
 	var errs lifecycle.FieldErrors
-	if len(a.Code) != 8 || !digits(a.Code) {
+	if !isCode(a.Code) {
 		errs.Add("code", "a code has 8 digits: type what the reader shows")
 	}
 	switch a.Purpose {
@@ -101,6 +101,8 @@ func (a Attempt) typed() []datum {
 		{"tds", len(a.TDS) > 0, len(a.TDS) <= 10 && !slices.ContainsFunc(a.TDS, odd), "at most 10 fields, each of 1 to 32 digits"},
 	}
 }
+
+func isCode(s string) bool { return len(s) == 8 && digits(s) }
 
 func digits(s string) bool {
 	for i := range len(s) {

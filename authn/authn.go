@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"time"
 
+	"sceau/gather"
 	"sceau/lifecycle"
 	"sceau/safe"
 	"sceau/store"
@@ -25,6 +26,9 @@ import (
 type CAPVerifier interface {
 	// VerifyCAP answers each check, in order. It keeps no counter.
 	VerifyCAP(ctx context.Context, checks []Check) ([]Answer, error)
+	// ResyncCAP looks in a large window for the check's code with the next one
+	// right behind it; the counter that it answers is the second's.
+	ResyncCAP(ctx context.Context, check Check, next string) (Answer, error)
 }
 
 // Check is one code against one card.
@@ -59,8 +63,10 @@ type Operation struct {
 
 // Policy are the limits of guessing, and what the bank's cards can do.
 type Policy struct {
-	MaxFailures int // wrong codes in a row before a card is locked
-	Window      int // counters after the last that are tried: codes made and not sent
+	MaxFailures  int    // wrong codes in a row before a card is locked
+	Window       int    // counters after the last that are tried: codes made and not sent
+	ResyncWindow int    // the same, for two codes in a row
+	Profile      string // of the bank's cards in the engine: codes of nobody are judged by it
 	// SignsAmounts says that the bank's cards sign an amount typed into the reader
 	// (their profile's IAF, 9F55). Others show the same code for every amount.
 	SignsAmounts bool
@@ -68,7 +74,9 @@ type Policy struct {
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
-func DefaultPolicy() Policy { return Policy{MaxFailures: 5, Window: 64} }
+func DefaultPolicy() Policy {
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess"}
+}
 
 // Service authenticates. Its methods are safe for concurrent use.
 type Service struct {
@@ -77,6 +85,11 @@ type Service struct {
 	verifier CAPVerifier
 	policy   Policy
 	now      func() time.Time
+	nobody   lifecycle.PAN // number of no card
+
+	turns   turns
+	finding gather.Calls[Attempt, []db.CandidateCardsRow]
+	judging gather.Calls[question, verdict]
 }
 
 // New makes the service; every argument is required but the safe: without one,
@@ -88,17 +101,25 @@ func New(st *store.Store, numbers *safe.Safe, verifier CAPVerifier, policy Polic
 	if policy.MaxFailures < 1 || policy.Window < 1 || policy.Window > 256 {
 		return nil, fmt.Errorf("%w: a card takes at least one wrong code, and a window is 1 to 256", lifecycle.Invalid)
 	}
+	if policy.ResyncWindow < policy.Window || policy.ResyncWindow > 4096 {
+		return nil, fmt.Errorf("%w: the window of two codes is at least that of one, at most 4096", lifecycle.Invalid)
+	}
+	const body = "925000000000000"
+	nobody, err := lifecycle.NewPAN(body + string(lifecycle.LuhnDigit(body)))
+	if err != nil {
+		return nil, fmt.Errorf("make the number of nobody: %w", err)
+	}
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, safe: numbers, verifier: verifier, policy: policy, now: clock}, nil
+	s := &Service{store: st, safe: numbers, verifier: verifier, policy: policy, now: clock, nobody: nobody}
+	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
+	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
+	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {
+		return s.judge(ctx, questions, verifier.VerifyCAP)
+	}
+	return s, nil
 }
 
-// Events that authentication leaves in the audit trail.
-const (
-	acceptCode lifecycle.Event = "accept_code"
-	refuseCode lifecycle.Event = "refuse_code"
-)
-
-// audit records an attempt on a card. The code itself is nobody's business.
+// audit records what staff did to a card's codes.
 func audit(ctx context.Context, q *db.Queries, at time.Time, by lifecycle.Actor, card db.Card, on lifecycle.Event, detail map[string]string) error {
 	text, err := json.Marshal(detail)
 	if err != nil {

@@ -2,8 +2,10 @@ package authn_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"sceau/authn"
 	"sceau/lifecycle"
@@ -18,8 +20,8 @@ func TestAJudgementIsRecordedThoughTheCallerHasLeft(t *testing.T) {
 		right bool
 		want  string
 	}{
-		{"a wrong code", false, "refuse_code purpose=sign_in"},
-		{"a right one", true, "accept_code atc=3 mode=2 purpose=sign_in"},
+		{"a wrong code", false, "refuse_code failures=1 last_atc=0 mode=2 purpose=sign_in window=64"},
+		{"a right one", true, "accept_code atc=3 last_atc=0 mode=2 purpose=sign_in window=64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,14 +34,17 @@ func TestAJudgementIsRecordedThoughTheCallerHasLeft(t *testing.T) {
 			if test.right {
 				code = codeOf(card, 3)
 			}
-			got, err := h.VerifyCode(ctx, signIn(code))
-			if test.right && (err != nil || got.Card != card.ID) {
-				t.Errorf("answered %+v, %v", got, err)
+			if _, err := h.VerifyCode(ctx, signIn(code)); !errors.Is(err, context.Canceled) && !errors.Is(err, authn.ErrRefused) && err != nil {
+				t.Errorf("error = %v", err)
 			}
-			if !test.right {
-				wantRefused(t, got, err)
+			var events []string
+			for range 100 { // it goes on without its caller
+				if events = h.events(t, card); len(events) > 0 {
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
 			}
-			if events := h.events(t, card); !slices.Equal(events, []string{test.want}) {
+			if !slices.Equal(events, []string{test.want}) {
 				t.Errorf("the trail is %q, want %q", events, test.want)
 			}
 		})
@@ -74,7 +79,7 @@ func TestACodeIsSpentWithAllThatFollowsOrNotAtAll(t *testing.T) {
 
 func TestRequestsOnTwoCardsAtTheSameMomentDoNotBlockEachOther(t *testing.T) {
 	t.Parallel()
-	h := setupWith(t, authn.Policy{MaxFailures: 1000, Window: 256})
+	h := setupWith(t, authn.Policy{MaxFailures: 1000, Window: 256, ResyncWindow: 1024})
 	holder := h.user(t, userNumber)
 	one, two := h.card(t, holder, lifecycle.CardActive), h.card(t, holder, lifecycle.CardActive)
 	const rounds = 20

@@ -2,8 +2,6 @@ package hsm
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,37 +51,13 @@ type CAPAnswer struct {
 	Err error
 }
 
-type capItem struct {
-	ID        string   `json:"id"`
-	PAN       string   `json:"pan"`
-	PSN       string   `json:"psn"`
-	Profile   string   `json:"profile"`
-	Mode      CAPMode  `json:"mode"`
-	Code      string   `json:"code"`
-	Challenge string   `json:"challenge,omitempty"`
-	Amount    string   `json:"amount,omitempty"`
-	Currency  string   `json:"currency,omitempty"`
-	TDS       []string `json:"tds,omitempty"`
-	LastATC   number   `json:"last_atc"`
-	Window    number   `json:"window"`
-	Scripts   []number `json:"scripts,omitempty"`
-}
-
-type capResult struct {
-	ID      string  `json:"id"`
-	Valid   bool    `json:"valid"`
-	ATC     *number `json:"atc"`
-	Scripts *number `json:"scripts"`
-	Error   string  `json:"error"`
-}
-
 // VerifyCAP checks codes inside the engine, in calls of at most 200. The
 // answers are in the order of the checks. It keeps no counter: the caller
 // throttles and remembers.
 func (c *Client) VerifyCAP(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
 	answers := make([]CAPAnswer, 0, len(checks))
 	for chunk := range slices.Chunk(checks, maxChecksPerCall) {
-		part, err := c.checks.ask(ctx, chunk...)
+		part, err := c.checks.Ask(ctx, chunk...)
 		if err != nil {
 			return nil, err
 		}
@@ -94,119 +68,124 @@ func (c *Client) VerifyCAP(ctx context.Context, checks []CAPCheck) ([]CAPAnswer,
 
 const verifying = "verify CAP codes"
 
-// verifyTogether makes one call, for one caller or several.
+// verifyTogether makes one call, for one caller or several. The checks travel as
+// one text, a line each: Vault's audit log hashes each text of a request by itself.
 func (c *Client) verifyTogether(ctx context.Context, checks []CAPCheck) ([]CAPAnswer, error) {
-	items := make([]capItem, len(checks))
+	answers := make([]CAPAnswer, len(checks))
+	lines := make([]string, 0, len(checks))
+	asked := make([]int, 0, len(checks)) // by line: which check
 	for i, check := range checks {
-		items[i] = check.item(i)
+		if strings.Trim(check.Code, "0123456789") != "" {
+			continue // a malformed code is simply not valid, and would not stay in its line
+		}
+		line, ok := check.line()
+		if !ok {
+			answers[i].Err = fmt.Errorf("%s: %w: what the reader signed is digits", verifying, lifecycle.Invalid)
+			continue
+		}
+		lines, asked = append(lines, line), append(asked, i)
 	}
-	text, err := json.Marshal(items)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: a check has no JSON form", verifying, lifecycle.Invalid) // err may quote a value
+	if len(lines) == 0 {
+		return answers, nil
 	}
 	var answer struct {
 		Batch string `json:"batch"`
 	}
-	// One text a call: Vault's audit log hashes each text by itself.
-	if err := c.post(ctx, verifying, c.config.CardMount+"/cap/verify", map[string]string{"batch": string(text)}, &answer); err != nil {
+	request := map[string]string{"batch": strings.Join(lines, "\n")}
+	if err := c.post(ctx, verifying, c.config.CardMount+"/cap/verify", request, &answer); err != nil {
 		return nil, err
 	}
-	var results []capResult
-	if json.Unmarshal([]byte(answer.Batch), &results) != nil {
-		return nil, fmt.Errorf("%s: the engine's answer is no list of answers", verifying)
+	verdicts := strings.Split(answer.Batch, "\n")
+	if len(verdicts) != len(lines) {
+		return nil, fmt.Errorf("%s: the engine answered %d checks of %d", verifying, len(verdicts), len(lines))
 	}
-	answers := make([]CAPAnswer, len(checks))
-	seen := make([]bool, len(checks))
-	for _, item := range results {
-		i, err := strconv.Atoi(item.ID)
-		if err != nil || i < 0 || i >= len(checks) || seen[i] {
-			return nil, fmt.Errorf("%s: the engine answered a check that was not asked", verifying)
-		}
-		seen[i] = true
-		answers[i] = item.answer()
-	}
-	if slices.Contains(seen, false) {
-		return nil, fmt.Errorf("%s: the engine left a check without an answer", verifying)
+	for i, verdict := range verdicts {
+		answers[asked[i]] = capAnswer(verdict)
 	}
 	return answers, nil
 }
 
-func (k CAPCheck) item(i int) capItem {
-	item := capItem{
-		ID: strconv.Itoa(i), PAN: k.PAN.Reveal(), PSN: psnText(k.PSN), Profile: k.Profile, Mode: k.Mode,
-		Code: k.Code, Challenge: k.Challenge, Amount: k.Amount, Currency: k.Currency, TDS: k.TDS,
-		LastATC: number(k.LastATC), Window: number(k.Window),
+// line is a check as the engine's batch has it; false for one that would not stay
+// in its line.
+func (k CAPCheck) line() (string, bool) {
+	columns := [...]string{
+		k.PAN.Reveal(), psnText(k.PSN), k.Profile, string(k.Mode), k.Code, strconv.Itoa(k.LastATC), strconv.Itoa(k.Window),
+		strings.Join(texts(k.Scripts), " "), "", k.Challenge, k.Amount, k.Currency, strings.Join(k.TDS, " "),
 	}
-	item.Scripts = numbers(k.Scripts)
-	return item
+	for _, field := range k.TDS {
+		if field == "" || strings.Contains(field, " ") {
+			return "", false
+		}
+	}
+	for _, column := range columns {
+		if strings.ContainsAny(column, ",\r\n") {
+			return "", false
+		}
+	}
+	return strings.TrimRight(strings.Join(columns[:], ","), ","), true
 }
 
-func numbers(values []int) []number {
-	out := make([]number, len(values))
-	for i, v := range values {
-		out[i] = number(v)
+func texts(numbers []int) []string {
+	out := make([]string, len(numbers))
+	for i, n := range numbers {
+		out[i] = strconv.Itoa(n)
 	}
 	return out
 }
 
-func (r capResult) answer() CAPAnswer {
-	if strings.HasPrefix(r.Error, "malformed_code: ") { // a holder's slip of the finger
+// capAnswer reads the engine's word about one check.
+func capAnswer(verdict string) CAPAnswer {
+	const undecided = "verify a CAP code"
+	switch words := strings.Split(verdict, ","); {
+	case verdict == "wrong", strings.HasPrefix(verdict, "malformed_code: "): // a holder's slip of the finger
 		return CAPAnswer{}
-	}
-	if r.Error != "" {
-		kind, ok := kindOfWords(r.Error)
-		if !ok {
-			kind = lifecycle.Invalid
+	case words[0] == "valid" && len(words) == 3:
+		atc, err1 := strconv.Atoi(words[1])
+		scripts, err2 := strconv.Atoi(words[2])
+		if err1 == nil && err2 == nil {
+			return CAPAnswer{Valid: true, ATC: atc, Scripts: scripts}
 		}
-		return CAPAnswer{Err: fmt.Errorf("verify a CAP code: %w: %s", kind, harmless(r.Error))}
 	}
-	if !r.Valid {
-		return CAPAnswer{}
+	kind, ok := kindOfWords(verdict)
+	if !ok { // a code without its counter could be used twice
+		return CAPAnswer{Err: errors.New(undecided + ": the engine gave no answer that its contract has")}
 	}
-	if r.ATC == nil { // a code without its counter could be used twice
-		return CAPAnswer{Err: errors.New("verify a CAP code: the engine gave no counter")}
-	}
-	answer := CAPAnswer{Valid: true, ATC: int(*r.ATC)}
-	if r.Scripts != nil {
-		answer.Scripts = int(*r.Scripts)
-	}
-	return answer
+	return CAPAnswer{Err: fmt.Errorf("%s: %w: %s", undecided, kind, harmless(verdict))}
 }
 
-// ScriptRequest asks for the command that resets a card's PIN try counter.
-type ScriptRequest struct {
-	PAN     lifecycle.PAN
-	PSN     int
-	Profile string
-	ATC     int    // as the card says at the terminal
-	ARQC    []byte // the cryptogram that the card made for it: 8 bytes
-	Scripts []int  // how many issuer scripts the card may have taken
-}
-
-// PINUnblockScript makes the PIN CHANGE/UNBLOCK command (EMV Book 3 §6.5.10)
-// with its MAC, for this card and this transaction only. The engine checks the
-// card's cryptogram first.
-func (c *Client) PINUnblockScript(ctx context.Context, r ScriptRequest) (apdu []byte, err error) {
-	const doing = "make a PIN unblock script"
+// ResyncCAP finds a card's counter by two codes in a row, the second in next: in a
+// window of up to 4096 they are as hard to guess as one code in a small one. The
+// answer has the counter of the second.
+func (c *Client) ResyncCAP(ctx context.Context, k CAPCheck, next string) (CAPAnswer, error) {
+	const doing = "find a card's counter"
 	request := struct {
-		PAN     string   `json:"pan"`
-		PSN     string   `json:"psn"`
-		Profile string   `json:"profile"`
-		ATC     number   `json:"atc"`
-		ARQC    string   `json:"arqc"`
-		Scripts []number `json:"scripts"`
+		PAN       string   `json:"pan"`
+		PSN       string   `json:"psn"`
+		Profile   string   `json:"profile"`
+		Mode      CAPMode  `json:"mode"`
+		Code      string   `json:"code"`
+		NextCode  string   `json:"next_code"`
+		Challenge string   `json:"challenge,omitempty"`
+		Amount    string   `json:"amount,omitempty"`
+		Currency  string   `json:"currency,omitempty"`
+		TDS       []string `json:"tds,omitempty"`
+		LastATC   number   `json:"last_atc"`
+		Window    number   `json:"window"`
+		Scripts   []number `json:"scripts,omitempty"`
 	}{
-		r.PAN.Reveal(), psnText(r.PSN), r.Profile, number(r.ATC), strings.ToUpper(hex.EncodeToString(r.ARQC)), numbers(r.Scripts),
+		k.PAN.Reveal(), psnText(k.PSN), k.Profile, k.Mode, k.Code, next, k.Challenge, k.Amount, k.Currency, k.TDS,
+		number(k.LastATC), number(k.Window), numbers(k.Scripts),
 	}
 	var answer struct {
-		APDU string `json:"apdu"`
+		Valid   bool   `json:"valid"`
+		ATC     number `json:"atc"`
+		Scripts number `json:"scripts"`
 	}
-	if err := c.post(ctx, doing, c.config.CardMount+"/script/pin-unblock", request, &answer); err != nil {
-		return nil, err
+	if err := c.post(ctx, doing, c.config.CardMount+"/cap/resync", request, &answer); err != nil {
+		return CAPAnswer{}, err
 	}
-	apdu, err = hex.DecodeString(answer.APDU)
-	if err != nil || len(apdu) == 0 {
-		return nil, fmt.Errorf("%s: the engine's answer is no command", doing)
+	if answer.Valid != (answer.ATC > 0) { // a code without its counter could be used twice
+		return CAPAnswer{}, fmt.Errorf("%s: the engine gave no counter", doing)
 	}
-	return apdu, nil
+	return CAPAnswer{Valid: answer.Valid, ATC: int(answer.ATC), Scripts: int(answer.Scripts)}, nil
 }

@@ -2,11 +2,11 @@ package hsm_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,13 +119,13 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 			_, _, err := c.ExportKey(ctx, "transport", "bureau-kbpk")
 			return err
 		}, `PUT hsm/keys/transport/export {"kbpk":"bureau-kbpk"}`},
-		{"personalise", map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "0101AA", "key_versions": []string{"1", "1", "1"}}}}, func(ctx context.Context, c *hsm.Client) error {
+		{"personalise", map[string]any{"batch": "C-0000000000000000,AQGq,1,1,1"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.Personalise(ctx, hsm.PersonaliseRequest{
 				Attempt: attempt, Profile: "securaccess", TransportKey: "transport", Cards: cardsOf(t, 1),
 			})
 			return err
-		}, `PUT hsm/card/personalise {"attempt":"A-0123456789ABCDEF","cards":[{"card":"C-0000000000000000","expiry":"2911",` +
-			`"pan":"5413330089600119","pin_version":"1","psn":"01"}],"profile":"securaccess","transport_key":"transport"}`},
+		}, `PUT hsm/card/personalise {"attempt":"A-0123456789ABCDEF","batch":"C-0000000000000000,1,5413330089600119,01,2911",` +
+			`"profile":"securaccess","transport_key":"transport"}`},
 		{"release a PIN", map[string]any{"pin": "4821"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.ReleasePIN(ctx, release)
 			return err
@@ -136,14 +136,13 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 		{"destroy a PIN", nil, func(ctx context.Context, c *hsm.Client) error {
 			return c.DestroyPIN(ctx, "C-1", 2)
 		}, `PUT hsm/pin/destroy {"card":"C-1","pin_version":"2"}`},
-		{"verify a code", map[string]any{"batch": `[{"id":"0","valid":false}]`}, func(ctx context.Context, c *hsm.Client) error {
+		{"verify a code", map[string]any{"batch": "wrong"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.VerifyCAP(ctx, []hsm.CAPCheck{{
 				PAN: pan(t), PSN: 1, Profile: "securaccess", Mode: hsm.Mode2TDS, Code: "12345678",
 				TDS: []string{"100", "200"}, LastATC: 7, Window: 64, Scripts: []int{0, 1},
 			}})
 			return err
-		}, `PUT hsm/cap/verify {"batch":` + strconv.Quote(`[{"id":"0","pan":"5413330089600119","psn":"01","profile":"securaccess",`+
-			`"mode":"2+tds","code":"12345678","tds":["100","200"],"last_atc":"7","window":"64","scripts":["0","1"]}]`) + `}`},
+		}, `PUT hsm/cap/verify {"batch":"5413330089600119,01,securaccess,2+tds,12345678,7,64,0 1,,,,,100 200"}`},
 		{"make a script", map[string]any{"apdu": "8424000008"}, func(ctx context.Context, c *hsm.Client) error {
 			_, err := c.PINUnblockScript(ctx, hsm.ScriptRequest{
 				PAN: pan(t), PSN: 1, Profile: "securaccess", ATC: 9, ARQC: []byte{0xAB, 1, 2, 3, 4, 5, 6, 7}, Scripts: []int{0, 1},
@@ -168,23 +167,16 @@ func TestEachCommandAsksAsTheEngineExpects(t *testing.T) {
 func TestALargeBatchGoesInCallsOfAHundredAndKeepsItsOrder(t *testing.T) {
 	t.Parallel()
 	client, vault := script(t, func(_ string, request map[string]any) (int, any) {
-		cards, ok := request["cards"].([]any)
-		if !ok || len(cards) > 100 {
+		batch, _ := request["batch"].(string)
+		lines := strings.Split(batch, "\n")
+		if len(lines) > 100 {
 			return http.StatusBadRequest, "invalid: too many"
 		}
-		var made []any
-		for i := range cards { // in the reverse order: the client goes by the identifier
-			card, ok := cards[len(cards)-1-i].(map[string]any)
-			if !ok {
-				return http.StatusBadRequest, "invalid: no card"
-			}
-			id, ok := card["card"].(string)
-			if !ok {
-				return http.StatusBadRequest, "invalid: no identifier"
-			}
-			made = append(made, map[string]any{"card": id, "dgis": fmt.Sprintf("%X", id), "key_versions": []string{"2", "1", "3"}})
+		for i, line := range lines {
+			id, _, _ := strings.Cut(line, ",")
+			lines[i] = id + "," + base64.StdEncoding.EncodeToString([]byte(id)) + ",2,1,3"
 		}
-		return http.StatusOK, map[string]any{"cards": made, "transport_kcv": "A1B2C3"}
+		return http.StatusOK, map[string]any{"batch": strings.Join(lines, "\n"), "transport_kcv": "A1B2C3"}
 	})
 	cards := cardsOf(t, 250)
 	made, err := client.Personalise(t.Context(), hsm.PersonaliseRequest{Attempt: attempt, Cards: cards})
@@ -220,7 +212,7 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 		}
 		return answers[0].Err
 	}
-	item := func(members string) any { return map[string]any{"batch": "[{" + members + "}]"} }
+	batch := func(text string) any { return map[string]any{"batch": text} }
 	for _, test := range []struct {
 		name   string
 		status int
@@ -232,15 +224,18 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 		{"a PIN as a number", http.StatusOK, map[string]any{"pin": 48213579}, release},
 		{"a refusal that quotes the PIN", http.StatusBadRequest, "conflict: 48213579", release},
 		{"nothing at all", http.StatusOK, nil, release},
-		{"no card", http.StatusOK, map[string]any{"cards": []any{}}, personalise},
-		{"another card", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-2", "dgis": "48213579"}}}, personalise},
-		{"no versions of the master keys", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "48213579"}}}, personalise},
-		{"data that is no hexadecimal", http.StatusOK, map[string]any{"cards": []any{map[string]any{"card": "C-0000000000000000", "dgis": "48213579x"}}}, personalise},
-		{"no check answered", http.StatusOK, map[string]any{"batch": "[]"}, verify},
-		{"an answer that is no list", http.StatusOK, map[string]any{"batch": "48213579"}, verify},
-		{"a check that was not asked", http.StatusOK, item(`"id":"7","valid":true,"atc":"1"`), verify},
-		{"a valid code without its counter", http.StatusOK, item(`"id":"0","valid":true`), verify},
-		{"an error of one check", http.StatusOK, item(`"id":"0","error":"unknown_profile: 48213579"`), verify},
+		{"no card", http.StatusOK, map[string]any{}, personalise},
+		{"another card", http.StatusOK, batch("C-2,NDgyMTM1Nzk=,1,1,1"), personalise},
+		{"no versions of the master keys", http.StatusOK, batch("C-0000000000000000,48213579"), personalise},
+		{"a version of a master key that is none", http.StatusOK, batch("C-0000000000000000,48213579,1,0,1"), personalise},
+		{"data that are no base64", http.StatusOK, batch("C-0000000000000000,48213579x,1,1,1"), personalise},
+		{"two cards for one", http.StatusOK, batch("C-0000000000000000,48213579,1,1,1\nC-0000000000000000,48213579,1,1,1"), personalise},
+		{"no check answered", http.StatusOK, map[string]any{}, verify},
+		{"an answer that is no verdict", http.StatusOK, batch("48213579"), verify},
+		{"a check that was not asked", http.StatusOK, batch("wrong\nvalid,4821,0"), verify},
+		{"a valid code without its counter", http.StatusOK, batch("valid"), verify},
+		{"a counter that is none", http.StatusOK, batch("valid,48213579x,0"), verify},
+		{"an error of one check", http.StatusOK, batch("unknown_profile: 48213579"), verify},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -258,23 +253,24 @@ func TestAnAnswerThatBreaksTheContractIsAnErrorWithoutTheSecret(t *testing.T) {
 
 func TestVerifiedCodesComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
-	client, _ := script(t, always(http.StatusOK, map[string]any{
-		"batch": `[
-		{"id":"2","error":"unknown_profile: x"},
-		{"id":"1","valid":true,"atc":12,"scripts":1},
-		{"id":"0","valid":false}]`, // numbers are taken too
-	}))
-	answers, err := client.VerifyCAP(t.Context(), []hsm.CAPCheck{{PAN: pan(t)}, {PAN: pan(t)}, {PAN: pan(t)}})
+	client, _ := script(t, always(http.StatusOK, map[string]any{"batch": "wrong\nvalid,12,1\nunknown_profile: x"}))
+	answers, err := client.VerifyCAP(t.Context(), []hsm.CAPCheck{
+		{PAN: pan(t)}, {PAN: pan(t), Code: "1,2"}, {PAN: pan(t)}, {PAN: pan(t)}, {PAN: pan(t), Mode: hsm.Mode2TDS, TDS: []string{"1 2"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if answers[0].Valid || answers[0].Err != nil {
 		t.Errorf("check 0: %+v", answers[0])
 	}
-	if answers[1] != (hsm.CAPAnswer{Valid: true, ATC: 12, Scripts: 1}) {
-		t.Errorf("check 1: %+v", answers[1])
+	if answers[1] != (hsm.CAPAnswer{}) {
+		t.Errorf("a code with a comma: %+v", answers[1])
 	}
-	wantKind(t, answers[2].Err, lifecycle.NotFound)
+	wantKind(t, answers[4].Err, lifecycle.Invalid)
+	if answers[2] != (hsm.CAPAnswer{Valid: true, ATC: 12, Scripts: 1}) {
+		t.Errorf("check 2: %+v", answers[2])
+	}
+	wantKind(t, answers[3].Err, lifecycle.NotFound)
 }
 
 func TestAComponentHidesItself(t *testing.T) {

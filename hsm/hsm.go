@@ -24,6 +24,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"sceau/gather"
 	"sceau/lifecycle"
 )
 
@@ -62,7 +63,7 @@ type Client struct {
 	ended   chan struct{}
 	closing sync.Once
 	keeper  sync.WaitGroup // keepToken
-	checks  *collector[CAPCheck, CAPAnswer]
+	checks  *gather.Calls[CAPCheck, CAPAnswer]
 }
 
 // Open signs in and keeps the token renewed until Close. It is
@@ -99,7 +100,7 @@ func Open(ctx context.Context, config Config) (*Client, error) {
 	vault.SetClientTimeout(0)
 	vault.SetToken("") // no token comes in by VAULT_TOKEN unseen
 	c := &Client{vault: vault, config: config, ended: make(chan struct{})}
-	c.checks = &collector[CAPCheck, CAPAnswer]{doing: verifying, most: maxChecksPerCall, call: c.verifyTogether}
+	c.checks = &gather.Calls[CAPCheck, CAPAnswer]{Doing: verifying, Most: maxChecksPerCall, Call: c.verifyTogether}
 	lease, err := c.signIn(ctx)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 
+	"sceau/gather"
 	"sceau/lifecycle"
 )
 
@@ -69,7 +70,7 @@ type KeyVersion struct {
 // public key. It is safe for concurrent use.
 type SigningKey struct {
 	of       KeyVersion
-	together *collector[[]byte, []byte] // nil: each caller has calls of its own
+	together *gather.Calls[[]byte, []byte] // nil: each caller has calls of its own
 }
 
 // NewSigningKey makes a key store's version of a key ready for use; a public
@@ -80,9 +81,9 @@ func NewSigningKey(v KeyVersion) (*SigningKey, error) {
 		return nil, fmt.Errorf("read signing key %s: %w: neither P-256, P-384 nor RSA of 3072 bits", v.Name, lifecycle.Invalid)
 	}
 	if v.Together {
-		k.together = &collector[[]byte, []byte]{
-			doing: k.doing(), most: v.PerCall,
-			call: func(ctx context.Context, digests [][]byte) ([][]byte, error) {
+		k.together = &gather.Calls[[]byte, []byte]{
+			Doing: k.doing(), Most: v.PerCall,
+			Call: func(ctx context.Context, digests [][]byte) ([][]byte, error) {
 				return v.Sign(ctx, digests, k.ownHash())
 			},
 		}

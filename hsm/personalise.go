@@ -2,9 +2,11 @@ package hsm
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"sceau/lifecycle"
@@ -44,30 +46,35 @@ type PersonalisedCard struct {
 // keys were derived from.
 type MasterKeyVersions struct{ AC, SMI, SMC int }
 
-type cardRequest struct {
-	Card       lifecycle.CardID `json:"card"`
-	PINVersion number           `json:"pin_version"`
-	PAN        string           `json:"pan"`
-	PSN        string           `json:"psn"`
-	Expiry     string           `json:"expiry"`
-}
-
 // Personalise makes keys, PINs and card data inside the engine, in calls of at
 // most 100 cards. The answer has the cards in the order of the request. When a
 // call fails the whole is asked again under the same attempt; a card that
 // another attempt has made is [lifecycle.Conflict].
 func (c *Client) Personalise(ctx context.Context, r PersonaliseRequest) ([]PersonalisedCard, error) {
+	return c.cardDataInChunks(ctx, "personalise", r, false)
+}
+
+// Rekey gives the data of cards that were made again, under this request's
+// transport key and attempt, before their PINs are in letters. Number, expiry and
+// PIN stay; renew derives the cards' keys from the latest master keys. For live
+// cards two officers open the activity rekey first.
+func (c *Client) Rekey(ctx context.Context, r PersonaliseRequest, renew bool) ([]PersonalisedCard, error) {
+	return c.cardDataInChunks(ctx, "rekey", r, renew)
+}
+
+func (c *Client) cardDataInChunks(ctx context.Context, command string, r PersonaliseRequest, renew bool) ([]PersonalisedCard, error) {
 	if err := lifecycle.CheckID(lifecycle.PrefixAttempt, string(r.Attempt)); err != nil {
-		return nil, fmt.Errorf("personalise: %w", err)
+		return nil, fmt.Errorf("%s: %w", command, err)
 	}
 	for _, card := range r.Cards {
 		if card.PSN < 0 || card.PSN > 99 {
-			return nil, fmt.Errorf("personalise card %s: %w: a PAN sequence number is 0 to 99", card.Card, lifecycle.Invalid)
+			return nil, fmt.Errorf("%s card %s: %w: a PAN sequence number is 0 to 99", command, card.Card, lifecycle.Invalid)
 		}
 	}
 	made := make([]PersonalisedCard, 0, len(r.Cards))
 	for chunk := range slices.Chunk(r.Cards, maxCardsPerCall) {
-		cards, err := c.personaliseChunk(ctx, r, chunk)
+		doing := fmt.Sprintf("%s %d cards in attempt %s", command, len(chunk), r.Attempt)
+		cards, err := c.cardData(ctx, doing, "card/"+command, r, renew, chunk)
 		if err != nil {
 			return nil, err
 		}
@@ -76,55 +83,62 @@ func (c *Client) Personalise(ctx context.Context, r PersonaliseRequest) ([]Perso
 	return made, nil
 }
 
-func (c *Client) personaliseChunk(ctx context.Context, r PersonaliseRequest, cards []CardToPersonalise) ([]PersonalisedCard, error) {
-	doing := fmt.Sprintf("personalise %d cards in attempt %s", len(cards), r.Attempt)
+// cardData asks for the data of cards. They travel as one text, a line each:
+// Vault's audit log hashes each text of a request and of its answer by itself.
+func (c *Client) cardData(ctx context.Context, doing, path string, r PersonaliseRequest, renew bool, cards []CardToPersonalise) ([]PersonalisedCard, error) {
+	lines := make([]string, len(cards))
+	for i, card := range cards {
+		lines[i] = strings.Join([]string{
+			string(card.Card), strconv.Itoa(card.PINVersion), card.PAN.Reveal(), psnText(card.PSN), card.Expiry.UTC().Format("0601"),
+		}, ",")
+	}
 	request := struct {
 		Attempt      lifecycle.AttemptID `json:"attempt"`
 		Profile      string              `json:"profile"`
 		TransportKey string              `json:"transport_key"`
-		Cards        []cardRequest       `json:"cards"`
-	}{Attempt: r.Attempt, Profile: r.Profile, TransportKey: r.TransportKey}
-	for _, card := range cards {
-		request.Cards = append(request.Cards, cardRequest{
-			Card: card.Card, PINVersion: number(card.PINVersion), PAN: card.PAN.Reveal(),
-			PSN: psnText(card.PSN), Expiry: card.Expiry.UTC().Format("0601"),
-		})
-	}
+		Batch        string              `json:"batch"`
+		Renew        bool                `json:"renew,omitempty"`
+	}{r.Attempt, r.Profile, r.TransportKey, strings.Join(lines, "\n"), renew}
 	var answer struct {
-		Cards []struct {
-			Card lifecycle.CardID `json:"card"`
-			DGIs string           `json:"dgis"`
-			Keys []number         `json:"key_versions"`
-		} `json:"cards"`
+		Batch        string `json:"batch"`
 		TransportKCV string `json:"transport_kcv"`
 	}
-	if err := c.post(ctx, doing, c.config.CardMount+"/card/personalise", request, &answer); err != nil {
+	if err := c.post(ctx, doing, c.config.CardMount+"/"+path, request, &answer); err != nil {
 		return nil, err
 	}
-	if len(answer.Cards) != len(cards) {
-		return nil, fmt.Errorf("%s: the engine answered %d cards", doing, len(answer.Cards))
-	}
-	byCard := make(map[lifecycle.CardID]int, len(cards))
-	for i, a := range answer.Cards {
-		byCard[a.Card] = i
+	answered := strings.Split(answer.Batch, "\n")
+	if len(answered) != len(cards) {
+		return nil, fmt.Errorf("%s: the engine answered %d cards", doing, len(answered))
 	}
 	made := make([]PersonalisedCard, len(cards))
 	for i, card := range cards {
-		at, there := byCard[card.Card]
-		if !there {
+		var ok bool
+		if made[i], ok = personalisedCard(answered[i]); !ok || made[i].Card != card.Card {
 			return nil, fmt.Errorf("%s: the engine answered no data for card %s", doing, card.Card)
 		}
-		dgis, err := hex.DecodeString(answer.Cards[at].DGIs)
-		keys := answer.Cards[at].Keys
-		if err != nil || len(dgis) == 0 || len(keys) != 3 {
-			return nil, fmt.Errorf("%s: the engine answered no data for card %s", doing, card.Card)
-		}
-		made[i] = PersonalisedCard{
-			Card: card.Card, DGIs: dgis, TransportKCV: answer.TransportKCV,
-			Keys: MasterKeyVersions{AC: int(keys[0]), SMI: int(keys[1]), SMC: int(keys[2])},
-		}
+		made[i].TransportKCV = answer.TransportKCV
 	}
 	return made, nil
+}
+
+// personalisedCard reads a line of the engine's answer: card, data groupings in
+// base64, versions of the three master keys.
+func personalisedCard(line string) (PersonalisedCard, bool) {
+	columns := strings.Split(line, ",")
+	if len(columns) != 5 {
+		return PersonalisedCard{}, false
+	}
+	card := PersonalisedCard{Card: lifecycle.CardID(columns[0])}
+	var err error
+	if card.DGIs, err = base64.StdEncoding.DecodeString(columns[1]); err != nil || len(card.DGIs) == 0 {
+		return card, false
+	}
+	for i, version := range []*int{&card.Keys.AC, &card.Keys.SMI, &card.Keys.SMC} {
+		if *version, err = strconv.Atoi(columns[2+i]); err != nil || *version < 1 {
+			return card, false
+		}
+	}
+	return card, true
 }
 
 func psnText(psn int) string { return fmt.Sprintf("%02d", psn) }

@@ -35,7 +35,7 @@ func (s *BoundSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) (
 		signatures, err := s.key.sign(s.ctx, [][]byte{digest}, opts)
 		return first(signatures), err
 	}
-	signatures, err := s.key.together.ask(s.ctx, digest)
+	signatures, err := s.key.together.Ask(s.ctx, digest)
 	return first(signatures), err
 }
 

@@ -113,6 +113,10 @@ var Cards = Table[CardState]{
 // SeesPANs are the roles that may be shown a card's whole number.
 func SeesPANs() []Role { return []Role{RoleSecurityOfficer} }
 
+// UnlocksCodes are the roles that may lock a card's codes, and unlock them when
+// the holder has shown who they are.
+func UnlocksCodes() []Role { return []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer} }
+
 // Usable tells whether a card in this state may authenticate.
 func (s CardState) Usable() bool { return s == CardActive }
 

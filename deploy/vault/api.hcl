@@ -3,6 +3,9 @@
 path "hsm/cap/verify" {
   capabilities = ["create", "update"]
 }
+path "hsm/cap/resync" {
+  capabilities = ["create", "update"]
+}
 path "hsm/script/pin-unblock" {
   capabilities = ["create", "update"]
 }

@@ -21,15 +21,17 @@ type CAPProfile struct {
 	Option    Option    `json:"option"`     // master key derivation: A or B
 	IAF       crypt.Hex `json:"iaf"`        // 9F55, 1 byte
 	IPB       crypt.Hex `json:"ipb"`        // 9F56: at most 26 bits, so that the code has 8 digits
-	IADPrefix crypt.Hex `json:"iad_prefix"` // before the CVR in 9F10: derivation key index, then CVN 14
+	IADPrefix crypt.Hex `json:"iad_prefix"` // before the CVR in 9F10: derivation key index, then cryptogram version; a length first but for M/Chip
 	IADSuffix crypt.Hex `json:"iad_suffix"` // after it
-	CVR       crypt.Hex `json:"cvr"`        // expected with a right PIN and no script, 6 bytes
+	CVR       crypt.Hex `json:"cvr"`        // expected with a right PIN and no script: 6 bytes of M/Chip
 	CDOL1     crypt.Hex `json:"cdol1"`      // what the first GENERATE AC is given (8C)
 	CDOL2     crypt.Hex `json:"cdol2"`      // what the second is given (8D)
 	AIP       crypt.Hex `json:"aip"`        // 82, 2 bytes
 	AFL       crypt.Hex `json:"afl"`        // 94, one record: SFI||01||01||00
 	PTL       int       `json:"ptl"`        // PIN try limit, 1 to 15
 	PINLength int       `json:"pin_length"` // 4 to 12
+
+	Variant
 }
 
 // SecurAccess is the profile of the bank's authentication card. Its bitmap
@@ -71,9 +73,9 @@ func (p CAPProfile) Check() error {
 		{"aid", p.AID, 5, 16},
 		{"iaf", p.IAF, 1, 1},
 		{"ipb", p.IPB, 3, 32},
-		{"iad_prefix", p.IADPrefix, 2, 2},
+		{"iad_prefix", p.IADPrefix, 2, 3},
 		{"iad_suffix", p.IADSuffix, 0, 24},
-		{"cvr", p.CVR, 6, 6},
+		{"cvr", p.CVR, 4, 8},
 		{"cdol1", p.CDOL1, 2, 64},
 		{"cdol2", p.CDOL2, 2, 64},
 		{"aip", p.AIP, 2, 2},
@@ -95,16 +97,15 @@ func (p CAPProfile) checkRules() error {
 		return fmt.Errorf("%w: a profile has a name, and a label of up to 16 characters", crypt.ErrMalformed)
 	case p.Option != OptionA && p.Option != OptionB:
 		return fmt.Errorf("%w: profile field option is A or B", crypt.ErrMalformed)
-	case p.IADPrefix[1] != CVNMChipCSK:
-		return fmt.Errorf("%w: the cryptogram version in iad_prefix is 14, no other is computed", crypt.ErrMalformed)
 	case p.AFL[0]&0x07 != 0 || p.AFL[0]>>3 < 1 || p.AFL[0]>>3 > 10 || !bytes.Equal(p.AFL[1:], []byte{1, 1, 0}):
 		return fmt.Errorf("%w: the file locator names one record: SFI 1 to 10, record 1", crypt.ErrMalformed)
 	case p.PTL < 1 || p.PTL > 15:
 		return fmt.Errorf("%w: the PIN try limit is 1 to 15", crypt.ErrMalformed)
 	case p.PINLength < 4 || p.PINLength > 12:
 		return fmt.Errorf("%w: a PIN has 4 to 12 digits", crypt.ErrMalformed)
-	case p.CVR[2] != byte(p.PTL):
-		return fmt.Errorf("%w: byte 3 of the expected CVR holds the PIN try limit", crypt.ErrMalformed)
+	}
+	if err := p.checkScheme(); err != nil {
+		return err
 	}
 	if _, err := ParseDOL(p.CDOL2); err != nil {
 		return fmt.Errorf("cdol2: %w", err)

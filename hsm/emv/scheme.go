@@ -3,6 +3,7 @@ package emv
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"sceau/hsm/crypt"
 	"sceau/hsm/pinblock"
@@ -12,6 +13,7 @@ import (
 // uses, how its issuer answers and how issuer scripts are protected.
 type Scheme struct {
 	Name       string
+	CVN        byte          // cryptogram version number, as the card's issuer application data have it
 	Option     Option        // master key derivation; B equals A for card numbers of up to 16 digits
 	Session    SessionMethod // key of the cryptogram
 	Padding    crypt.Padding // of the cryptogram's input
@@ -59,15 +61,15 @@ const (
 // The schemes that are computed, by the names of their vectors. Numbers of M/Chip
 // are decimal: 16, 17, 20 and 21 are hexadecimal 10, 11, 14 and 15.
 var schemes = map[string]Scheme{
-	"VisaCVN10":       {Option: OptionA, Padding: crypt.PadZeros, ARPCMethod: 1, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
-	"VisaCVN14":       {Option: OptionA, Session: SessionTree, Padding: crypt.PadOne, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
-	"VisaCVN18":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
-	"VisaCVN22":       {Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, Encipherment: EncipherVisa, PINForm: PINFormVISWithOld},
-	"MasterCardCVN16": {Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
-	"MasterCardCVN17": {Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, CardData: DataCVRCounters, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
-	"MasterCardCVN20": {Option: OptionA, Session: SessionCSK, Padding: crypt.PadOne, ARPCMethod: 1, Encipherment: EncipherMChip},
-	"MasterCardCVN21": {Option: OptionA, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataCVRCounters, ARPCMethod: 1, Encipherment: EncipherMChip},
-	"InteracCVN133":   {Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 1, Unbound: true, Encipherment: EncipherMChip},
+	"VisaCVN10":       {CVN: 0x0A, Option: OptionA, Padding: crypt.PadZeros, ARPCMethod: 1, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN14":       {CVN: 0x0E, Option: OptionA, Session: SessionTree, Padding: crypt.PadOne, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN18":       {CVN: 0x12, Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, MessagingATC: true, Encipherment: EncipherVisa, PINForm: PINFormVIS},
+	"VisaCVN22":       {CVN: 0x22, Option: OptionB, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 2, Encipherment: EncipherVisa, PINForm: PINFormVISWithOld},
+	"MasterCardCVN16": {CVN: 0x10, Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
+	"MasterCardCVN17": {CVN: 0x11, Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, CardData: DataCVRCounters, ARPCMethod: 1, ARPCMaster: true, Encipherment: EncipherMChip},
+	"MasterCardCVN20": {CVN: CVNMChipCSK, Option: OptionA, Session: SessionCSK, Padding: crypt.PadOne, ARPCMethod: 1, Encipherment: EncipherMChip},
+	"MasterCardCVN21": {CVN: 0x15, Option: OptionA, Session: SessionCSK, Padding: crypt.PadOne, CardData: DataCVRCounters, ARPCMethod: 1, Encipherment: EncipherMChip},
+	"InteracCVN133":   {CVN: 0x85, Option: OptionA, Session: SessionMChip, Padding: crypt.PadOne, CardData: DataIAD, ARPCMethod: 1, Unbound: true, Encipherment: EncipherMChip},
 }
 
 // SchemeByName answers a scheme: VisaCVN10, 14, 18, 22; MasterCardCVN16, 17, 20,
@@ -79,6 +81,33 @@ func SchemeByName(name string) (Scheme, error) {
 	}
 	s.Name = name
 	return s, nil
+}
+
+// SchemeByCVN answers the scheme of a cryptogram version number.
+func SchemeByCVN(cvn byte) (Scheme, error) {
+	for name, s := range schemes {
+		if s.CVN == cvn {
+			return SchemeByName(name)
+		}
+	}
+	return Scheme{}, fmt.Errorf("%w: no such cryptogram version", crypt.ErrMalformed)
+}
+
+// MChip tells whether the cards have the CVR of M/Chip, whose bits are known here.
+func (s Scheme) MChip() bool { return strings.HasPrefix(s.Name, "MasterCard") }
+
+// IADPrefix is what stands before the CVR in issuer application data: derivation
+// key index and cryptogram version, and but for M/Chip a length: of what VIS has
+// the issuer write, or of all that follows.
+func (s Scheme) IADPrefix(dki byte, cvr, suffix int) crypt.Hex {
+	switch length := 2 + cvr; {
+	case s.MChip():
+		return crypt.Hex{dki, s.CVN}
+	case strings.HasPrefix(s.Name, "Visa"):
+		return crypt.Hex{byte(length & 0xFF), dki, s.CVN}
+	default:
+		return crypt.Hex{byte((length + suffix) & 0xFF), dki, s.CVN}
+	}
 }
 
 // SchemeTransaction is the data of one transaction, each as its tag holds it.

@@ -14,6 +14,7 @@ import (
 // is safe for concurrent use.
 type Verifier struct {
 	profile CAPProfile
+	scheme  Scheme
 	imk     *crypt.TDES
 	dol     []DOLEntry
 	shift   []int          // by byte of the code's data: how far left its bits stand
@@ -30,7 +31,11 @@ func NewVerifier(p CAPProfile, imkAC *crypt.TDES) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cdol1: %w", err)
 	}
-	v := &Verifier{profile: p, imk: imkAC, dol: dol, shift: make([]int, len(p.IPB))}
+	scheme, err := p.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	v := &Verifier{profile: p, scheme: scheme, imk: imkAC, dol: dol, shift: make([]int, len(p.IPB))}
 	for i, left := len(p.IPB)-1, 0; i >= 0; i-- {
 		v.shift[i] = left
 		left += bits.OnesCount8(p.IPB[i])
@@ -85,7 +90,7 @@ func (v *Verifier) Verify(q Query) (Match, bool, error) {
 		return Match{}, false, err
 	}
 	code, ok := parseCode(q.Code)
-	s := search{v: v, mk: crypt.DoubleKey(&mk), q: q, code: code}
+	s := search{v: v, mk: crypt.DoubleKey(&mk), raw: mk, q: q, code: code}
 	s.input = appendTerminalData(make([]byte, 0, 272), v.dol, v.profile.IAF[0], q.Transaction)
 	match, found, err := s.run()
 	if err != nil || !found || !ok {
@@ -111,7 +116,8 @@ type search struct {
 	mk    *crypt.TDES
 	q     Query
 	code  uint64
-	input []byte // terminal data; the card's part is appended for each try
+	raw   [16]byte // mk as bytes, for the session keys that need them
+	input []byte   // terminal data; the card's part is appended for each try
 }
 
 func (s *search) run() (Match, bool, error) {
@@ -158,7 +164,7 @@ func (v *Verifier) fixedBits(psn string, scripts int) uint64 {
 		i = 1
 	}
 	out |= v.bits(i, cidARQC)
-	for j, b := range v.profile.IAD(v.profile.ExpectedCVR(scripts)) {
+	for j, b := range v.profile.expectedIAD(scripts) {
 		out |= v.bits(i+11+j, b)
 	}
 	return out
@@ -170,9 +176,11 @@ const cidARQC = 0x80
 // try computes the cryptogram for one counter and compares the code's bits.
 func (s *search) try(atc uint16, scripts int) (bool, error) {
 	v := s.v
-	ac := v.cryptogram(s.mk, s.input, atc, v.profile.ExpectedCVR(scripts))
+	ac, err := s.cryptogram(atc, scripts)
+	if err != nil {
+		return false, err
+	}
 	if s.q.Transaction.Mode == Mode2TDS {
-		var err error
 		if ac, err = MixTDS(ac, s.q.Transaction.TDS); err != nil {
 			return false, err
 		}
@@ -188,14 +196,26 @@ func (s *search) try(atc uint16, scripts int) (bool, error) {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1, nil
 }
 
-// cryptogram appends the card's part to the terminal data, whose spare
-// capacity it uses.
-func (v *Verifier) cryptogram(mk *crypt.TDES, terminalData []byte, atc uint16, c CVR) [8]byte {
-	sk := sessionKey(mk, ATCDiversifier(atc))
-	input := append(terminalData, v.profile.AIP...)
+// cryptogram appends the card's part to the terminal data, whose spare capacity
+// it uses.
+func (s *search) cryptogram(atc uint16, scripts int) ([8]byte, error) {
+	v := s.v
+	input := append(s.input, v.profile.AIP...)
 	input = append(input, byte(atc>>8), byte(atc&0xFF))
-	input = append(input, c[:]...)
-	return Cryptogram(crypt.DoubleKey(&sk), input, crypt.PadOne)
+	if v.scheme.Session == SessionCSK && v.scheme.CardData == DataCVR { // the usual one, without a detour
+		sk, c := sessionKey(s.mk, ATCDiversifier(atc)), v.profile.ExpectedCVR(scripts)
+		return Cryptogram(crypt.DoubleKey(&sk), append(input, c[:]...), v.scheme.Padding), nil
+	}
+	sk, err := SchemeCard{scheme: v.scheme, AC: s.raw[:]}.CryptogramKey(atc, unpredictable(v.dol, s.input))
+	if err != nil {
+		return [8]byte{}, err
+	}
+	key, err := crypt.NewTDES(sk)
+	if err != nil {
+		return [8]byte{}, err
+	}
+	input = append(input, v.profile.cardPart(v.scheme.CardData, v.profile.expectedIAD(scripts))...)
+	return Cryptogram(key, input, v.scheme.Padding), nil
 }
 
 // VerifyUnblock tells whether arqc is the cryptogram of a card that asks for

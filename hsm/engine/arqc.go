@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/hex"
-	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -24,14 +23,14 @@ func (b *backend) pathARQC() *framework.Path {
 			"atc":         {Type: framework.TypeString, Required: true, Description: "Transaction counter that the card gave (9F36), decimal."},
 			"arqc":        {Type: framework.TypeString, Required: true, Description: "Cryptogram that the card gave (9F26), 16 hexadecimal digits."},
 			"data":        {Type: framework.TypeString, Required: true, Description: "What GENERATE AC brought, as the profile's CDOL1 lists it, hexadecimal."},
-			"iad":         {Type: framework.TypeString, Description: "Issuer application data that the card gave (9F10), hexadecimal; empty takes the expected CVR."},
+			"iad":         {Type: framework.TypeString, Description: "Issuer application data that the card gave (9F10), hexadecimal; empty takes the profile's expected ones."},
 			"arc":         {Type: framework.TypeString, Description: "Authorisation response code, 4 hexadecimal digits: also answer the ARPC by method 1."},
 			"csu":         {Type: framework.TypeString, Description: "Card status update, 8 hexadecimal digits: also answer the ARPC by method 2."},
 			"key_version": {Type: framework.TypeString, Description: "Version of the master key that the card was made under; empty tries all that are not retired."},
 		},
 		Operations:   operations{logical.UpdateOperation: b.quick("Verify an application cryptogram.", b.verifyARQC)},
 		HelpSynopsis: "Tell whether a card made this cryptogram over these data, and make the issuer's answer to it.",
-		HelpDescription: "Answers valid and, of a right cryptogram when arc or csu asks for it, arpc (EMV Book 2 §8.2.1 and §8.2.2) under the session key of the transaction. " +
+		HelpDescription: "Answers valid and, of a right cryptogram when arc or csu asks for it, arpc (EMV Book 2 §8.2.1 and §8.2.2), by the method and under the key of the profile's cryptogram version. " +
 			"The cryptogram that would have been right is never answered.",
 	}
 }
@@ -87,31 +86,40 @@ func (b *backend) verifyARQC(ctx context.Context, r *logical.Request, data *fram
 	if err != nil {
 		return nil, err
 	}
-	cvr, err := cvrOf(data, keys.profile)
+	iad, err := iadOf(data, keys.profile)
 	if err != nil {
 		return nil, err
 	}
 	for _, set := range sets {
-		mk, err := cardKey(set.ac, keys.profile.Option, given)
+		card, err := keys.card(set, given)
 		if err != nil {
 			return nil, err
 		}
-		want := keys.profile.CardCryptogram(mk, terminal, given.atc, cvr)
+		defer wipeCard(card)
+		want, err := keys.profile.ARQC(card, terminal, given.atc, iad)
+		if err != nil {
+			return nil, err
+		}
 		if crypt.Equal(want[:], given.arqc[:]) {
-			return arpc(data, mk, given)
+			return arpc(data, keys.profile, card, terminal, given)
 		}
 	}
 	return &logical.Response{Data: map[string]any{"valid": false}}, nil
 }
 
-// cardKey derives a card's own key, ready to compute.
-func cardKey(imk *crypt.TDES, option emv.Option, p proof) (*crypt.TDES, error) {
-	value, err := emv.CardMasterKey(imk, option, p.pan, p.psn)
+// card derives a card's own keys under a generation of master keys.
+func (p *profileKeys) card(set *keySet, given proof) (emv.SchemeCard, error) {
+	scheme, err := p.profile.Scheme()
 	if err != nil {
-		return nil, err
+		return emv.SchemeCard{}, err
 	}
-	defer clear(value)
-	return crypt.NewTDES(value)
+	return scheme.Card(set.ac, set.smi, set.smc, given.pan, given.psn)
+}
+
+func wipeCard(card emv.SchemeCard) {
+	for _, key := range []crypt.Key{card.AC, card.SMI, card.SMC} {
+		clear(key)
+	}
 }
 
 func terminalData(data *framework.FieldData, p emv.CAPProfile) ([]byte, error) {
@@ -133,23 +141,17 @@ func terminalData(data *framework.FieldData, p emv.CAPProfile) ([]byte, error) {
 	return terminal, nil
 }
 
-// cvrOf is the CVR inside the issuer application data, or the expected one.
-func cvrOf(data *framework.FieldData, p emv.CAPProfile) (emv.CVR, error) {
+// iadOf is the issuer application data that the card gave, or the expected ones.
+func iadOf(data *framework.FieldData, p emv.CAPProfile) (crypt.Hex, error) {
 	iad, err := hexField(data, "iad", 1, 32)
 	if err != nil || iad == nil {
-		return p.ExpectedCVR(0), err
+		return p.ExpectedIAD(), err
 	}
-	var cvr emv.CVR
-	start := len(p.IADPrefix)
-	if len(iad) < start+len(cvr) || !slices.Equal(iad[:start], p.IADPrefix) {
-		return cvr, refuse("invalid", "iad is not of a card of this profile")
-	}
-	copy(cvr[:], iad[start:])
-	return cvr, nil
+	return iad, p.CheckIAD(iad)
 }
 
 // arpc answers a right cryptogram.
-func arpc(data *framework.FieldData, mk *crypt.TDES, p proof) (*logical.Response, error) {
+func arpc(data *framework.FieldData, p emv.CAPProfile, card emv.SchemeCard, terminal []byte, given proof) (*logical.Response, error) {
 	answer := map[string]any{"valid": true}
 	arc, err := hexField(data, "arc", 2, 2)
 	if err != nil {
@@ -162,17 +164,12 @@ func arpc(data *framework.FieldData, mk *crypt.TDES, p proof) (*logical.Response
 	if arc != nil && csu != nil {
 		return nil, refuse("invalid", "arc asks for method 1, csu for method 2: give one")
 	}
-	session, err := crypt.NewTDES(emv.SessionKey(mk, emv.ATCDiversifier(p.atc)))
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case arc != nil:
-		made := emv.ARPC1(session, p.arqc, [2]byte(arc))
-		answer["arpc"] = crypt.Hex(made[:]).String()
-	case csu != nil:
-		made := emv.ARPC2(session, p.arqc, [4]byte(csu), nil)
-		answer["arpc"] = crypt.Hex(made[:]).String()
+	if response := append(arc, csu...); len(response) > 0 {
+		made, err := p.Answer(card, terminal, given.atc, given.arqc, response)
+		if err != nil {
+			return nil, err
+		}
+		answer["arpc"] = crypt.Hex(made).String()
 	}
 	return &logical.Response{Data: answer}, nil
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -12,6 +13,13 @@ func BenchmarkEngine(b *testing.B) {
 	for i := range items {
 		items[i] = question("12345678")
 	}
+	lines := strings.Repeat("9250000000000017,01,securaccess,2,12345678,0,64\n", 100)
+	b.Run("verify 100 codes a call, as text", func(b *testing.B) {
+		for b.Loop() {
+			h.must(b, "cap/verify", map[string]any{"batch": lines})
+		}
+		b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "codes/s")
+	})
 	b.Run("verify 100 codes a call", func(b *testing.B) {
 		for b.Loop() {
 			h.must(b, "cap/verify", map[string]any{"items": items})

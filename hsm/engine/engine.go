@@ -33,8 +33,10 @@ const (
 	activityPrefix  = "activity/"
 	profilePrefix   = "profile/"
 	setsPrefix      = "sets/"
-	pinPrefix       = "pin/"
+	pinPrefix       = "pin/"       // a PIN of which something changed
+	batchPrefix     = "pin-batch/" // PINs as card/personalise made them
 	pinKeyPath      = "pin-key"
+	guessPrefix     = "guess/"
 	journalPrefix   = "journal/"
 )
 
@@ -47,6 +49,7 @@ type backend struct {
 	now     func() time.Time
 	locks   []*locksutil.LockEntry
 	journal journal
+	stored  pinStore
 
 	mu       sync.RWMutex
 	profiles map[string]*profileKeys // guarded by mu
@@ -65,7 +68,7 @@ func Factory(now func() time.Time) logical.Factory {
 				b.keyPaths(), b.cardPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
 				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathSelftest(), b.pathAudit()},
 			),
-			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, pinKeyPath}},
+			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, batchPrefix, pinKeyPath}},
 			Invalidate:   b.invalidate,
 			PeriodicFunc: func(ctx context.Context, r *logical.Request) error { return b.journal.flush(ctx, r.Storage, b.now()) },
 			Clean:        func(context.Context) { b.forget() },
@@ -90,13 +93,29 @@ func (b *backend) lock(path string) (unlock func()) {
 	return l.Unlock
 }
 
+// lockAll takes the locks of several things, in one order for everybody.
+func (b *backend) lockAll(paths []string) (unlock func()) {
+	locks := locksutil.LocksForKeys(b.locks, paths)
+	for _, l := range locks {
+		l.Lock()
+	}
+	return func() {
+		for _, l := range locks {
+			l.Unlock()
+		}
+	}
+}
+
 // invalidate is Vault's word that another node has written to the storage.
 func (b *backend) invalidate(_ context.Context, key string) {
 	if strings.HasPrefix(key, journalPrefix) {
 		b.journal.restart()
 		return
 	}
-	if !strings.HasPrefix(key, pinPrefix) {
+	switch {
+	case strings.HasPrefix(key, pinPrefix), strings.HasPrefix(key, batchPrefix):
+		b.stored.forget()
+	case !strings.HasPrefix(key, guessPrefix):
 		b.forget()
 	}
 }

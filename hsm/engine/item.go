@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 
@@ -83,6 +85,46 @@ func checksOf(value any) ([]checkRequest, error) {
 		for name, value := range members {
 			if err := checks[i].set(name, value); err != nil {
 				return nil, err
+			}
+		}
+		if len(checks[i].ID) > maxItemText {
+			return nil, refuse("invalid", "an item's id has at most %d characters", maxItemText)
+		}
+	}
+	return checks, nil
+}
+
+// batchColumns are the members of a line of a batch, in their order.
+var batchColumns = []string{
+	"pan", "psn", "profile", "mode", "code", "last_atc", "window", "scripts", "key_version", "challenge", "amount", "currency", "tds",
+}
+
+// checksOfText reads codes that came as one text.
+func checksOfText(batch string) ([]checkRequest, error) {
+	lines, err := linesOf(batch, maxChecks)
+	if err != nil {
+		return nil, err
+	}
+	checks := make([]checkRequest, len(lines))
+	for i, line := range lines {
+		c := &checks[i]
+		columns := [...]*string{
+			&c.PAN, &c.PSN, &c.Profile, &c.Mode, &c.Code, &c.LastATC, &c.Window, nil, &c.KeyVersion, &c.Challenge, &c.Amount, &c.Currency, nil,
+		}
+		n := 0
+		for more := true; more; n++ {
+			if n == len(columns) {
+				return nil, refuse("invalid", "a line of batch has %d columns at most", len(columns))
+			}
+			var value string
+			value, line, more = strings.Cut(line, ",")
+			switch {
+			case columns[n] != nil:
+				*columns[n] = value
+			case n == len(columns)-1:
+				c.TDS = strings.Fields(value)
+			default:
+				c.Scripts = strings.Fields(value)
 			}
 		}
 	}
@@ -201,6 +243,9 @@ func (c *checkRequest) query(p emv.CAPProfile, maxWindow int) (emv.Query, error)
 	q.Window = window
 	if q.Scripts, err = scriptNumbers(c.Scripts); err != nil {
 		return q, err
+	}
+	if !p.CountsScripts() && slices.ContainsFunc(q.Scripts, func(n int) bool { return n > 0 }) {
+		return q, refuse("invalid", "cards of profile %s count scripts in no way that is known here: give none", p.Name)
 	}
 	return q, p.Signs(q.Transaction)
 }

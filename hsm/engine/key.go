@@ -94,17 +94,26 @@ func usableKey(ctx context.Context, s logical.Storage, name, usage string, need 
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case k == nil || k.State == stateDeleted:
-		return nil, refuse("unknown_key", "%s", shown(name))
-	case k.Usage != usage:
-		return nil, refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
-	case k.State == stateDisabled:
-		return nil, refuse("key_disabled", "key %s is disabled", shown(name))
-	case !k.allows(need):
-		return nil, refuse("key_usage", "key %s has mode %s, this needs %c", shown(name), k.Mode, need)
+	if err := k.usable(name, usage, need); err != nil {
+		k.wipe()
+		return nil, err
 	}
 	return k, nil
+}
+
+// usable refuses a key that is not there, not active, or for something else.
+func (k *storedKey) usable(name, usage string, need byte) error {
+	switch {
+	case k == nil || k.State == stateDeleted:
+		return refuse("unknown_key", "%s", shown(name))
+	case k.Usage != usage:
+		return refuse("key_usage", "key %s is for %s, not for %s", shown(name), k.Usage, usage)
+	case k.State == stateDisabled:
+		return refuse("key_disabled", "key %s is disabled", shown(name))
+	case !k.allows(need):
+		return refuse("key_usage", "key %s has mode %s, this needs %c", shown(name), k.Mode, need)
+	}
+	return nil
 }
 
 func (k *storedKey) latest() int { return len(k.Versions) }

@@ -2,8 +2,9 @@ package engine
 
 import (
 	"context"
+	"encoding/base64"
 	"strconv"
-	"sync"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -15,7 +16,6 @@ import (
 
 const (
 	maxCards      = 100 // in one call
-	writers       = 8   // storage writes at the same time
 	maxPINVersion = 9999
 )
 
@@ -33,7 +33,8 @@ func (b *backend) cardPaths() []*framework.Path {
 		"attempt":       {Type: framework.TypeString, Required: true, Description: "Attempt ID: the same gets the same answer."},
 		"profile":       {Type: framework.TypeString, Required: true, Description: "Card profile."},
 		"transport_key": {Type: framework.TypeString, Required: true, Description: "Key that enciphers keys and PINs for the bureau."},
-		"cards":         {Type: framework.TypeSlice, Required: true, Description: "1 to 100 cards: card, pin_version, pan, psn, expiry (YYMM)."},
+		"cards":         {Type: framework.TypeSlice, Description: "1 to 100 cards: card, pin_version, pan, psn, expiry (YYMM)."},
+		"batch":         {Type: framework.TypeString, Description: "The cards as one text, a line each of those members with commas between, in the place of cards; answered as one: card, data groupings in base64, three versions of master keys. Vault's audit log then hashes one text a call."},
 	}
 	rekeyed := map[string]*framework.FieldSchema{
 		"renew": {Type: framework.TypeBool, Description: "Derive the card's keys from the latest versions of the master keys, not from those it was made under."},
@@ -65,61 +66,92 @@ type batch struct {
 	attempt   string
 	keys      *profileKeys
 	underKey  string // name and check value of the transport key
+	kcv       string // its check value
 	transport *crypt.TDES
 	pins      *pinCipher
 	storage   logical.Storage
-	renew     bool
-	make      func(ctx context.Context, c *batch, r cardRequest) (map[string]any, error)
+	cards     []cardRequest
+	paths     []string // of their PINs
+	asText    bool     // they came as one text, and go as one
 }
 
 func (b *backend) personalise(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	c := batch{storage: r.Storage, make: b.makeCard}
-	cards, kcv, err := b.open(ctx, &c, data)
+	c, err := b.open(ctx, r.Storage, data)
 	if err != nil {
 		return nil, err
 	}
 	if err := b.recordSet(ctx, r.Storage, c.keys); err != nil {
 		return nil, err
 	}
-	return c.all(ctx, cards, kcv)
+	pins, err := b.makeCards(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return c.answer(pins)
 }
 
-// open checks what the cards of a call share.
-func (b *backend) open(ctx context.Context, c *batch, data *framework.FieldData) ([]cardRequest, string, error) {
-	cards, err := cardsOf(data.Get("cards"))
+// open checks what the cards of a call share, and each card, before the first is
+// made.
+func (b *backend) open(ctx context.Context, s logical.Storage, data *framework.FieldData) (*batch, error) {
+	c := &batch{storage: s, asText: text(data, "batch") != ""}
+	var err error
+	if c.asText {
+		c.cards, err = cardsOfText(text(data, "batch"))
+	} else {
+		err = decode(data.Get("cards"), &c.cards, "cards")
+	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
+	}
+	if c.paths, err = checkCards(c.cards); err != nil {
+		return nil, err
 	}
 	if c.attempt = text(data, "attempt"); lifecycle.CheckID(lifecycle.PrefixAttempt, c.attempt) != nil {
-		return nil, "", refuse("invalid", "attempt is not an attempt identifier")
+		return nil, refuse("invalid", "attempt is not an attempt identifier")
 	}
 	name := text(data, "transport_key")
 	transport, err := usableKey(ctx, c.storage, name, usageTransport, toEncipher)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer transport.wipe()
 	if c.transport, err = transport.schedule(name); err != nil {
-		return nil, "", err
-	}
-	kcv := transport.Versions[transport.latest()-1].KCV
-	c.underKey = name + "/" + kcv
-	if c.keys, err = b.profileKeys(ctx, c.storage, text(data, "profile")); err != nil {
-		return nil, "", err
-	}
-	if c.keys.environment != transport.Environment {
-		return nil, "", refuse("mixed_environment", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
-	}
-	c.pins, err = b.pinCipher(ctx, c.storage)
-	return cards, kcv, err
-}
-
-// cardsOf reads the cards of a call and checks each before the first is made.
-func cardsOf(value any) ([]cardRequest, error) {
-	var cards []cardRequest
-	if err := decode(value, &cards, "cards"); err != nil {
 		return nil, err
 	}
+	c.kcv = transport.Versions[transport.latest()-1].KCV
+	c.underKey = name + "/" + c.kcv
+	if c.keys, err = b.profileKeys(ctx, c.storage, text(data, "profile")); err != nil {
+		return nil, err
+	}
+	if c.keys.environment != transport.Environment {
+		return nil, refuse("mixed_environment", "the cards' keys are for %s, the transport key is for %s", c.keys.environment, transport.Environment)
+	}
+	if !c.keys.profile.Simulated() {
+		return nil, refuse("invalid", "cards of profile %s are made elsewhere: here are made cards of cryptogram version 14 without variants", c.keys.profile.Name)
+	}
+	c.pins, err = b.pinCipher(ctx, c.storage)
+	return c, err
+}
+
+// cardsOfText reads the cards that came as one text.
+func cardsOfText(batch string) ([]cardRequest, error) {
+	lines, err := linesOf(batch, maxCards)
+	if err != nil {
+		return nil, err
+	}
+	cards := make([]cardRequest, len(lines))
+	for i, line := range lines {
+		c := strings.Split(line, ",")
+		if len(c) != 5 {
+			return nil, refuse("invalid", "a line of batch is card, pin_version, pan, psn and expiry with commas between")
+		}
+		cards[i] = cardRequest{Card: c[0], PINVersion: c[1], PAN: c[2], PSN: c[3], Expiry: c[4]}
+	}
+	return cards, nil
+}
+
+// checkCards checks each card of a call and answers where their PINs are.
+func checkCards(cards []cardRequest) ([]string, error) {
 	if len(cards) == 0 {
 		return nil, refuse("invalid", "a call has 1 to %d cards", maxCards)
 	}
@@ -127,7 +159,8 @@ func cardsOf(value any) ([]cardRequest, error) {
 		return nil, refuse("batch_too_large", "a call has 1 to %d cards", maxCards)
 	}
 	seen := map[string]bool{}
-	for _, card := range cards {
+	paths := make([]string, len(cards))
+	for i, card := range cards {
 		path, err := pinPath(card.Card, card.PINVersion)
 		if err != nil {
 			return nil, err
@@ -136,6 +169,7 @@ func cardsOf(value any) ([]cardRequest, error) {
 			return nil, refuse("invalid", "card %s is there twice", card.Card)
 		}
 		seen[path] = true
+		paths[i] = path
 		if err := emv.CheckCard(card.PAN, card.PSN); err != nil {
 			return nil, err
 		}
@@ -144,72 +178,42 @@ func cardsOf(value any) ([]cardRequest, error) {
 			return nil, refuse("invalid", "expiry is YYMM")
 		}
 	}
-	return cards, nil
+	return paths, nil
 }
 
-// all makes the cards of a call, several at a time: what takes long is Vault's
-// storage.
-func (c *batch) all(ctx context.Context, cards []cardRequest, kcv string) (*logical.Response, error) {
-	made := make([]map[string]any, len(cards))
-	errs := make([]error, len(cards))
-	next := make(chan int)
-	var group sync.WaitGroup
-	for range min(writers, len(cards)) {
-		group.Go(func() {
-			for i := range next {
-				made[i], errs[i] = c.make(ctx, c, cards[i])
+// makeCards makes the cards of a call, or makes them again: keys follow from the
+// card number, the PIN is the stored one, so the bytes are the same. Again is for
+// a worker that was killed, hence under the same transport key, and over once the
+// PIN is in its letter. New PINs are stored before an answer leaves, all or none.
+func (b *backend) makeCards(ctx context.Context, c *batch) ([]storedPIN, error) {
+	defer b.lockAll(c.paths)()
+	there, err := b.stored.get(ctx, c.storage, c.paths...)
+	if err != nil {
+		return nil, err
+	}
+	made, fresh := make([]storedPIN, len(c.cards)), pinBatch{}
+	for i, r := range c.cards {
+		fingerprint := r.fingerprint(c.keys.profile.Name, c.underKey)
+		p, found := there[c.paths[i]]
+		if !found {
+			p = storedPIN{
+				Attempt: c.attempt, Card: fingerprint, Under: c.underKey, Keys: c.keys.sets[0].setVersions,
+				Environment: c.keys.environment, Number: numberTag(r.Card, r.PAN),
 			}
-		})
-	}
-	for i := range cards {
-		next <- i
-	}
-	close(next)
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
+			if p.Block, err = c.pins.draw(c.keys.profile.PINLength, c.paths[i]); err != nil {
+				return nil, err
+			}
+			fresh[c.paths[i]] = p
+		}
+		if p.Attempt != c.attempt || p.Card != fingerprint {
+			return nil, refuse("conflict", "card %s was made by another attempt, or with other data", r.Card)
+		}
+		if err := p.unprinted(r.Card); err != nil {
 			return nil, err
 		}
+		made[i] = p
 	}
-	return &logical.Response{Data: map[string]any{"cards": made, "transport_kcv": kcv}}, nil
-}
-
-// makeCard makes one card, or makes it again: keys follow from the card number,
-// the PIN is the stored one, so the bytes are the same. Again is for a worker
-// that was killed, hence under the same transport key, and over once the PIN is
-// in its letter.
-func (b *backend) makeCard(ctx context.Context, c *batch, r cardRequest) (map[string]any, error) {
-	path, err := pinPath(r.Card, r.PINVersion)
-	if err != nil {
-		return nil, err
-	}
-	defer b.lock(path)()
-	var p storedPIN
-	found, err := get(ctx, c.storage, path, &p)
-	if err != nil {
-		return nil, err
-	}
-	fingerprint := r.fingerprint(c.keys.profile.Name, c.underKey)
-	if !found {
-		p = storedPIN{
-			Attempt: c.attempt, Card: fingerprint, Under: c.underKey, Keys: c.keys.sets[0].setVersions,
-			Environment: c.keys.environment, Number: numberTag(r.Card, r.PAN),
-		}
-		if p.Block, err = c.pins.draw(c.keys.profile.PINLength, path); err != nil {
-			return nil, err
-		}
-		if err := put(ctx, c.storage, path, p); err != nil {
-			return nil, err
-		}
-		return c.answer(r, p, path)
-	}
-	if p.Attempt != c.attempt || p.Card != fingerprint {
-		return nil, refuse("conflict", "card %s was made by another attempt, or with other data", r.Card)
-	}
-	if err := p.unprinted(r.Card); err != nil {
-		return nil, err
-	}
-	return c.answer(r, p, path)
+	return made, b.stored.add(ctx, c.storage, fresh)
 }
 
 // unprinted refuses a card whose PIN is in its letter, or destroyed: its data
@@ -232,18 +236,32 @@ func (p *storedPIN) generation() setVersions {
 	return p.Keys
 }
 
-// answer is a card's data, and which versions of the master keys they were
+// answer is the cards' data, and which versions of the master keys each was
 // derived from: who keeps the card keeps those.
-func (c *batch) answer(r cardRequest, p storedPIN, path string) (map[string]any, error) {
-	dgis, err := c.dgis(r, p, path)
-	if err != nil {
+func (c *batch) answer(pins []storedPIN) (*logical.Response, error) {
+	made := make([]crypt.Hex, len(pins))
+	if err := spread(len(pins), func(i int) (err error) {
+		made[i], err = c.dgis(c.cards[i], pins[i], c.paths[i])
+		return err
+	}); err != nil {
 		return nil, err
 	}
-	under := p.generation()
-	return map[string]any{
-		"card": r.Card, "dgis": dgis.String(),
-		"key_versions": []string{strconv.Itoa(under.AC), strconv.Itoa(under.SMI), strconv.Itoa(under.SMC)},
-	}, nil
+	if !c.asText {
+		cards := make([]map[string]any, len(pins))
+		for i, r := range c.cards {
+			cards[i] = map[string]any{"card": r.Card, "dgis": made[i].String(), "key_versions": pins[i].generation().texts()}
+		}
+		return &logical.Response{Data: map[string]any{"cards": cards, "transport_kcv": c.kcv}}, nil
+	}
+	lines := make([]string, len(pins))
+	for i, r := range c.cards {
+		lines[i] = r.Card + "," + base64.StdEncoding.EncodeToString(made[i]) + "," + strings.Join(pins[i].generation().texts(), ",")
+	}
+	return &logical.Response{Data: map[string]any{"batch": strings.Join(lines, "\n"), "transport_kcv": c.kcv}}, nil
+}
+
+func (v setVersions) texts() []string {
+	return []string{strconv.Itoa(v.AC), strconv.Itoa(v.SMI), strconv.Itoa(v.SMC)}
 }
 
 func (c *batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error) {
@@ -273,11 +291,11 @@ func (c *batch) dgis(r cardRequest, p storedPIN, path string) (crypt.Hex, error)
 	return emv.EncodeDGIs(dgis)
 }
 
-// rekey makes the data of cards again for another transport key.
+// rekey makes the data of cards again for another transport key, and gives them
+// to another attempt: the bytes that were given before are of no more use than
+// the key that they are under.
 func (b *backend) rekey(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
-	c := batch{storage: r.Storage, make: b.rekeyCard}
-	c.renew, _ = data.Get("renew").(bool)
-	cards, kcv, err := b.open(ctx, &c, data)
+	c, err := b.open(ctx, r.Storage, data)
 	if err != nil {
 		return nil, err
 	}
@@ -287,42 +305,44 @@ func (b *backend) rekey(ctx context.Context, r *logical.Request, data *framework
 	if err := b.recordSet(ctx, r.Storage, c.keys); err != nil {
 		return nil, err
 	}
-	return c.all(ctx, cards, kcv)
+	renew, _ := data.Get("renew").(bool)
+	defer b.lockAll(c.paths)()
+	there, err := b.stored.get(ctx, c.storage, c.paths...)
+	if err != nil {
+		return nil, err
+	}
+	pins := make([]storedPIN, len(c.cards))
+	for i, card := range c.cards {
+		p, found := there[c.paths[i]]
+		if !found {
+			return nil, refuse("unknown_pin", "card %s was not made", card.Card)
+		}
+		if pins[i], err = c.rekeyed(p, card, renew); err != nil {
+			return nil, err
+		}
+	}
+	for i := range pins {
+		if err := b.stored.put(ctx, c.storage, c.paths[i], &pins[i]); err != nil {
+			return nil, err
+		}
+	}
+	return c.answer(pins)
 }
 
-// rekeyCard gives a card to another attempt: the bytes that it was given before
-// are of no more use than the key that they are under.
-func (b *backend) rekeyCard(ctx context.Context, c *batch, r cardRequest) (map[string]any, error) {
-	path, err := pinPath(r.Card, r.PINVersion)
-	if err != nil {
-		return nil, err
-	}
-	defer b.lock(path)()
-	var p storedPIN
-	found, err := get(ctx, c.storage, path, &p)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, refuse("unknown_pin", "card %s was not made", r.Card)
-	}
+// rekeyed is a card's record under the call's attempt and transport key.
+func (c *batch) rekeyed(p storedPIN, r cardRequest, renew bool) (storedPIN, error) {
 	if err := p.unprinted(r.Card); err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.Card != r.fingerprint(c.keys.profile.Name, p.Under) {
-		return nil, refuse("conflict", "card %s was made with other data", r.Card)
+		return p, refuse("conflict", "card %s was made with other data", r.Card)
 	}
-	if c.renew {
+	if renew {
 		p.Keys = c.keys.sets[0].setVersions
 	}
 	p.Attempt, p.Under, p.Card = c.attempt, c.underKey, r.fingerprint(c.keys.profile.Name, c.underKey)
-	if _, err := c.keys.set(p.generation()); err != nil {
-		return nil, err
-	}
-	if err := put(ctx, c.storage, path, p); err != nil {
-		return nil, err
-	}
-	return c.answer(r, p, path)
+	_, err := c.keys.set(p.generation())
+	return p, err
 }
 
 // pinPath is where a card's PIN is.

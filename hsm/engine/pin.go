@@ -32,8 +32,14 @@ type storedPIN struct {
 	Releases    int         `json:"releases,omitempty"`
 	Closed      bool        `json:"closed,omitempty"`
 	Destroyed   bool        `json:"destroyed,omitempty"`
-	Wrong       int         `json:"wrong,omitempty"` // guesses at pin/verify since the last right one
-	WrongAt     time.Time   `json:"wrong_at,omitzero"`
+
+	guesses
+}
+
+// guesses are those at one PIN since the last right one.
+type guesses struct {
+	Wrong   int       `json:"wrong,omitempty"`
+	WrongAt time.Time `json:"wrong_at,omitzero"`
 }
 
 // fingerprint tells cards that were made with other data apart, without
@@ -145,21 +151,28 @@ func (c *pinCipher) open(sealed crypt.Hex, place string) (crypt.Key, error) {
 
 // withPIN works on a stored PIN under its lock and stores it again.
 func (b *backend) withPIN(ctx context.Context, s logical.Storage, data *framework.FieldData, work func(p *storedPIN, path string) error) error {
+	return b.lookAtPIN(ctx, s, data, func(p *storedPIN, path string) error {
+		if err := work(p, path); err != nil {
+			return err
+		}
+		return b.stored.put(ctx, s, path, p)
+	})
+}
+
+// lookAtPIN works on a stored PIN under its lock.
+func (b *backend) lookAtPIN(ctx context.Context, s logical.Storage, data *framework.FieldData, work func(p *storedPIN, path string) error) error {
 	path, err := pinPath(text(data, "card"), text(data, "pin_version"))
 	if err != nil {
 		return err
 	}
 	defer b.lock(path)()
-	var p storedPIN
-	found, err := get(ctx, s, path, &p)
+	there, err := b.stored.get(ctx, s, path)
 	if err != nil {
 		return err
 	}
+	p, found := there[path]
 	if !found {
 		return refuse("unknown_pin", "card %s has no PIN of this version", text(data, "card"))
 	}
-	if err := work(&p, path); err != nil {
-		return err
-	}
-	return put(ctx, s, path, p)
+	return work(&p, path)
 }

@@ -22,7 +22,13 @@ const (
 )
 
 func (b *backend) pathPINVerify() *framework.Path {
-	fields := pinFields(false)
+	fields := map[string]*framework.FieldSchema{
+		"card":        {Type: framework.TypeString, Description: "Card whose PIN is kept here, with pin_version; or verify_data in its place."},
+		"pin_version": {Type: framework.TypeString, Description: "Version of its PIN."},
+		"profile":     {Type: framework.TypeString, Description: "With verify_data: card profile that names the key and the rule (pvk)."},
+		"verify_data": {Type: framework.TypeString, Description: "PVV, or IBM 3624 offset, that pin/verify-data made of the card's PIN."},
+		"key_version": {Type: framework.TypeString, Description: "With verify_data: version of the key that they were made under; empty tries all that are not retired."},
+	}
 	fields["pan"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Card number that the PIN block is made with."}
 	fields["key"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "Key of usage pin that the block is under."}
 	fields["format"] = formatField("of the block")
@@ -31,7 +37,8 @@ func (b *backend) pathPINVerify() *framework.Path {
 		Pattern: "pin/verify", Fields: fields,
 		Operations:   operations{logical.UpdateOperation: b.command("Tell whether a PIN is right.", b.verifyPIN)},
 		HelpSynopsis: "Tell whether the PIN in an enciphered PIN block is the card's: right or wrong, no more.",
-		HelpDescription: "A guess is counted before it is judged. After three wrong ones in a row the card's PIN is refused for an hour (rate_limited), " +
+		HelpDescription: "The PIN is the one that is kept here, or the one of the PVV or offset in verify_data, which are judged under the profile's key, of mode C or V. " +
+			"A guess is counted before it is judged. After three wrong ones in a row the card's PIN is refused for an hour (rate_limited), " +
 			"after nine for good (pin_locked); a right one starts the count anew.",
 	}
 }
@@ -114,6 +121,9 @@ func (k pinKey) open(block, pan string) (string, error) {
 }
 
 func (b *backend) verifyPIN(ctx context.Context, r *logical.Request, data *framework.FieldData) (*logical.Response, error) {
+	if text(data, "verify_data") != "" {
+		return b.judgePIN(ctx, r, data)
+	}
 	key, err := openPINKey(ctx, r.Storage, text(data, "key"), text(data, "format"), toDecipher)
 	if err != nil {
 		return nil, err
@@ -147,7 +157,7 @@ func (b *backend) verifyPIN(ctx context.Context, r *logical.Request, data *frame
 		}
 		defer clear(block)
 		if right = subtle.ConstantTimeCompare(block, wanted[:]) == 1; right {
-			p.Wrong, p.WrongAt = 0, time.Time{}
+			p.guesses = guesses{}
 		}
 		return nil
 	})
@@ -163,13 +173,20 @@ func (p *storedPIN) countGuess(now time.Time, card, pan, environment string) err
 		return refuse("mixed_environment", "the card is for %s, the PIN key for %s", orElse(p.Environment, environmentTest), environment)
 	case p.Number != "" && p.Number != numberTag(card, pan):
 		return refuse("invalid", "this is not the number of card %s", card)
-	case p.Wrong >= guessesEver:
-		return refuse("pin_locked", "too many wrong guesses: this PIN is not judged again")
-	case p.Wrong > 0 && p.Wrong%guessesARow == 0 && now.Before(p.WrongAt.Add(guessesPause)):
-		return refuse("rate_limited", "%d wrong guesses in a row: none before %s", p.Wrong, stamp(p.WrongAt.Add(guessesPause)))
 	}
-	p.Wrong++
-	p.WrongAt = now
+	return p.count(now)
+}
+
+// count takes a guess off, or refuses it.
+func (g *guesses) count(now time.Time) error {
+	switch {
+	case g.Wrong >= guessesEver:
+		return refuse("pin_locked", "too many wrong guesses: this PIN is not judged again")
+	case g.Wrong > 0 && g.Wrong%guessesARow == 0 && now.Before(g.WrongAt.Add(guessesPause)):
+		return refuse("rate_limited", "%d wrong guesses in a row: none before %s", g.Wrong, stamp(g.WrongAt.Add(guessesPause)))
+	}
+	g.Wrong++
+	g.WrongAt = now
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (b *backend) pinPaths() []*framework.Path {
 			HelpSynopsis:    "Erase a PIN that must not be used.",
 			HelpDescription: "The block is erased; that it was there is kept, so that its card is never made again under this version.",
 		},
-		b.pathPINVerify(), b.pathPINTranslate(),
+		b.pathPINVerify(), b.pathPINData(), b.pathPINTranslate(),
 	}
 }
 

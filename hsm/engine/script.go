@@ -12,9 +12,6 @@ import (
 	"sceau/lifecycle"
 )
 
-// schemeCSK is the cryptogram version of every profile (hexadecimal 14).
-const schemeCSK = "MasterCardCVN20"
-
 // scriptFields are the live card that asks for a script.
 func scriptFields(more map[string]*framework.FieldSchema) map[string]*framework.FieldSchema {
 	fields := map[string]*framework.FieldSchema{
@@ -25,6 +22,8 @@ func scriptFields(more map[string]*framework.FieldSchema) map[string]*framework.
 		"arqc":        {Type: framework.TypeString, Required: true, Description: "Cryptogram that the card gave, 16 hexadecimal digits."},
 		"scripts":     {Type: framework.TypeCommaStringSlice, Description: "Numbers of issuer scripts that the card may have taken."},
 		"sequence":    {Type: framework.TypeString, Default: "0", Description: "How many commands went before this one in the same transaction: 0 to 9."},
+		"data":        {Type: framework.TypeString, Description: "What GENERATE AC brought, as the profile's CDOL1 lists it: for a cryptogram over typed data, and for every profile but of cryptogram version 14."},
+		"iad":         {Type: framework.TypeString, Description: "With data: issuer application data that the card gave (9F10); empty takes the profile's expected ones."},
 		"key_version": {Type: framework.TypeString, Description: "Version of the master key that the card was made under; empty tries all that are not retired."},
 	}
 	for name, field := range more {
@@ -34,8 +33,8 @@ func scriptFields(more map[string]*framework.FieldSchema) map[string]*framework.
 }
 
 func (b *backend) scriptPaths() []*framework.Path {
-	const proved = "The card proves itself by the cryptogram of this transaction, made without typed data and without a right PIN; " +
-		"the command works for this card and this transaction only, and the answer is its APDU, with its MAC under a session key from the cryptogram."
+	const proved = "The card proves itself by the cryptogram of this transaction: without data, one made without typed data and without a right PIN; with data, one over these, " +
+		"of an M/Chip card still without a right PIN. The command works for this card and this transaction only, and the answer is its APDU, with its MAC under a session key from the cryptogram."
 	return []*framework.Path{
 		{
 			Pattern: "script/pin-unblock", Fields: scriptFields(nil),
@@ -94,17 +93,16 @@ func (b *backend) session(ctx context.Context, r *logical.Request, data *framewo
 	if err != nil {
 		return nil, err
 	}
-	set, err := proved(sets, given, scripts)
+	shows, err := proofFor(data, keys, given, scripts)
 	if err != nil {
 		return nil, err
 	}
-	scheme, err := emv.SchemeByName(schemeCSK)
+	set, err := proved(sets, shows)
 	if err != nil {
 		return nil, err
 	}
-	scheme.Option = keys.profile.Option
 	s := &session{keys: keys, pan: given.pan}
-	if s.card, err = scheme.Card(set.ac, set.smi, set.smc, given.pan, given.psn); err != nil {
+	if s.card, err = keys.card(set, given); err != nil {
 		return nil, err
 	}
 	s.script, err = s.card.Scripts(given.atc, given.arqc, uint64(sequence)) //nolint:gosec // bounded
@@ -112,21 +110,51 @@ func (b *backend) session(ctx context.Context, r *logical.Request, data *framewo
 }
 
 // wipe clears the card's keys.
-func (s *session) wipe() {
-	for _, key := range []crypt.Key{s.card.AC, s.card.SMI, s.card.SMC} {
-		clear(key)
+func (s *session) wipe() { wipeCard(s.card) }
+
+// proofFor tells of a generation of keys whether its card made the cryptogram:
+// over the data of the request, or over none.
+func proofFor(data *framework.FieldData, keys *profileKeys, given proof, scripts []int) (func(set *keySet) (bool, error), error) {
+	if text(data, "data") == "" {
+		if !keys.profile.AsksForUnblock() {
+			return nil, refuse("invalid", "cards of profile %s prove themselves over data and iad of the transaction", keys.profile.Name)
+		}
+		return func(set *keySet) (bool, error) {
+			_, ok, err := set.verifier.VerifyUnblock(given.pan, given.psn, given.atc, [4]byte{}, given.arqc, scripts)
+			return ok, err
+		}, nil
 	}
+	terminal, err := terminalData(data, keys.profile)
+	if err != nil {
+		return nil, err
+	}
+	iad, err := iadOf(data, keys.profile)
+	if err != nil {
+		return nil, err
+	}
+	if keys.profile.ProvesRightPIN(iad) {
+		return nil, refuse("wrong_arqc", "a card with a right PIN asks for no script")
+	}
+	return func(set *keySet) (bool, error) {
+		card, err := keys.card(set, given)
+		if err != nil {
+			return false, err
+		}
+		defer wipeCard(card)
+		want, err := keys.profile.ARQC(card, terminal, given.atc, iad)
+		return crypt.Equal(want[:], given.arqc[:]), err
+	}, nil
 }
 
 // proved finds the generation whose card made the cryptogram. Two generations
 // with one cryptogram key but other keys for scripts cannot be told apart.
-func proved(sets []*keySet, given proof, scripts []int) (*keySet, error) {
+func proved(sets []*keySet, shows func(set *keySet) (bool, error)) (*keySet, error) {
 	var found *keySet
 	for _, set := range sets {
 		if found != nil && set.AC != found.AC {
 			break
 		}
-		_, ok, err := set.verifier.VerifyUnblock(given.pan, given.psn, given.atc, [4]byte{}, given.arqc, scripts)
+		ok, err := shows(set)
 		if err != nil {
 			return nil, err
 		}
@@ -192,7 +220,7 @@ func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *frame
 		return nil, err
 	}
 	defer b.lock(path)()
-	p, err := s.nextPIN(ctx, r.Storage, pins, path, text(data, "card"), attempt)
+	p, err := b.nextPIN(ctx, r.Storage, s, pins, path, text(data, "card"), attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -212,12 +240,12 @@ func (b *backend) changePIN(ctx context.Context, r *logical.Request, data *frame
 	return apdu(command), nil
 }
 
-func (s *session) nextPIN(ctx context.Context, storage logical.Storage, pins *pinCipher, path, card, attempt string) (*storedPIN, error) {
-	var p storedPIN
-	found, err := get(ctx, storage, path, &p)
+func (b *backend) nextPIN(ctx context.Context, storage logical.Storage, s *session, pins *pinCipher, path, card, attempt string) (*storedPIN, error) {
+	there, err := b.stored.get(ctx, storage, path)
 	if err != nil {
 		return nil, err
 	}
+	p, found := there[path]
 	number := numberTag(card, s.pan)
 	switch {
 	case !found:
@@ -225,7 +253,7 @@ func (s *session) nextPIN(ctx context.Context, storage logical.Storage, pins *pi
 		if p.Block, err = pins.draw(s.keys.profile.PINLength, path); err != nil {
 			return nil, err
 		}
-		return &p, put(ctx, storage, path, p)
+		return &p, b.stored.put(ctx, storage, path, &p)
 	case p.Attempt != attempt || p.Number != number:
 		return nil, refuse("conflict", "this PIN of card %s was drawn by another attempt, or for another card number", card)
 	case p.Destroyed:

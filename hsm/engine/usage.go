@@ -42,6 +42,7 @@ const (
 	toEncipher = modeEncipher
 	toDecipher = modeDecipher
 	toDerive   = modeDerive
+	toGenerate = modeGenerate
 	toVerify   = modeVerify
 )
 

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -16,7 +14,8 @@ import (
 func (b *backend) verifyPaths() []*framework.Path {
 	verify, resync := checkFields(), checkFields()
 	verify["items"] = &framework.FieldSchema{Type: framework.TypeSlice, Description: "1 to 200 codes, each an object of these fields and an id, in the place of one at the top."}
-	verify["batch"] = &framework.FieldSchema{Type: framework.TypeString, Description: "The list of items as one JSON text, answered as one: Vault's audit log then hashes one text a call."}
+	verify["batch"] = &framework.FieldSchema{Type: framework.TypeString, Description: "1 to 200 codes as one text, in the place of items. A line each: " + strings.Join(batchColumns, ", ") + ", with commas between, those at the end left out if empty, and spaces between the values of a list. " +
+		"Answered as one text, a line each: valid, counter and scripts; or wrong; or a refusal. Vault's audit log hashes one text a call, and Vault reads a third of the bytes."}
 	resync["next_code"] = &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: "The code that the reader showed right after it, in the same mode with the same data."}
 	resync["window"] = &framework.FieldSchema{Type: framework.TypeString, Default: "1024", Description: "How many counters after last_atc are tried: 1 to 4096."}
 	return []*framework.Path{
@@ -45,84 +44,98 @@ func (b *backend) verify(ctx context.Context, r *logical.Request, data *framewor
 	items, given := data.GetOk("items")
 	if !given {
 		one := checkOf(data)
-		result, err := b.verifyOne(ctx, r.Storage, &one)
+		v, err := b.verifyOne(ctx, r.Storage, &one)
 		if err != nil {
 			return nil, err
 		}
-		return &logical.Response{Data: result}, nil
+		return &logical.Response{Data: v.members()}, nil
 	}
-	results, err := b.verifyAll(ctx, r.Storage, items)
-	if err != nil {
-		return nil, err
-	}
-	return &logical.Response{Data: map[string]any{"items": results}}, nil
-}
-
-// verifyBatch is verifyAll for items that come and go as one text.
-func (b *backend) verifyBatch(ctx context.Context, s logical.Storage, batch string) (*logical.Response, error) {
-	if len(batch) > maxBatch {
-		return nil, refuse("batch_too_large", "batch is a text of at most %d bytes", maxBatch)
-	}
-	var items []any
-	decoder := json.NewDecoder(strings.NewReader(batch))
-	decoder.UseNumber()
-	if decoder.Decode(&items) != nil {
-		return nil, refuse("invalid", "batch is the JSON text of a list of items")
-	}
-	results, err := b.verifyAll(ctx, s, items)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := json.Marshal(results)
-	if err != nil {
-		return nil, fmt.Errorf("write the answers as JSON: %w", err)
-	}
-	return &logical.Response{Data: map[string]any{"batch": string(answer)}}, nil
-}
-
-func (b *backend) verifyAll(ctx context.Context, s logical.Storage, items any) ([]map[string]any, error) {
 	checks, err := checksOf(items)
 	if err != nil {
 		return nil, err
 	}
-	results := make([]map[string]any, len(checks))
-	for i := range checks {
-		if len(checks[i].ID) > maxItemText {
-			return nil, refuse("invalid", "an item's id has at most %d characters", maxItemText)
-		}
-		result, err := b.verifyOne(ctx, s, &checks[i])
-		if err != nil {
-			// A malformed check is answered in its place, and the others stand; a
-			// failure of the storage is everybody's.
-			r, ours := refused(err)
-			if !ours {
-				return nil, err
-			}
-			result = map[string]any{"valid": false, "error": r.Error()}
-		}
-		result["id"] = checks[i].ID
-		results[i] = result
-	}
-	return results, nil
-}
-
-func (b *backend) verifyOne(ctx context.Context, s logical.Storage, check *checkRequest) (map[string]any, error) {
-	keys, sets, err := b.setsOf(ctx, s, check.Profile, check.KeyVersion)
+	verdicts, err := b.verifyAll(ctx, r.Storage, checks)
 	if err != nil {
 		return nil, err
+	}
+	results := make([]map[string]any, len(checks))
+	for i, v := range verdicts {
+		results[i] = v.members()
+		results[i]["id"] = checks[i].ID
+	}
+	return &logical.Response{Data: map[string]any{"items": results}}, nil
+}
+
+// verifyBatch is for codes that come and go as one text.
+func (b *backend) verifyBatch(ctx context.Context, s logical.Storage, batch string) (*logical.Response, error) {
+	checks, err := checksOfText(batch)
+	if err != nil {
+		return nil, err
+	}
+	verdicts, err := b.verifyAll(ctx, s, checks)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(verdicts))
+	for i, v := range verdicts {
+		lines[i] = v.line()
+	}
+	return &logical.Response{Data: map[string]any{"batch": strings.Join(lines, "\n")}}, nil
+}
+
+// verdict is what is said about one code.
+type verdict struct {
+	match emv.Match
+	valid bool
+	wrong *refusal // a check that could not be made
+}
+
+func (v verdict) members() map[string]any {
+	switch {
+	case v.wrong != nil:
+		return map[string]any{"valid": false, "error": v.wrong.Error()}
+	case v.valid:
+		return map[string]any{"valid": true, "atc": strconv.Itoa(int(v.match.ATC)), "scripts": strconv.Itoa(v.match.Scripts)}
+	}
+	return map[string]any{"valid": false}
+}
+
+func (v verdict) line() string {
+	switch {
+	case v.wrong != nil:
+		return v.wrong.Error()
+	case v.valid:
+		return "valid," + strconv.Itoa(int(v.match.ATC)) + "," + strconv.Itoa(v.match.Scripts)
+	}
+	return "wrong"
+}
+
+// verifyAll judges each code. A malformed check is answered in its place, and the
+// others stand; a failure of the storage is everybody's.
+func (b *backend) verifyAll(ctx context.Context, s logical.Storage, checks []checkRequest) ([]verdict, error) {
+	verdicts := make([]verdict, len(checks))
+	err := spread(len(checks), func(i int) error {
+		v, err := b.verifyOne(ctx, s, &checks[i])
+		if r, ours := refused(err); ours {
+			v, err = verdict{wrong: r}, nil
+		}
+		verdicts[i] = v
+		return err
+	})
+	return verdicts, err
+}
+
+func (b *backend) verifyOne(ctx context.Context, s logical.Storage, check *checkRequest) (verdict, error) {
+	keys, sets, err := b.setsOf(ctx, s, check.Profile, check.KeyVersion)
+	if err != nil {
+		return verdict{}, err
 	}
 	q, err := check.query(keys.profile, maxWindow)
 	if err != nil {
-		return nil, err
+		return verdict{}, err
 	}
 	match, valid, err := find(sets, q)
-	if err != nil {
-		return nil, err
-	}
-	if !valid {
-		return map[string]any{"valid": false}, nil
-	}
-	return map[string]any{"valid": true, "atc": strconv.Itoa(int(match.ATC)), "scripts": strconv.Itoa(match.Scripts)}, nil
+	return verdict{match: match, valid: valid}, err
 }
 
 // setsOf are a profile and the generations of keys that a card may be of.

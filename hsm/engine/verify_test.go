@@ -107,12 +107,13 @@ func TestACodeIsAskedAloneOrInAListInTextOrInNumbers(t *testing.T) {
 	if len(items) != 2 || items[0]["atc"] != "7" || items[1]["valid"] != false || items[1]["atc"] != nil {
 		t.Errorf("in a list: %v", listed)
 	}
-	batch := h.must(t, "cap/verify", map[string]any{"batch": `[{"id":"a","pan":"9250000000000017","psn":"01","profile":"securaccess","mode":2,"code":"` +
-		codeAt(t, imk, 8) + `","last_atc":7,"window":"64"}]`})
-	if batch["batch"] != `[{"atc":"8","id":"a","scripts":"0","valid":true}]` || len(batch) != 1 {
+	line := "9250000000000017,01,securaccess,2," + codeAt(t, imk, 8) + ","
+	batch := h.must(t, "cap/verify", map[string]any{"batch": line + "7,64\n" + line + "8,64,0 1,1\n" + line + "7,64,,,4711\n" + line + "x,64"})
+	if text, _ := batch["batch"].(string); !strings.HasPrefix(text, "valid,8,0\nwrong\ninvalid: ") || strings.Count(text, "invalid: ") != 2 || len(batch) != 1 {
 		t.Errorf("as one text: %v", batch)
 	}
-	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": "[{"}, "invalid")
+	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": line + strings.Repeat(",", 20)}, "invalid")
+	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": strings.Repeat(line+"7,64\n", 201)}, "batch_too_large")
 	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "cap/verify", map[string]any{"batch": strings.Repeat(" ", 1<<18) + "[]"}, "batch_too_large")
 	for name, test := range map[string]struct {
 		member string
@@ -247,4 +248,27 @@ func TestCryptogramsAndScriptsAreThoseOfThePublishedVectors(t *testing.T) {
 	h.refusesUnchanged(t, "officer", logical.UpdateOperation, "arqc/verify", map[string]any{
 		"pan": "9250004123456789", "psn": "02", "profile": "vector-1", "atc": "1", "data": "00", "arqc": strings.Repeat("0", 16),
 	}, "invalid")
+}
+
+// Whatever comes as a batch, each line is answered by a line, or the whole is
+// refused.
+func FuzzBatch(f *testing.F) {
+	h := withKeys(f)
+	f.Add("9250000000000017,01,securaccess,2,12345678,0,64")
+	f.Add("9250000000000017,01,securaccess,2+tds,12345678,7,64,0 1,1,,,,100 200\nx")
+	f.Add(",,,,,,,,,,,,\n\n9250000000000017,01,securaccess,1,12345678,0,256,,,1,2,978")
+	f.Fuzz(func(t *testing.T, batch string) {
+		answer, refused := h.call(t, "officer", "cap/verify", map[string]any{"batch": batch})
+		text, there := answer["batch"].(string)
+		switch {
+		case refused != "" || batch == "":
+		case !there || strings.Count(text, "\n") != strings.Count(strings.TrimSuffix(batch, "\n"), "\n"):
+			t.Errorf("%d lines are answered by %q", strings.Count(batch, "\n")+1, text)
+		}
+		if _, refused := h.call(t, "officer", "card/personalise", map[string]any{
+			"attempt": attempt, "profile": "securaccess", "transport_key": "absent", "batch": batch,
+		}); refused == "" {
+			t.Error("cards were made under a key that is none")
+		}
+	})
 }

@@ -195,6 +195,42 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 	return err
 }
 
+const newestAuditOf = `-- name: NewestAuditOf :many
+SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
+WHERE thing_id = $1 AND event = ANY ($2::text[]) ORDER BY id DESC LIMIT $3
+`
+
+func (q *Queries) NewestAuditOf(ctx context.Context, thingID string, events []string, maxRows int32) ([]AuditEntry, error) {
+	rows, err := q.db.Query(ctx, newestAuditOf, thingID, events, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditEntry
+	for rows.Next() {
+		var i AuditEntry
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Actor,
+			&i.Role,
+			&i.Thing,
+			&i.ThingID,
+			&i.Event,
+			&i.FromState,
+			&i.ToState,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const now = `-- name: Now :one
 SELECT clock_timestamp()::timestamptz
 `

@@ -271,6 +271,67 @@ func (q *Queries) BurnATC(ctx context.Context, arg BurnATCParams) (int64, error)
 	return result.RowsAffected(), nil
 }
 
+const candidateCards = `-- name: CandidateCards :many
+WITH asked AS (
+    SELECT unnest($1::int[]) AS ask, unnest($2::text[]) AS card, unnest($3::text[]) AS client_id,
+        unnest($4::text[]) AS user_number
+), found AS (
+    SELECT a.ask, c.id FROM asked a JOIN card c ON c.id = a.card
+    UNION ALL
+    SELECT a.ask, c.id FROM asked a JOIN company o ON o.client_id = a.client_id
+        JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+)
+SELECT f.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM found f JOIN card c ON c.id = f.id ORDER BY f.ask, c.id
+`
+
+type CandidateCardsParams struct {
+	Asks        []int32
+	Cards       []string
+	ClientIDs   []string
+	UserNumbers []string
+}
+
+type CandidateCardsRow struct {
+	Ask         int32
+	ID          lifecycle.CardID
+	State       lifecycle.CardState
+	Expiry      time.Time
+	UsableUntil *time.Time
+}
+
+// The cards that somebody claims to have a code of, for several who ask at the
+// same time: by the card, or by the company's client ID and the user's number.
+func (q *Queries) CandidateCards(ctx context.Context, arg CandidateCardsParams) ([]CandidateCardsRow, error) {
+	rows, err := q.db.Query(ctx, candidateCards,
+		arg.Asks,
+		arg.Cards,
+		arg.ClientIDs,
+		arg.UserNumbers,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CandidateCardsRow
+	for rows.Next() {
+		var i CandidateCardsRow
+		if err := rows.Scan(
+			&i.Ask,
+			&i.ID,
+			&i.State,
+			&i.Expiry,
+			&i.UsableUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const card = `-- name: Card :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
@@ -456,16 +517,61 @@ func (q *Queries) CardsUnder(ctx context.Context, today time.Time, master string
 	return i, err
 }
 
-const countCAPAttempt = `-- name: CountCAPAttempt :execrows
-UPDATE card SET cap_failures = cap_failures + 1 WHERE id = $1 AND cap_failures < $2
+const countCAPAttempts = `-- name: CountCAPAttempts :many
+WITH locked AS (
+    SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures FROM card
+    WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+), counted AS (
+    UPDATE card c SET cap_failures = c.cap_failures + 1 FROM locked l WHERE c.id = l.id AND c.cap_failures < $2::int RETURNING c.id
+)
+SELECT l.id, l.holder_id, l.state, l.profile, l.pan_sealed, l.psn, l.last_atc, l.scripts, l.cap_failures, (n.id IS NOT NULL)::boolean AS counted
+FROM locked l LEFT JOIN counted n ON n.id = l.id ORDER BY l.id
 `
 
-func (q *Queries) CountCAPAttempt(ctx context.Context, iD lifecycle.CardID, maxFailures int32) (int64, error) {
-	result, err := q.db.Exec(ctx, countCAPAttempt, iD, maxFailures)
+type CountCAPAttemptsRow struct {
+	ID          string
+	HolderID    lifecycle.HolderID
+	State       lifecycle.CardState
+	Profile     string
+	PANSealed   []byte
+	PSN         int32
+	LastATC     int32
+	Scripts     []int32
+	CAPFailures int32
+	Counted     bool
+}
+
+// Counts a guess on each card that is not locked, and gives each card as it is
+// then. Rows are locked in the order of their identifiers, by every process.
+func (q *Queries) CountCAPAttempts(ctx context.Context, iDs []string, maxFailures int32) ([]CountCAPAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, countCAPAttempts, iDs, maxFailures)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []CountCAPAttemptsRow
+	for rows.Next() {
+		var i CountCAPAttemptsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.HolderID,
+			&i.State,
+			&i.Profile,
+			&i.PANSealed,
+			&i.PSN,
+			&i.LastATC,
+			&i.Scripts,
+			&i.CAPFailures,
+			&i.Counted,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countCards = `-- name: CountCards :many
@@ -577,12 +683,13 @@ func (q *Queries) ForgetBatchDGIs(ctx context.Context, batchID lifecycle.BatchID
 	return err
 }
 
-const giveBackCAPAttempt = `-- name: GiveBackCAPAttempt :exec
-UPDATE card SET cap_failures = cap_failures - 1 WHERE id = $1 AND cap_failures > 0
+const giveBackCAPAttempts = `-- name: GiveBackCAPAttempts :exec
+WITH locked AS (SELECT id FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE)
+UPDATE card c SET cap_failures = c.cap_failures - 1 FROM locked l WHERE c.id = l.id AND c.cap_failures > 0
 `
 
-func (q *Queries) GiveBackCAPAttempt(ctx context.Context, id lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, giveBackCAPAttempt, id)
+func (q *Queries) GiveBackCAPAttempts(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, giveBackCAPAttempts, ids)
 	return err
 }
 
@@ -856,6 +963,97 @@ func (q *Queries) ProductWaiting(ctx context.Context) (ProductWaitingRow, error)
 	return i, err
 }
 
+const recordCAPAttempts = `-- name: RecordCAPAttempts :many
+WITH tried AS (
+    SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS right_id, unnest($3::boolean[]) AS unjudged,
+        unnest($4::int[]) AS psn, unnest($5::int[]) AS atc, unnest($6::int[]) AS scripts,
+        unnest($7::boolean[]) AS activation, unnest($8::text[]) AS state, unnest($9::text[]) AS actor,
+        unnest($10::text[]) AS role, unnest($11::text[]) AS accepted, unnest($12::text[]) AS refused
+), locked AS (
+    SELECT id FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+), burnt AS (
+    UPDATE card c SET last_atc = t.atc, scripts = ARRAY[t.scripts], cap_failures = 0
+    FROM tried t JOIN locked l ON l.id = t.id
+    WHERE c.id = t.id AND t.id = t.right_id AND c.psn = t.psn AND c.last_atc < t.atc
+        AND c.state::text = ANY (CASE WHEN t.activation THEN $13::text[] ELSE $14::text[] END)
+    RETURNING c.id
+), given_back AS (
+    UPDATE card c SET cap_failures = c.cap_failures - 1
+    FROM tried t JOIN locked l ON l.id = t.id LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE c.id = t.id AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
+), trail AS (
+    INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+    SELECT $15::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN $16::text ELSE $17::text END,
+        t.state, t.state, (CASE WHEN b.id IS NULL THEN t.refused ELSE t.accepted END)::jsonb
+    FROM tried t LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE CASE WHEN b.id IS NULL THEN NOT t.unjudged ELSE t.id = t.right_id END
+)
+SELECT id FROM burnt
+`
+
+type RecordCAPAttemptsParams struct {
+	IDs          []string
+	RightIDs     []string
+	Unjudged     []bool
+	PSNs         []int32
+	ATCs         []int32
+	ScriptCounts []int32
+	Activations  []bool
+	States       []string
+	Actors       []string
+	Roles        []string
+	Accepted     []string
+	Refused      []string
+	Activatable  []string
+	Usable       []string
+	At           time.Time
+	RefuseEvent  string
+	AcceptEvent  string
+}
+
+// Records what the engine said of several codes, each tried on the cards with the
+// same right_id, and gives the cards whose code is spent. The right card's counter
+// is burnt if it is still below the code's and the card may still be used; then
+// the guess on the holder's other cards is given back, else each keeps its guess.
+// A card that the engine could not judge gets its guess back in any case.
+func (q *Queries) RecordCAPAttempts(ctx context.Context, arg RecordCAPAttemptsParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, recordCAPAttempts,
+		arg.IDs,
+		arg.RightIDs,
+		arg.Unjudged,
+		arg.PSNs,
+		arg.ATCs,
+		arg.ScriptCounts,
+		arg.Activations,
+		arg.States,
+		arg.Actors,
+		arg.Roles,
+		arg.Accepted,
+		arg.Refused,
+		arg.Activatable,
+		arg.Usable,
+		arg.At,
+		arg.RefuseEvent,
+		arg.AcceptEvent,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const returnFile = `-- name: ReturnFile :one
 SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = $1
 `
@@ -911,6 +1109,15 @@ UPDATE batch SET transport_kcv = $1 WHERE id = $2
 
 func (q *Queries) SetBatchTransportKCV(ctx context.Context, transportKCV string, iD lifecycle.BatchID) error {
 	_, err := q.db.Exec(ctx, setBatchTransportKCV, transportKCV, iD)
+	return err
+}
+
+const setCAPFailures = `-- name: SetCAPFailures :exec
+UPDATE card SET cap_failures = $1 WHERE id = $2
+`
+
+func (q *Queries) SetCAPFailures(ctx context.Context, failures int32, iD lifecycle.CardID) error {
+	_, err := q.db.Exec(ctx, setCAPFailures, failures, iD)
 	return err
 }
 

@@ -6,6 +6,10 @@ VALUES (@at, @actor, @role, @thing, @thing_id, @event, @from_state, @to_state, @
 SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
 WHERE thing_id = @thing_id ORDER BY id;
 
+-- name: NewestAuditOf :many
+SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
+WHERE thing_id = @thing_id AND event = ANY (@events::text[]) ORDER BY id DESC LIMIT @max_rows;
+
 -- name: AuditOfThings :many
 SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
 WHERE thing = @thing ORDER BY id;

@@ -66,15 +66,74 @@ UPDATE card SET scripts = @scripts WHERE id = @id;
 UPDATE card SET usable_until = @usable_until
 WHERE place = @place AND id <> @id AND usable_until IS NULL AND state IN ('active', 'suspended', 'pin_blocked');
 
--- name: CountCAPAttempt :execrows
-UPDATE card SET cap_failures = cap_failures + 1 WHERE id = @id AND cap_failures < @max_failures;
+-- The cards that somebody claims to have a code of, for several who ask at the
+-- same time: by the card, or by the company's client ID and the user's number.
+-- name: CandidateCards :many
+WITH asked AS (
+    SELECT unnest(@asks::int[]) AS ask, unnest(@cards::text[]) AS card, unnest(@client_ids::text[]) AS client_id,
+        unnest(@user_numbers::text[]) AS user_number
+), found AS (
+    SELECT a.ask, c.id FROM asked a JOIN card c ON c.id = a.card
+    UNION ALL
+    SELECT a.ask, c.id FROM asked a JOIN company o ON o.client_id = a.client_id
+        JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+)
+SELECT f.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM found f JOIN card c ON c.id = f.id ORDER BY f.ask, c.id;
 
--- name: GiveBackCAPAttempt :exec
-UPDATE card SET cap_failures = cap_failures - 1 WHERE id = @id AND cap_failures > 0;
+-- Counts a guess on each card that is not locked, and gives each card as it is
+-- then. Rows are locked in the order of their identifiers, by every process.
+-- name: CountCAPAttempts :many
+WITH locked AS (
+    SELECT id, holder_id, state, profile, pan_sealed, psn, last_atc, scripts, cap_failures FROM card
+    WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE
+), counted AS (
+    UPDATE card c SET cap_failures = c.cap_failures + 1 FROM locked l WHERE c.id = l.id AND c.cap_failures < @max_failures::int RETURNING c.id
+)
+SELECT l.id, l.holder_id, l.state, l.profile, l.pan_sealed, l.psn, l.last_atc, l.scripts, l.cap_failures, (n.id IS NOT NULL)::boolean AS counted
+FROM locked l LEFT JOIN counted n ON n.id = l.id ORDER BY l.id;
+
+-- name: GiveBackCAPAttempts :exec
+WITH locked AS (SELECT id FROM card WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE)
+UPDATE card c SET cap_failures = c.cap_failures - 1 FROM locked l WHERE c.id = l.id AND c.cap_failures > 0;
+
+-- Records what the engine said of several codes, each tried on the cards with the
+-- same right_id, and gives the cards whose code is spent. The right card's counter
+-- is burnt if it is still below the code's and the card may still be used; then
+-- the guess on the holder's other cards is given back, else each keeps its guess.
+-- A card that the engine could not judge gets its guess back in any case.
+-- name: RecordCAPAttempts :many
+WITH tried AS (
+    SELECT unnest(@ids::text[]) AS id, unnest(@right_ids::text[]) AS right_id, unnest(@unjudged::boolean[]) AS unjudged,
+        unnest(@psns::int[]) AS psn, unnest(@atcs::int[]) AS atc, unnest(@script_counts::int[]) AS scripts,
+        unnest(@activations::boolean[]) AS activation, unnest(@states::text[]) AS state, unnest(@actors::text[]) AS actor,
+        unnest(@roles::text[]) AS role, unnest(@accepted::text[]) AS accepted, unnest(@refused::text[]) AS refused
+), locked AS (
+    SELECT id FROM card WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE
+), burnt AS (
+    UPDATE card c SET last_atc = t.atc, scripts = ARRAY[t.scripts], cap_failures = 0
+    FROM tried t JOIN locked l ON l.id = t.id
+    WHERE c.id = t.id AND t.id = t.right_id AND c.psn = t.psn AND c.last_atc < t.atc
+        AND c.state::text = ANY (CASE WHEN t.activation THEN @activatable::text[] ELSE @usable::text[] END)
+    RETURNING c.id
+), given_back AS (
+    UPDATE card c SET cap_failures = c.cap_failures - 1
+    FROM tried t JOIN locked l ON l.id = t.id LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE c.id = t.id AND c.cap_failures > 0 AND (t.unjudged OR b.id IS NOT NULL AND t.id <> t.right_id)
+), trail AS (
+    INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+    SELECT @at::timestamptz, t.actor, t.role, 'card', t.id, CASE WHEN b.id IS NULL THEN @refuse_event::text ELSE @accept_event::text END,
+        t.state, t.state, (CASE WHEN b.id IS NULL THEN t.refused ELSE t.accepted END)::jsonb
+    FROM tried t LEFT JOIN burnt b ON b.id = t.right_id
+    WHERE CASE WHEN b.id IS NULL THEN NOT t.unjudged ELSE t.id = t.right_id END
+)
+SELECT id FROM burnt;
 
 -- name: BurnATC :execrows
 UPDATE card SET last_atc = @atc, scripts = @scripts, cap_failures = 0
 WHERE id = @id AND psn = @psn AND last_atc < @atc AND state::text = ANY (@states::text[]);
+
+-- name: SetCAPFailures :exec
+UPDATE card SET cap_failures = @failures WHERE id = @id;
 
 -- name: ApprovedCards :many
 SELECT id FROM card WHERE state = 'approved' AND product = @product AND profile = @profile ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;

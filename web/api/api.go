@@ -132,6 +132,11 @@ func (d *door) routes() []func() {
 			Summary:     "Verify a code of the CAP reader",
 			Description: "A code counts once. The answer never says what was wrong with it.",
 		}, d.verifyCAP),
+		route(d, authn.ScopeVerifyCAP, huma.Operation{
+			OperationID: "resync-cap", Method: http.MethodPost, Path: "/v1/cap/resync", Tags: []string{"authentication"},
+			Summary:     "Verify two codes in a row, of a card whose counter ran ahead",
+			Description: "For a holder whose right codes are refused: some cards make many codes that nobody sends. Both codes are spent.",
+		}, d.resyncCAP),
 		route(d, authn.ScopeActivateCards, huma.Operation{
 			OperationID: "activate-card", Method: http.MethodPost, Path: "/v1/cards/{id}/activate", Tags: []string{"cards"},
 			Summary: "Activate a card by its first right code",

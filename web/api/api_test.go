@@ -89,6 +89,23 @@ func TestGuessesLockACard(t *testing.T) {
 	d.call("POST", "/v1/cap/verify", key, `{"card":"`+string(card)+`","code":"`+code(2)+`"}`).want(t, http.StatusOK, map[string]any{"result": "locked"})
 }
 
+func TestTwoCodesInARowBringACardBack(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	_, card := d.postedCard(1)
+	key := d.key()
+	d.call("POST", "/v1/cards/"+string(card)+"/activate", key, `{"code":"`+code(1)+`"}`).want(t, http.StatusOK, nil)
+	resync := func(first, next string) answer {
+		return d.call("POST", "/v1/cap/resync", key, `{"client_id":"40010001","user_number":"0001","code":"`+first+`","next_code":"`+next+`"}`)
+	}
+	d.call("POST", "/v1/cap/verify", key, `{"card":"`+string(card)+`","code":"`+code(300)+`"}`).want(t, http.StatusOK, map[string]any{"result": "refused"})
+	resync(code(300), code(302)).want(t, http.StatusOK, map[string]any{"result": "refused"})
+	resync(code(300), code(301)).want(t, http.StatusOK, map[string]any{"result": "accepted", "card": string(card)})
+	resync(code(300), code(301)).want(t, http.StatusOK, map[string]any{"result": "refused"})
+	resync(code(302), "").want(t, http.StatusUnprocessableEntity, nil)
+	d.call("POST", "/v1/cap/verify", key, `{"card":"`+string(card)+`","code":"`+code(302)+`"}`).want(t, http.StatusOK, map[string]any{"result": "accepted"})
+}
+
 func TestACertificateIsRevokedOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)

@@ -30,15 +30,25 @@ func (c Typed) operation() authn.Operation {
 	return authn.Operation{Mode: c.Mode, Code: c.Code, Challenge: c.Challenge, Amount: c.Amount, Currency: c.Currency, TDS: c.TDS}
 }
 
-type verifyCAPIn struct {
-	Body struct {
-		Typed
+// Claim is a code, with who is said to have made it and what it is for.
+type Claim struct {
+	Typed
 
-		Card       string `json:"card,omitempty" maxLength:"32" doc:"The card, if it is known"`
-		ClientID   string `json:"client_id,omitempty" maxLength:"8" doc:"With user_number, when no card is named: any usable card of this user"`
-		UserNumber string `json:"user_number,omitempty" maxLength:"4"`
-		Purpose    string `json:"purpose,omitempty" enum:"sign_in,sign" default:"sign_in" doc:"What the code is for"`
+	Card       string `json:"card,omitempty" maxLength:"32" doc:"The card, if it is known"`
+	ClientID   string `json:"client_id,omitempty" maxLength:"8" doc:"With user_number, when no card is named: any usable card of this user"`
+	UserNumber string `json:"user_number,omitempty" maxLength:"4"`
+	Purpose    string `json:"purpose,omitempty" enum:"sign_in,sign" default:"sign_in" doc:"What the code is for"`
+}
+
+func (c Claim) attempt(by lifecycle.Actor) authn.Attempt {
+	return authn.Attempt{
+		By: by, Purpose: authn.Purpose(c.Purpose), Card: lifecycle.CardID(c.Card), ClientID: c.ClientID, UserNumber: c.UserNumber,
+		Operation: c.operation(),
 	}
+}
+
+type verifyCAPIn struct {
+	Body struct{ Claim }
 }
 
 type verifyCAPOut struct {
@@ -51,12 +61,24 @@ type verifyCAPOut struct {
 
 // verifyCAP answers a decision: a refused code is no error of the caller's.
 func (d *door) verifyCAP(ctx context.Context, in *verifyCAPIn) (*verifyCAPOut, error) {
-	b := in.Body
+	return decided(d.Authn.VerifyCode(ctx, in.Body.attempt(caller(ctx))))
+}
+
+type resyncCAPIn struct {
+	Body struct {
+		Claim
+
+		NextCode string `json:"next_code" maxLength:"8" doc:"What the reader showed right after code, in the same mode with the same data"`
+	}
+}
+
+// resyncCAP answers as verifyCAP.
+func (d *door) resyncCAP(ctx context.Context, in *resyncCAPIn) (*verifyCAPOut, error) {
+	return decided(d.Authn.Resynchronise(ctx, in.Body.attempt(caller(ctx)), in.Body.NextCode))
+}
+
+func decided(accepted authn.Accepted, err error) (*verifyCAPOut, error) {
 	out := &verifyCAPOut{}
-	accepted, err := d.Authn.VerifyCode(ctx, authn.Attempt{
-		By: caller(ctx), Purpose: authn.Purpose(b.Purpose), Card: lifecycle.CardID(b.Card), ClientID: b.ClientID,
-		UserNumber: b.UserNumber, Operation: b.operation(),
-	})
 	switch {
 	case errors.Is(err, authn.ErrRefused):
 		out.Body.Result = "refused"

@@ -40,10 +40,7 @@ type capVerifier struct{ vault *hsm.Client }
 func (v capVerifier) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn.Answer, error) {
 	asked := make([]hsm.CAPCheck, len(checks))
 	for i, c := range checks {
-		asked[i] = hsm.CAPCheck{
-			PAN: c.PAN, PSN: c.PSN, Profile: c.Profile, Mode: hsm.CAPMode(c.Mode), Code: c.Code, Challenge: c.Challenge,
-			Amount: c.Amount, Currency: c.Currency, TDS: c.TDS, LastATC: c.LastATC, Window: c.Window, Scripts: c.Scripts,
-		}
+		asked[i] = checkOf(c)
 	}
 	got, err := v.vault.VerifyCAP(ctx, asked)
 	if err != nil {
@@ -54,6 +51,19 @@ func (v capVerifier) VerifyCAP(ctx context.Context, checks []authn.Check) ([]aut
 		answers[i] = authn.Answer(a)
 	}
 	return answers, nil
+}
+
+// ResyncCAP finds two codes in a row.
+func (v capVerifier) ResyncCAP(ctx context.Context, c authn.Check, next string) (authn.Answer, error) {
+	got, err := v.vault.ResyncCAP(ctx, checkOf(c), next)
+	return authn.Answer(got), err
+}
+
+func checkOf(c authn.Check) hsm.CAPCheck {
+	return hsm.CAPCheck{
+		PAN: c.PAN, PSN: c.PSN, Profile: c.Profile, Mode: hsm.CAPMode(c.Mode), Code: c.Code, Challenge: c.Challenge,
+		Amount: c.Amount, Currency: c.Currency, TDS: c.TDS, LastATC: c.LastATC, Window: c.Window, Scripts: c.Scripts,
+	}
 }
 
 // pinResetter asks the card engine for the issuer script that resets a card's

@@ -1,4 +1,4 @@
-package hsm
+package gather
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"sceau/lifecycle"
 )
 
-// held is a collector whose calls wait until they are let go.
+// held is gathered questions whose calls wait until they are let go.
 type held struct {
-	collector[int, int]
+	Calls[int, int]
 
 	mu      sync.Mutex
 	sent    [][]int
@@ -22,7 +22,7 @@ type held struct {
 
 func newHeld(most int) *held {
 	h := &held{release: make(chan error)}
-	h.collector = collector[int, int]{doing: "double", most: most, call: func(_ context.Context, questions []int) ([]int, error) {
+	h.Calls = Calls[int, int]{Doing: "double", Most: most, Call: func(_ context.Context, questions []int) ([]int, error) {
 		h.mu.Lock()
 		h.sent = append(h.sent, questions)
 		h.mu.Unlock()
@@ -61,7 +61,7 @@ func (h *held) askEach(t *testing.T, group *sync.WaitGroup, questions ...[]int) 
 	t.Helper()
 	for _, mine := range questions {
 		group.Go(func() {
-			answers, err := h.ask(t.Context(), mine...)
+			answers, err := h.Ask(t.Context(), mine...)
 			if err != nil {
 				t.Errorf("ask %v: %v", mine, err)
 			}
@@ -116,7 +116,7 @@ func TestAFailedCallFailsThoseItCarriedAndNobodyElse(t *testing.T) {
 		h := newHeld(2)
 		failed := make(chan error, 3)
 		for i := range cap(failed) { // one alone, then two together
-			go func() { _, err := h.ask(t.Context(), i); failed <- err }()
+			go func() { _, err := h.Ask(t.Context(), i); failed <- err }()
 			synctest.Wait()
 		}
 		var group sync.WaitGroup
@@ -142,11 +142,11 @@ func TestACallerThatLeavesIsNotAskedForAndStopsNobody(t *testing.T) {
 		h := newHeld(10)
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error, 2)
-		go func() { _, err := h.ask(ctx, 1); left <- err }() // its call is under way
+		go func() { _, err := h.Ask(ctx, 1); left <- err }() // its call is under way
 		synctest.Wait()
 		var group sync.WaitGroup
 		h.askEach(t, &group, []int{2})
-		go func() { _, err := h.ask(ctx, 3); left <- err }() // waits
+		go func() { _, err := h.Ask(ctx, 3); left <- err }() // waits
 		synctest.Wait()
 		h.askEach(t, &group, []int{4})
 		leave()
@@ -165,8 +165,8 @@ func TestACallerThatLeavesIsNotAskedForAndStopsNobody(t *testing.T) {
 
 func TestAnAnswerTooFewIsNobodysAnswer(t *testing.T) {
 	t.Parallel()
-	c := collector[int, int]{doing: "double", most: 10, call: func(context.Context, []int) ([]int, error) { return nil, nil }}
-	if answers, err := c.ask(t.Context(), 1); err == nil || len(answers) > 0 {
+	c := Calls[int, int]{Doing: "double", Most: 10, Call: func(context.Context, []int) ([]int, error) { return nil, nil }}
+	if answers, err := c.Ask(t.Context(), 1); err == nil || len(answers) > 0 {
 		t.Errorf("answers %v, error %v", answers, err)
 	}
 }
