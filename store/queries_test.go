@@ -13,8 +13,16 @@ var (
 	parameter = regexp.MustCompile(`sqlc\.narg\('\w+'\)|@\w+|\$[0-9]+`)
 )
 
-// normal is a query without the names or numbers of its parameters.
+// normal is a query without the names or numbers of its parameters, and without
+// the words about the next one, which sqlc takes elsewhere.
 func normal(query string) string {
+	var kept []string
+	for line := range strings.Lines(query) {
+		if !strings.HasPrefix(line, "--") || strings.HasPrefix(line, "-- name:") {
+			kept = append(kept, line)
+		}
+	}
+	query = strings.Join(kept, "")
 	return strings.TrimSuffix(strings.TrimSpace(parameter.ReplaceAllString(query, "?")), ";")
 }
 
