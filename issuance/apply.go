@@ -24,13 +24,9 @@ type change struct {
 func apply[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecycle.Table[S], from S, c change,
 	set func(to S) (int64, error), jobFor func(lifecycle.JobKind) Job,
 ) (S, error) {
-	move, err := table.Next(from, c.on, c.by.Role)
+	move, err := allowed(table, from, c)
 	if err != nil {
-		return from, fmt.Errorf("%s %s: %w", table.Thing, c.id, err)
-	}
-	if move.Not == lifecycle.NotRequester && c.requester == c.by.ID {
-		return from, fmt.Errorf("%s %s: %w: %s asked for it, somebody else must %s it",
-			table.Thing, c.id, lifecycle.Forbidden, c.by.ID, c.on)
+		return from, err
 	}
 	n, err := set(move.To)
 	if err != nil {
@@ -52,6 +48,19 @@ func apply[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecy
 		}
 	}
 	return move.To, nil
+}
+
+// allowed looks a move up, and keeps from it who is barred.
+func allowed[S ~string](table lifecycle.Table[S], from S, c change) (lifecycle.Move[S], error) {
+	move, err := table.Next(from, c.on, c.by.Role)
+	if err != nil {
+		return move, fmt.Errorf("%s %s: %w", table.Thing, c.id, err)
+	}
+	if move.Not == lifecycle.NotRequester && c.requester == c.by.ID {
+		return move, fmt.Errorf("%s %s: %w: %s asked for it, somebody else must %s it",
+			table.Thing, c.id, lifecycle.Forbidden, c.by.ID, c.on)
+	}
+	return move, nil
 }
 
 // audit writes who did what to what, in the transaction that did it.

@@ -3,7 +3,6 @@ package issuance
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -31,9 +30,9 @@ func (s *Service) Refuse(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 
 func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID, shown [32]byte, on lifecycle.Event, note string) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if err := s.sameAsShownTx(ctx, tx, o, shown); err != nil {
 			return err
@@ -58,7 +57,7 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err != nil {
 			return fmt.Errorf("order %s: record decision: %w", id, err)
 		}
-		return s.followDecisionTx(ctx, tx, o, on, by)
+		return s.followDecisionTx(ctx, tx, o, its, on, by)
 	})
 }
 
@@ -94,33 +93,25 @@ func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, sh
 }
 
 // followDecisionTx moves the card or certificate along with its order.
-func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order, on lifecycle.Event, by lifecycle.Actor) error {
+func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order, its ordered, on lifecycle.Event, by lifecycle.Actor) error {
 	switch {
-	case o.Kind.HasCard():
-		card, err := lockCardOfOrderTx(ctx, tx, o.ID)
-		if err != nil {
-			return err
-		}
-		if err := s.moveCard(ctx, tx, &card, on, by, o.RequestedBy, nil); err != nil {
+	case its.card != nil:
+		if err := s.moveCard(ctx, tx, its.card, on, by, o.RequestedBy, nil); err != nil {
 			return err
 		}
 		if o.Kind != lifecycle.OrderRegistration || on != lifecycle.Approve {
 			return nil
 		}
-		return s.registerTx(ctx, tx, &o, &card)
-	case o.Kind == lifecycle.OrderNewCertificate:
-		cert, err := lockCertificateOfOrderTx(ctx, tx, o.ID)
-		if err != nil {
-			return err
-		}
-		if err := s.moveCertificate(ctx, tx, &cert, on, by, o.RequestedBy, nil); err != nil {
+		return s.registerTx(ctx, tx, &o, its.card)
+	case its.certificate != nil:
+		if err := s.moveCertificate(ctx, tx, its.certificate, on, by, o.RequestedBy, nil); err != nil {
 			return err
 		}
 		if on != lifecycle.Approve {
 			return nil
 		}
 		system := lifecycle.System("invitation")
-		if err := s.moveCertificate(ctx, tx, &cert, lifecycle.Invite, system, "", nil); err != nil {
+		if err := s.moveCertificate(ctx, tx, its.certificate, lifecycle.Invite, system, "", nil); err != nil {
 			return err
 		}
 		return s.moveOrder(ctx, tx, &o, lifecycle.Start, system, nil)
@@ -128,20 +119,44 @@ func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order,
 	return nil
 }
 
-func lockCardOfOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (db.Card, error) {
-	card, err := tx.CardByOrder(ctx, id)
-	if err != nil {
-		return card, fmt.Errorf("card of order %s: %w", id, err)
-	}
-	return tx.LockCard(ctx, card.ID)
+// ordered is the card or certificate of an order; one that is about a card made
+// before has neither.
+type ordered struct {
+	card        *db.Card
+	certificate *db.Certificate
 }
 
-func lockCertificateOfOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (db.Certificate, error) {
-	cert, err := tx.CertificateByOrder(ctx, id)
-	if err != nil {
-		return cert, fmt.Errorf("certificate of order %s: %w", id, err)
+// lockOrderTx locks an order behind what it makes. Whoever locks several rows
+// takes batch, card or certificate, letter and order one after the other: so no
+// two wait for each other.
+func lockOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (o db.Order, its ordered, err error) {
+	if o, err = tx.Order(ctx, id); err != nil {
+		return o, its, fmt.Errorf("order %s: %w", id, err)
 	}
-	return tx.LockCertificate(ctx, cert.ID)
+	switch { // which card or certificate it is never changes
+	case o.Kind.HasCard():
+		card, err := tx.CardByOrder(ctx, id)
+		if err == nil {
+			card, err = tx.LockCard(ctx, card.ID)
+		}
+		if err != nil {
+			return o, its, fmt.Errorf("card of order %s: %w", id, err)
+		}
+		its.card = &card
+	case o.Kind == lifecycle.OrderNewCertificate:
+		cert, err := tx.CertificateByOrder(ctx, id)
+		if err == nil {
+			cert, err = tx.LockCertificate(ctx, cert.ID)
+		}
+		if err != nil {
+			return o, its, fmt.Errorf("certificate of order %s: %w", id, err)
+		}
+		its.certificate = &cert
+	}
+	if o, err = tx.LockOrder(ctx, id); err != nil {
+		return o, its, fmt.Errorf("order %s: %w", id, err)
+	}
+	return o, its, nil
 }
 
 // OrderEdit changes where a card goes, why it is ordered, what comes with it and
@@ -159,9 +174,9 @@ type OrderEdit struct {
 // whoever edited last has requested the order.
 func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID, e OrderEdit) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if !o.Kind.MakesCard() {
 			return fmt.Errorf("order %s: %w: nothing of a %s can be edited", id, lifecycle.Illegal, o.Kind)
@@ -171,11 +186,7 @@ func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.Ord
 			return err
 		}
 		if was == lifecycle.OrderApproved {
-			card, err := lockCardOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			if err := s.moveCard(ctx, tx, &card, lifecycle.Edit, by, "", nil); err != nil {
+			if err := s.moveCard(ctx, tx, its.card, lifecycle.Edit, by, "", nil); err != nil {
 				return err
 			}
 		}
@@ -221,24 +232,4 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		return fmt.Errorf("order %s: %w: it has been edited since revision %d", o.ID, lifecycle.Conflict, e.Revision)
 	}
 	return tx.SetCardDelivery(ctx, *delivery, branch, o.ID)
-}
-
-// BulkResult is one row of a bulk decision.
-type BulkResult struct {
-	Order lifecycle.OrderID
-	Err   error
-}
-
-// ApproveMany approves each order as it was shown, one transaction a row, and
-// answers row by row: a row that fails stops no other.
-func (s *Service) ApproveMany(ctx context.Context, by lifecycle.Actor, shown map[lifecycle.OrderID][32]byte) []BulkResult {
-	results := make([]BulkResult, 0, len(shown))
-	for id, hash := range shown {
-		err := s.Approve(ctx, by, id, hash)
-		results = append(results, BulkResult{Order: id, Err: err})
-		if errors.Is(err, context.Canceled) {
-			break
-		}
-	}
-	return results
 }

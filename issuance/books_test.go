@@ -43,6 +43,7 @@ func ledgers() map[string]ledger {
 		"PIN letter":  ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
 		"certificate": ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
 		"batch":       ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
+		"campaign":    ledgerOf(lifecycle.Campaigns, "SELECT id, state::text FROM campaign", lifecycle.CampaignProposed),
 	}
 }
 

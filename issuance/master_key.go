@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"sceau/lifecycle"
-	"sceau/store/db"
 )
 
 // MasterKey is one of the issuer master keys that a card's keys come from.
@@ -24,10 +21,8 @@ const (
 type MasterKeyVersions struct{ AC, SMI, SMC int }
 
 // row is the versions as they are kept; what is not told is the first version.
-func (v MasterKeyVersions) row(card lifecycle.CardID) db.SetCardKeysParams {
-	return db.SetCardKeysParams{
-		CardID: card, AC: int32(max(v.AC, 1)), SMI: int32(max(v.SMI, 1)), SMC: int32(max(v.SMC, 1)), //nolint:gosec // the engine keeps at most 99
-	}
+func (v MasterKeyVersions) row() (ac, smi, smc int32) {
+	return int32(max(v.AC, 1)), int32(max(v.SMI, 1)), int32(max(v.SMC, 1)) //nolint:gosec // the engine keeps at most 99
 }
 
 // CardsUnder counts the cards that were made under a version of a master key and

@@ -23,6 +23,7 @@ type (
 	PINLetterID   string
 	CertificateID string
 	BatchID       string
+	CampaignID    string
 	ReturnFileID  string
 	ImportID      string
 	APIKeyID      string
@@ -41,6 +42,7 @@ const (
 	PrefixPINLetter   = "P"
 	PrefixCertificate = "N"
 	PrefixBatch       = "B"
+	PrefixCampaign    = "CM"
 	PrefixReturnFile  = "R"
 	PrefixImport      = "I"
 	PrefixAPIKey      = "K"

@@ -1,6 +1,7 @@
 // Package lifecycle is the leaf of the house: what Sceau's things are called,
 // which states they can be in and which moves are legal. Life cycles are
-// tables of moves (order.go, card.go, letter.go, certificate.go, batch.go),
+// tables of moves (order.go, card.go, letter.go, certificate.go, batch.go,
+// campaign.go),
 // drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
@@ -69,6 +70,7 @@ const (
 	JobCRLPublish       JobKind = "crl_publish"        // one issuer's CRLs
 	JobOCSPRefresh      JobKind = "ocsp_refresh"       // sign answers ahead
 	JobExpire           JobKind = "expire"             // what has reached its end
+	JobCampaign         JobKind = "campaign_run"       // the next cards of a campaign, some hundreds
 )
 
 // Move is one row of a life cycle.

@@ -15,7 +15,7 @@ var roles = append(lifecycle.StaffRoles(), lifecycle.RoleSystem, lifecycle.RoleH
 var jobKinds = []lifecycle.JobKind{
 	lifecycle.JobPersonalise, lifecycle.JobBureauFile, lifecycle.JobBureauReturn, lifecycle.JobCardLetter,
 	lifecycle.JobPINLetter, lifecycle.JobPINDestroy, lifecycle.JobPostLetters, lifecycle.JobCertificateIssue,
-	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire,
+	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire, lifecycle.JobCampaign,
 }
 
 // reachable are the states that a thing in the state can still come to, by one
@@ -104,6 +104,7 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("PIN letters", sound(lifecycle.PINLetters, lifecycle.LetterDestroyed))
 	t.Run("certificates", sound(lifecycle.Certificates, lifecycle.CertRevoked, lifecycle.CertExpired, lifecycle.CertCancelled))
 	t.Run("batches", sound(lifecycle.Batches, lifecycle.BatchReconciled))
+	t.Run("campaigns", sound(lifecycle.Campaigns, lifecycle.CampaignRefused, lifecycle.CampaignCancelled))
 }
 
 // walked makes random attempts from the first state on, and proves of each what
@@ -160,6 +161,7 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("PIN letters", walked(lifecycle.PINLetters))
 	t.Run("certificates", walked(lifecycle.Certificates))
 	t.Run("batches", walked(lifecycle.Batches))
+	t.Run("campaigns", walked(lifecycle.Campaigns))
 }
 
 func TestWhatHasEndedNeverComesBack(t *testing.T) {

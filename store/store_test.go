@@ -135,6 +135,7 @@ func enums() map[string][]string {
 		"letter_state":      labels(lifecycle.CardLetters.States),
 		"certificate_state": labels(lifecycle.Certificates.States),
 		"batch_state":       labels(lifecycle.Batches.States),
+		"campaign_state":    labels(lifecycle.Campaigns.States),
 		"bureau_result":     labels([]lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}),
 		"delivery":          labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}

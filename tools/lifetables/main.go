@@ -38,6 +38,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.PINLetters)
 	draw(&b, lifecycle.Certificates)
 	draw(&b, lifecycle.Batches)
+	draw(&b, lifecycle.Campaigns)
 	return []byte(b.String())
 }
 
