@@ -76,12 +76,12 @@ type process struct {
 	pool *pgxpool.Pool
 }
 
-func openProcess(ctx context.Context, url string, now func() time.Time) (process, error) {
+func openProcess(ctx context.Context, url string, now func() time.Time, tracer pgx.QueryTracer) (process, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return process{}, err
 	}
-	config.MaxConns = 12
+	config.MaxConns, config.ConnConfig.Tracer = 12, tracer
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return process{}, err
@@ -128,7 +128,7 @@ func setup(t *testing.T, r realm) *house {
 	t.Helper()
 	h := &house{realm: r, url: testenv.Database(t), clock: &clock{at: monday}, log: &buffer{}}
 	open := func(url string) process {
-		p, err := openProcess(t.Context(), url, h.clock.now)
+		p, err := openProcess(t.Context(), url, h.clock.now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,9 +233,9 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
-	t.Engine, t.Signers, t.TransportKey, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), transportKey, publicBase, true
+	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
 	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
-	t.BureauCert = parsed(r.Bureau)
+	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t
 }
 

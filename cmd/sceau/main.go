@@ -43,6 +43,8 @@ type cli struct {
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
 	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
+	Batch    batchCmd    `cmd:"" help:"Personalisation batches."`
+	Campaign campaignCmd `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal: reset a card's PIN try counter under an approved order."`
 	Doctor   doctorCmd   `cmd:"" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
