@@ -26,7 +26,10 @@ help: ## list the commands
 # may start a cluster of its own when postgresql is installed; Sceau never uses
 # it and shares neither port nor folder with it.
 TOOLS = initdb:postgresql psql:postgresql-client pdftotext:poppler-utils openssl:openssl \
-	dmtxread:dmtx-utils strace:strace flock:util-linux gcc:gcc softhsm2-util:softhsm2 pkcs11-tool:opensc
+	dmtxread:dmtx-utils strace:strace flock:util-linux gcc:gcc softhsm2-util:softhsm2 pkcs11-tool:opensc pcscd:pcscd
+
+# Packages that bring a file and no command: file:package.
+FILES = /usr/lib/pcsc/drivers/serial/libifdvpcd.so:vsmartcard-vpcd /usr/lib/python3/dist-packages/smartcard/System.py:python3-pyscard
 
 deps: ## install the Debian packages that are missing
 	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed on PATH" >&2; exit 1; }
@@ -35,7 +38,11 @@ deps: ## install the Debian packages that are missing
 	for tool in $(TOOLS); do
 		found=$$(command -v "$${tool%%:*}" || true)
 		[ "$${tool%%:*}" != initdb ] || for path in /usr/lib/postgresql/*/bin/initdb; do found=$$path; done
+		[ "$${tool%%:*}" != pcscd ] || [ ! -x /usr/sbin/pcscd ] || found=/usr/sbin/pcscd
 		[ -n "$$found" ] || missing+=("$${tool##*:}")
+	done
+	for file in $(FILES); do
+		[ -e "$${file%%:*}" ] || missing+=("$${file##*:}")
 	done
 	[ $${#missing[@]} -gt 0 ] || exit 0
 	as_root=()

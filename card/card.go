@@ -27,11 +27,15 @@ type Transport interface {
 // Status words (ISO/IEC 7816-4 §5.6).
 const (
 	swOK               = 0x9000
+	swInvalidated      = 0x6283 // a blocked application
 	swWrongPIN         = 0x63C0 // the low nibble counts the tries left
 	swWrongLength      = 0x6700
+	swAuthentication   = 0x6300 // the host cryptogram is wrong
 	swBlocked          = 0x6983
 	swConditions       = 0x6985
 	swSecureMessaging  = 0x6988
+	swWrongData        = 0x6A80
+	swNotSupported     = 0x6A81 // a blocked card
 	swFileNotFound     = 0x6A82
 	swRecordNotFound   = 0x6A83
 	swWrongParameters  = 0x6A86
@@ -47,6 +51,9 @@ const maxCommand = 5 + 255 + 1
 // ErrBlocked is a card that takes no PIN any more: its try counter must be
 // reset at a branch. It is [lifecycle.Locked].
 var ErrBlocked = fmt.Errorf("%w: the card refuses its PIN after too many wrong ones", lifecycle.Locked)
+
+// ErrStopped is a card that its bank blocked by a script: no PIN helps.
+var ErrStopped = fmt.Errorf("%w: the bank has blocked this card", lifecycle.Locked)
 
 // WrongPINError is a PIN that the card refused.
 type WrongPINError struct{ TriesLeft int }

@@ -149,29 +149,29 @@ func TestThreeWrongPINsBlockAndTheIssuersScriptUnblocks(t *testing.T) {
 	if _, err := reader.Code(t.Context(), pinOf(t, "4821"), tx); !errors.Is(err, lifecycle.Locked) {
 		t.Fatalf("a blocked card took its PIN: %v", err)
 	}
-	ask, err := reader.AskReset(t.Context())
+	ask, err := reader.AskScript(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := is.script(t, ask)
 	forged := bytes.Clone(script)
 	forged[12] ^= 1
-	if err := reader.ApplyReset(t.Context(), forged); !errors.Is(err, lifecycle.Forbidden) {
+	if err := reader.ApplyScript(t.Context(), forged); !errors.Is(err, lifecycle.Forbidden) {
 		t.Fatalf("a forged script: %v", err)
 	}
-	if err := reader.ApplyReset(t.Context(), script); err == nil {
+	if err := reader.ApplyScript(t.Context(), script); err == nil {
 		t.Fatal("a second script in the same transaction")
 	}
-	if _, err = reader.AskReset(t.Context()); err != nil {
+	if _, err = reader.AskScript(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := reader.ApplyReset(t.Context(), script); err == nil {
+	if err := reader.ApplyScript(t.Context(), script); err == nil {
 		t.Fatal("the script of another transaction")
 	}
-	if ask, err = reader.AskReset(t.Context()); err != nil {
+	if ask, err = reader.AskScript(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := reader.ApplyReset(t.Context(), is.script(t, ask)); err != nil {
+	if err := reader.ApplyScript(t.Context(), is.script(t, ask)); err != nil {
 		t.Fatal(err)
 	}
 	code, err := reader.Code(t.Context(), pinOf(t, "4821"), tx)
@@ -187,7 +187,7 @@ func TestThreeWrongPINsBlockAndTheIssuersScriptUnblocks(t *testing.T) {
 }
 
 // script is what the bank makes, after it checked the card's cryptogram.
-func (is issuer) script(t testing.TB, ask card.ResetRequest) []byte {
+func (is issuer) script(t testing.TB, ask card.ScriptRequest) []byte {
 	t.Helper()
 	v, err := emv.NewVerifier(is.profile, tdes(t, is.ac))
 	if err != nil {

@@ -42,6 +42,17 @@ type cardFile struct {
 	TryLimit   byte             `json:"try_limit"`
 	ATC        uint16           `json:"atc"`
 	Scripts    int              `json:"scripts"`
+	Block      block            `json:"block,omitempty"`
+	Blank      *blankFile       `json:"blank,omitempty"` // instead of all of the above
+}
+
+// blankFile is the chip as its maker delivers it: the keys of its secure channel.
+type blankFile struct {
+	Diversification crypt.Hex `json:"diversification"`
+	KeyVersion      byte      `json:"key_version"`
+	ENC             crypt.Hex `json:"enc"`
+	MAC             crypt.Hex `json:"mac"`
+	DEK             crypt.Hex `json:"dek"`
 }
 
 const fileNote = "a simulated card, for demonstrations and tests: it holds this card's keys as a chip would"
@@ -49,14 +60,21 @@ const fileNote = "a simulated card, for demonstrations and tests: it holds this 
 // Save writes the card to a file, at once and whole, for its owner's eyes.
 func (s *Simulated) Save(path string) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.save(path)
+}
+
+func (s *Simulated) save(path string) error {
 	i := s.image
 	f := cardFile{
 		Note: fileNote, Card: s.ID, PAN: i.PAN, PSN: i.PSN, Expiry: i.Expiry, SFI: i.SFI, Record: i.Record, FCI: i.FCI,
 		AIP: i.AIP, AFL: i.AFL, IAF: i.IAF, IPB: i.IPB, CDOL1: i.CDOL1, CDOL2: i.CDOL2, AC: crypt.Hex(i.AC), SMI: crypt.Hex(i.SMI),
 		SMC: crypt.Hex(i.SMC), PINBlock: crypt.Hex(i.PINBlock), TryCounter: i.TryCounter, TryLimit: i.TryLimit, ATC: s.atc,
-		Scripts: s.scripts,
+		Scripts: s.scripts, Block: s.block,
 	}
-	s.mu.Unlock()
+	if s.blank != nil {
+		f = cardFile{Note: fileNote, Card: s.ID, Blank: s.blank.file()}
+	}
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write card %s: %w", s.ID, err)
@@ -97,6 +115,9 @@ func Parse(text []byte) (*Simulated, error) {
 	if len(text) > maxFile || decoder.Decode(&f) != nil { // its error may quote a key
 		return nil, fmt.Errorf("%w: this is not a simulated card's file", lifecycle.Invalid)
 	}
+	if f.Blank != nil {
+		return f.Blank.card()
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -105,7 +126,7 @@ func Parse(text []byte) (*Simulated, error) {
 		IPB: f.IPB, CDOL1: f.CDOL1, CDOL2: f.CDOL2, AC: crypt.Key(f.AC), SMI: crypt.Key(f.SMI), SMC: crypt.Key(f.SMC),
 		PINBlock: crypt.Key(f.PINBlock), TryCounter: f.TryCounter, TryLimit: f.TryLimit,
 	})
-	s.atc, s.scripts = f.ATC, f.Scripts
+	s.atc, s.scripts, s.block = f.ATC, f.Scripts, f.Block
 	return s, nil
 }
 
@@ -120,7 +141,7 @@ func (f cardFile) check() error {
 		return &lifecycle.FieldError{Field: "record", Why: "record, aip, afl or fci is missing or too long"}
 	case dolLength(f.CDOL1) < 1 || dolLength(f.CDOL2) < 1 || dolLength(f.CDOL1) > 250 || dolLength(f.CDOL2) > 250:
 		return &lifecycle.FieldError{Field: "cdol1", Why: "is not a data object list of at most 250 bytes"}
-	case f.TryLimit > limit || f.TryCounter > f.TryLimit || f.Scripts < 0 || f.Scripts > emv.MaxScripts:
+	case f.TryLimit > limit || f.TryCounter > f.TryLimit || f.Scripts < 0 || f.Scripts > emv.MaxScripts || f.Block > cardBlocked:
 		return &lifecycle.FieldError{Field: "try_counter", Why: "counters are beyond their limits"}
 	}
 	return nil

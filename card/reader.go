@@ -26,6 +26,7 @@ type application struct {
 	ipb          crypt.Hex
 	psn          string
 	pan          string
+	blocked      bool // by the bank: it declines everything
 }
 
 // cryptogram is the card's answer to GENERATE AC.
@@ -45,6 +46,9 @@ func (r *Reader) Code(ctx context.Context, pin lifecycle.PIN, t emv.Transaction)
 	app, err := r.begin(ctx)
 	if err != nil {
 		return "", err
+	}
+	if app.blocked {
+		return "", ErrStopped
 	}
 	if err := r.verify(ctx, pin); err != nil {
 		return "", err
@@ -68,30 +72,46 @@ func (r *Reader) Code(ctx context.Context, pin lifecycle.PIN, t emv.Transaction)
 	return emv.ReaderData{IPB: app.ipb, IAF: app.iaf, PSN: app.psn, CID: c.cid, ATC: c.atc, AC: c.ac, IAD: c.iad}.Code()
 }
 
-// ResetRequest is what a branch terminal sends to the bank to have a card's PIN
-// try counter reset: proof that the card is there, now.
-type ResetRequest struct {
+// ScriptRequest is what a branch terminal sends to the bank to be given a script
+// for the card: proof that the card is there, now.
+type ScriptRequest struct {
 	Last4 string
 	ATC   int
 	ARQC  [8]byte
 }
 
-// AskReset begins a transaction without a PIN. The card stays in the terminal
-// until [Reader.ApplyReset].
-func (r *Reader) AskReset(ctx context.Context) (ResetRequest, error) {
+// AskScript begins a transaction without a PIN. The card stays in the terminal
+// until [Reader.ApplyScript].
+func (r *Reader) AskScript(ctx context.Context) (ScriptRequest, error) {
 	app, err := r.begin(ctx)
 	if err != nil {
-		return ResetRequest{}, err
+		return ScriptRequest{}, err
 	}
 	c, err := r.generate(ctx, 0x80, app.cdol1, app.iaf, emv.Transaction{Mode: emv.Mode2})
 	if err != nil {
-		return ResetRequest{}, err
+		return ScriptRequest{}, err
 	}
-	return ResetRequest{Last4: app.pan[max(0, len(app.pan)-4):], ATC: int(c.atc), ARQC: c.ac}, nil
+	return ScriptRequest{Last4: app.pan[max(0, len(app.pan)-4):], ATC: int(c.atc), ARQC: c.ac}, nil
 }
 
-// ApplyReset gives the issuer's script to the card.
-func (r *Reader) ApplyReset(ctx context.Context, script []byte) error {
+// ErrScript is a card that refused the issuer's script: nothing has changed on it.
+var ErrScript = fmt.Errorf("%w: the card refuses the script", lifecycle.Forbidden)
+
+// TriesLeft reads the PIN try counter.
+func (r *Reader) TriesLeft(ctx context.Context) (int, error) {
+	answer, err := r.ask(ctx, "GET DATA", []byte{0x80, 0xCA, 0x9F, 0x17, 0})
+	if err != nil {
+		return 0, err
+	}
+	tries := emv.FindTLV(answer, 0x9F17)
+	if len(tries) != 1 || tries[0] > 15 {
+		return 0, fmt.Errorf("%w: GET DATA lacks 9F17", errAnswer)
+	}
+	return int(tries[0]), nil
+}
+
+// ApplyScript gives the issuer's script to the card.
+func (r *Reader) ApplyScript(ctx context.Context, script []byte) error {
 	if len(script) < 5 || len(script) > maxCommand {
 		return fmt.Errorf("%w: a script is a command of 5 to %d bytes", lifecycle.Invalid, maxCommand)
 	}
@@ -100,17 +120,25 @@ func (r *Reader) ApplyReset(ctx context.Context, script []byte) error {
 	case err != nil:
 		return err
 	case status == swSecureMessaging:
-		return fmt.Errorf("%w: the card refuses the script: it was made for another card or transaction", lifecycle.Forbidden)
+		return fmt.Errorf("%w: it was made for another card or transaction", ErrScript)
+	case status != swOK:
+		return fmt.Errorf("%w: it answers %04X", ErrScript, status)
 	}
-	return expect("PIN CHANGE/UNBLOCK", status)
+	return nil
 }
 
 // begin selects the application, initiates a transaction and reads the record.
 func (r *Reader) begin(ctx context.Context) (application, error) {
 	aid := emv.SecurAccess().AID
 	selection := append([]byte{0x00, 0xA4, 0x04, 0x00, byte(len(aid))}, aid...) //nolint:gosec // 5 to 16
-	if _, err := r.ask(ctx, "SELECT", append(selection, 0)); err != nil {
+	_, status, err := r.send(ctx, append(selection, 0))
+	switch {
+	case err != nil:
 		return application{}, err
+	case status == swNotSupported:
+		return application{}, ErrStopped
+	case status != swInvalidated && status != swOK:
+		return application{}, expect("SELECT", status)
 	}
 	options, err := r.ask(ctx, "GET PROCESSING OPTIONS", []byte{0x80, 0xA8, 0, 0, 2, 0x83, 0, 0})
 	if err != nil {
@@ -124,7 +152,9 @@ func (r *Reader) begin(ctx context.Context) (application, error) {
 	if err != nil {
 		return application{}, err
 	}
-	return readApplication(record)
+	app, err := readApplication(record)
+	app.blocked = status == swInvalidated
+	return app, err
 }
 
 func readApplication(record []byte) (application, error) {
@@ -145,12 +175,11 @@ func readApplication(record []byte) (application, error) {
 
 // verify types the PIN, unless the card says that it would not take it.
 func (r *Reader) verify(ctx context.Context, pin lifecycle.PIN) error {
-	answer, err := r.ask(ctx, "GET DATA", []byte{0x80, 0xCA, 0x9F, 0x17, 0})
+	tries, err := r.TriesLeft(ctx)
 	if err != nil {
 		return err
 	}
-	tries := emv.FindTLV(answer, 0x9F17)
-	if len(tries) == 1 && tries[0] == 0 {
+	if tries == 0 {
 		return ErrBlocked
 	}
 	block, err := pinblock.EncodeISO2(pin.Reveal())

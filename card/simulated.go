@@ -21,8 +21,20 @@ type Simulated struct {
 	image   emv.CardImage // with the PIN try counter; guarded by mu, like all below
 	atc     uint16        // application transaction counter
 	scripts int           // issuer scripts carried out
+	block   block         // by an issuer's script
+	blank   *blank        // a card that waits for its personalisation; nil once it is made
 	session session       // of the transaction under way; a removed card forgets it
+	path    string        // where it keeps itself; empty: nowhere
 }
+
+// block is what an issuer's script took from a card.
+type block byte
+
+const (
+	notBlocked         block = iota
+	applicationBlocked       // declines everything, until the script that unblocks it
+	cardBlocked              // answers nothing any more
+)
 
 // session is what the card remembers of a transaction.
 type session struct {
@@ -56,11 +68,43 @@ func (s *Simulated) Transmit(ctx context.Context, command []byte) ([]byte, error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.lasting()
 	data, status := s.answer(command)
-	if status != swOK {
+	if status != swOK && status != swInvalidated {
 		data = nil
 	}
+	// As a chip does: what is counted is kept before the answer is given.
+	if s.path != "" && s.lasting() != before {
+		if err := s.save(s.path); err != nil {
+			return nil, err
+		}
+	}
 	return binary.BigEndian.AppendUint16(bytes.Clone(data), status), nil
+}
+
+// Keep has the card write itself to its file, at once and whole, after each
+// command that changed what outlasts a session and before its answer: a reader
+// or process that dies leaves no card that counted less than it said.
+func (s *Simulated) Keep(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.path = path
+}
+
+// lasting is what a command can change for longer than a session.
+type lasting struct {
+	atc     uint16
+	tries   byte
+	scripts int
+	block   block
+	blank   bool
+	pin     [8]byte
+}
+
+func (s *Simulated) lasting() lasting {
+	now := lasting{atc: s.atc, tries: s.image.TryCounter, scripts: s.scripts, block: s.block, blank: s.blank != nil}
+	copy(now.pin[:], s.image.PINBlock)
+	return now
 }
 
 // Remove pulls the card out of the reader: the transaction is forgotten.
@@ -68,6 +112,9 @@ func (s *Simulated) Remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session = session{pin: emv.PINNotPerformed}
+	if s.blank != nil {
+		s.blank.close()
+	}
 }
 
 // Status is what a person can find out about a card.
@@ -76,6 +123,8 @@ type Status struct {
 	ATC       int
 	TriesLeft int
 	Scripts   int
+	Blocked   bool // application or card
+	Blank     bool // not personalised yet
 }
 
 // Status tells it.
@@ -84,6 +133,7 @@ func (s *Simulated) Status() Status {
 	defer s.mu.Unlock()
 	return Status{
 		Last4: s.image.PAN[max(0, len(s.image.PAN)-4):], ATC: int(s.atc), TriesLeft: int(s.image.TryCounter), Scripts: s.scripts,
+		Blocked: s.block != notBlocked, Blank: s.blank != nil,
 	}
 }
 
@@ -91,6 +141,7 @@ func (s *Simulated) Status() Status {
 type command struct {
 	class, instruction, p1, p2 byte
 	data                       []byte
+	raw                        []byte // header, Lc and data as they came, without Le
 }
 
 // parseCommand reads the short forms: header, header Le, header Lc data, header
@@ -99,7 +150,7 @@ func parseCommand(raw []byte) (command, bool) {
 	if len(raw) < 4 || len(raw) > maxCommand {
 		return command{}, false
 	}
-	c := command{class: raw[0], instruction: raw[1], p1: raw[2], p2: raw[3]}
+	c := command{class: raw[0], instruction: raw[1], p1: raw[2], p2: raw[3], raw: raw[:4]}
 	body := raw[4:]
 	if len(body) <= 1 {
 		return c, true
@@ -108,7 +159,7 @@ func parseCommand(raw []byte) (command, bool) {
 	if n == 0 || len(body) != 1+n && len(body) != 2+n {
 		return command{}, false
 	}
-	c.data = body[1 : 1+n]
+	c.data, c.raw = body[1:1+n], raw[:5+n]
 	return c, true
 }
 
@@ -118,15 +169,25 @@ func (s *Simulated) answer(raw []byte) ([]byte, uint16) {
 	if !ok {
 		return nil, swWrongLength
 	}
-	handler := map[[2]byte]func(command) ([]byte, uint16){
+	if s.block == cardBlocked {
+		return nil, swNotSupported
+	}
+	handlers := map[[2]byte]func(command) ([]byte, uint16){
 		{0x00, 0xA4}: s.selectApplication,
 		{0x80, 0xA8}: s.initiate,
 		{0x00, 0xB2}: s.readRecord,
 		{0x80, 0xCA}: s.getData,
 		{0x00, 0x20}: s.verify,
 		{0x80, 0xAE}: s.generate,
-		{0x84, 0x24}: s.unblock,
-	}[[2]byte{c.class, c.instruction}]
+		{0x84, 0x24}: s.script,
+		{0x84, 0x1E}: s.script,
+		{0x84, 0x18}: s.script,
+		{0x84, 0x16}: s.script,
+	}
+	if s.blank != nil {
+		handlers = s.blankHandlers()
+	}
+	handler := handlers[[2]byte{c.class, c.instruction}]
 	switch {
 	case handler != nil:
 		return handler(c)
@@ -147,7 +208,11 @@ func (s *Simulated) selectApplication(c command) ([]byte, uint16) {
 		return nil, swFileNotFound
 	}
 	s.session.selected = true
-	return emv.AppendTLV(nil, 0x6F, append(emv.AppendTLV(nil, 0x84, aid), s.image.FCI...)), swOK
+	status := uint16(swOK)
+	if s.block == applicationBlocked {
+		status = swInvalidated // EMV Book 1 §12.3.1: blocked, yet it shows itself
+	}
+	return emv.AppendTLV(nil, 0x6F, append(emv.AppendTLV(nil, 0x84, aid), s.image.FCI...)), status
 }
 
 // initiate is GET PROCESSING OPTIONS (EMV Book 3 §6.5.8): a transaction begins
@@ -249,10 +314,13 @@ func (s *Simulated) generate(c command) ([]byte, uint16) {
 	// input: the card of the recorded trace leaves it out too.
 	input := c.data[max(0, len(c.data)-dolLength(s.image.CDOL1)):]
 	ac := profile.CardCryptogram(key, input, s.atc, cvr)
-	s.session.finished = cid == 0
-	if cid != 0 {
-		s.session.asked, s.session.arqc = true, ac
+	if c.p1 == 0x80 { // the cryptogram that proves a script
+		s.session.arqc, s.session.asked = ac, true
 	}
+	if s.block == applicationBlocked {
+		cid = 0 // EMV Book 3 §6.5.1: it only declines
+	}
+	s.session.finished = cid == 0
 	var body []byte
 	body = emv.AppendTLV(body, 0x9F27, []byte{cid})
 	body = emv.AppendTLV(body, 0x9F36, binary.BigEndian.AppendUint16(nil, s.atc))
@@ -271,29 +339,4 @@ func dolLength(dol []byte) int {
 		n += e.Length
 	}
 	return n
-}
-
-// unblock is PIN CHANGE/UNBLOCK (EMV Book 3 §6.5.10): one script for each
-// cryptogram, proved by its MAC.
-func (s *Simulated) unblock(c command) ([]byte, uint16) {
-	switch {
-	case c.p1 != 0 || c.p2 != 0:
-		return nil, swWrongParameters
-	case len(c.data) != 8:
-		return nil, swWrongLength
-	case !s.session.asked || s.session.scriptSeen:
-		return nil, swConditions
-	}
-	s.session.scriptSeen = true
-	key, err := crypt.NewTDES(s.image.SMI)
-	if err != nil {
-		return nil, swNothingDiagnosed
-	}
-	apdu := append([]byte{c.class, c.instruction, c.p1, c.p2, byte(len(c.data))}, c.data...) //nolint:gosec // a short command: at most 255
-	if !emv.CheckPINUnblock(key, s.atc, s.session.arqc, apdu) {
-		return nil, swSecureMessaging
-	}
-	s.image.TryCounter = s.image.TryLimit
-	s.scripts = min(s.scripts+1, emv.MaxScripts)
-	return nil, swOK
 }

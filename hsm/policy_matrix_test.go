@@ -60,7 +60,7 @@ var rights = map[string]may{
 	"hsm/cap/resync":             {office: "write", doors: "write"},
 	"hsm/arqc/verify":            {},
 	"hsm/script/pin-unblock":     {doors: "write"},
-	"hsm/script/pin-change":      {},
+	"hsm/script/pin-change":      {doors: "write"},
 	"hsm/script/block":           {},
 	"hsm/config":                 {},
 

@@ -140,6 +140,31 @@ func BenchmarkVerifyCAP(b *testing.B) {
 			Limits: []bench.Side{pure, h.transit(b.Context(), "bare_transit", 1, manySigns, hundred)},
 		}.Measure(b)
 	})
+	b.Run("batches_of_100", func(b *testing.B) { // two at a time: one for each processor
+		bench.Comparison{
+			Ours: bench.Side{Name: "VerifyCAP", Ops: manyChecks, Run: func() error {
+				return bench.Parallel(2, manyChecks/hundred, func(i int) error {
+					_, err := h.client.VerifyCAP(b.Context(), checks[i*hundred:(i+1)*hundred])
+					return err
+				})
+			}},
+			Limits: []bench.Side{pure},
+		}.Measure(b)
+	})
+	b.Run("single_call", func(b *testing.B) { // without gathering, beside a call that the engine answers without computing
+		call := func(name, batch string) bench.Side {
+			body := []byte(`{"batch":"` + batch + `"}`)
+			return bench.Side{Name: name, Ops: manySigns, Run: func() error {
+				return bench.Parallel(callers, manySigns, func(int) error {
+					_, err := h.bare.Call(b.Context(), http.MethodPut, "hsm/cap/verify", body)
+					return err
+				})
+			}}
+		}
+		bench.Comparison{
+			Ours: call("VerifyCAP", benchPAN+",01,securaccess,2,12345678,0,64"), Limits: []bench.Side{call("empty_path", "x")},
+		}.Measure(b)
+	})
 	b.Run("one_by_one", func(b *testing.B) {
 		bench.Comparison{
 			Ours: bench.Side{Name: "VerifyCAP", Ops: manyChecks, Run: func() error {

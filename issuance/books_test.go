@@ -108,7 +108,8 @@ func (l ledger) check(entries []entry, state string) string {
 		if e.From != at {
 			return fmt.Sprintf("it was %s, then %+v", at, e)
 		}
-		if recorded := []string{string(lifecycle.IssueScript), string(lifecycle.ShowPAN)}; slices.Contains(recorded, e.On) && e.From == e.To {
+		recorded := []lifecycle.Event{lifecycle.IssueScript, lifecycle.RefuseScript, lifecycle.ShowPAN}
+		if slices.Contains(recorded, lifecycle.Event(e.On)) && e.From == e.To {
 			continue // recorded, moves nothing
 		}
 		if err := l.legal(e); err != nil {

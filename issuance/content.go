@@ -32,6 +32,7 @@ type OrderContent struct {
 	Reason         string               `json:"reason,omitempty"`
 	TargetCard     lifecycle.CardID     `json:"target_card,omitempty"`
 	Registers      string               `json:"registers,omitempty"` // end, sequence number and month of the card's
+	Identity       string               `json:"identity,omitempty"`  // what proved the holder's
 	Delivery       lifecycle.Delivery   `json:"delivery,omitempty"`
 	Branch         lifecycle.BranchID   `json:"branch,omitempty"`
 	WithReader     bool                 `json:"with_reader,omitempty"`
@@ -80,6 +81,11 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 		return OrderContent{}, fmt.Errorf("company of order %s: %w", o.ID, err)
 	}
 	content := plainContent(o, h, c)
+	if _, script := scriptEvent(o.Kind); script {
+		if content.Identity, err = q.IdentityProof(ctx, string(o.ID)); err != nil {
+			return content, fmt.Errorf("order %s: %w", o.ID, err)
+		}
+	}
 	if o.Kind == lifecycle.OrderRegistration {
 		card, err := q.CardByOrder(ctx, o.ID)
 		if err != nil {

@@ -24,6 +24,8 @@ func (s *Service) chargeTx(ctx context.Context, tx store.Tx, o *db.InsertOrderPa
 		why = o.Reason
 	case lifecycle.OrderPINReset:
 		tariff, why = string(o.Kind), string(lifecycle.CardPINBlocked)
+	case lifecycle.OrderPINChange:
+		tariff = string(o.Kind)
 	case lifecycle.OrderNewCertificate:
 		tariff = "certificate"
 	case lifecycle.OrderRegistration:

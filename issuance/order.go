@@ -22,10 +22,11 @@ type OrderRequest struct {
 	Kind       lifecycle.OrderKind
 	Holder     lifecycle.HolderID
 	Product    string           // of a new or registered card; "" for the policy's
-	TargetCard lifecycle.CardID // of what is replaced, or reset; of a registration, optional
+	TargetCard lifecycle.CardID // of what is replaced, or gets a script; of a registration, optional
 	Reason     lifecycle.CardReason
 	Delivery   lifecycle.Delivery // of cards that are made
 	BranchCode string             // delivery to a branch
+	Identity   string             // document that proved the holder's identity: PIN-counter reset, PIN change
 	WithReader bool
 	Waiver     string // why the fee is waived: the approver approves that too
 	Registers  *RegisteredCard
@@ -60,6 +61,11 @@ func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 			return "", &lifecycle.FieldError{Field: "reference", Why: "an order with this reference exists: give each order its own"}
 		}
 		return "", fmt.Errorf("insert order: %w", err)
+	}
+	if r.Identity != "" {
+		if err := tx.InsertIdentityProof(ctx, o.ID, r.Identity); err != nil {
+			return "", fmt.Errorf("order %s: %w", o.ID, err)
+		}
 	}
 	detail := map[string]string{"kind": string(o.Kind), "holder": string(o.HolderID)}
 	if err := s.born(ctx, tx, "order", string(o.ID), string(o.State), by, detail); err != nil {
@@ -105,7 +111,7 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if r.importID != "" {
 		o.ImportID = &r.importID
 	}
-	if r.TargetCard != "" || r.Kind.Replaces() || r.Kind == lifecycle.OrderPINReset {
+	if _, script := scriptEvent(r.Kind); script || r.TargetCard != "" || r.Kind.Replaces() {
 		if err := s.targetTx(ctx, tx, by, r, &o); err != nil {
 			return none, err
 		}
@@ -144,9 +150,9 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 // check says what is wrong with a request by itself.
 func (r *OrderRequest) check() error {
 	if !slices.Contains(lifecycle.OrderKinds(), r.Kind) {
-		return &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, renewal, pin_reissue, card_registration, pin_counter_reset or new_certificate"}
+		return &lifecycle.FieldError{Field: "kind", Why: "use new_card, replacement_card, renewal, pin_reissue, card_registration, pin_counter_reset, pin_change or new_certificate"}
 	}
-	if err := checkReference(r.Reference); err != nil {
+	if err := errors.Join(checkReference(r.Reference), checkIdentity(*r)); err != nil {
 		return err
 	}
 	if len(r.Waiver) > maxNote {
@@ -163,7 +169,7 @@ func (r *OrderRequest) check() error {
 		r.Reason = lifecycle.CardRenewed
 	case lifecycle.OrderPINReissue:
 		r.Reason = lifecycle.CardPINForgotten
-	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderNewCertificate, lifecycle.OrderRegistration:
+	case lifecycle.OrderNewCard, lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange, lifecycle.OrderNewCertificate, lifecycle.OrderRegistration:
 	}
 	return nil
 }
@@ -196,9 +202,9 @@ func (s *Service) targetTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 		return &lifecycle.FieldError{Field: "card", Why: "this card belongs to another holder"}
 	}
 	o.HolderID, o.TargetCard = card.HolderID, &card.ID
-	if r.Kind == lifecycle.OrderPINReset {
-		if !lifecycle.Cards.Can(card.State, lifecycle.ResetPIN) {
-			return fmt.Errorf("%w: the PIN try counter of a card that is %s cannot be reset", lifecycle.Illegal, card.State)
+	if event, script := scriptEvent(r.Kind); script {
+		if !lifecycle.Cards.Can(card.State, event) {
+			return fmt.Errorf("%w: cannot %s a card that is %s", lifecycle.Illegal, event, card.State)
 		}
 		return nil
 	}

@@ -87,7 +87,7 @@ func TestAFeeFollowsProductReasonAndDate(t *testing.T) {
 	}{
 		{"a new card", issuance.OrderRequest{Kind: lifecycle.OrderNewCard, Holder: holder, Delivery: "home"}, 0, 1500},
 		{"a certificate", issuance.OrderRequest{Kind: lifecycle.OrderNewCertificate, Holder: holder}, 0, 9000},
-		{"a reset", issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: card}, 0, 500},
+		{"a reset", issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: passport, TargetCard: card}, 0, 500},
 		{"a damaged card", replace("damaged"), 0, 1200},
 		{"a change of name, of which the tariff says nothing", replace("name_change"), 0, 0},
 		{"a renewal, of which the tariff says nothing", other(issuance.OrderRequest{Kind: lifecycle.OrderRenewal}), 0, 0},

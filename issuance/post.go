@@ -76,19 +76,24 @@ func (s *Service) postCardLetter(ctx context.Context, listed db.CardLetter) (gon
 			event = lifecycle.ToBranch
 		}
 		// Before the move that enqueues its rendering, so that the worker finds it.
-		pin := db.InsertPINLetterParams{
-			ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
-			State: lifecycle.LetterRequested, PostAfter: afterBusinessDays(s.now(), product.PINDelay), CreatedAt: s.now(),
-		}
-		if err := tx.InsertPINLetter(ctx, pin); err != nil {
-			return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
-		}
-		if err := s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), system, map[string]string{"card": string(card.ID)}); err != nil {
+		if err := s.newPINLetterTx(ctx, tx, &card, afterBusinessDays(s.now(), product.PINDelay)); err != nil {
 			return err
 		}
 		return s.moveCard(ctx, tx, &card, event, system, "", detail)
 	})
 	return gone && err == nil, err
+}
+
+// newPINLetterTx asks for the letter of a card's PIN, not to be posted before.
+func (s *Service) newPINLetterTx(ctx context.Context, tx store.Tx, card *db.Card, postAfter time.Time) error {
+	pin := db.InsertPINLetterParams{
+		ID: lifecycle.PINLetterID(s.newID(lifecycle.PrefixPINLetter)), CardID: card.ID, PINVersion: card.PINVersion,
+		State: lifecycle.LetterRequested, PostAfter: postAfter, CreatedAt: s.now(),
+	}
+	if err := tx.InsertPINLetter(ctx, pin); err != nil {
+		return fmt.Errorf("PIN letter of card %s: %w", card.ID, err)
+	}
+	return s.born(ctx, tx, "PIN letter", string(pin.ID), string(pin.State), lifecycle.System("post"), map[string]string{"card": string(card.ID)})
 }
 
 func (s *Service) postPINLetter(ctx context.Context, id lifecycle.PINLetterID) (gone bool, err error) {

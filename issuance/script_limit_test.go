@@ -15,24 +15,24 @@ func TestAnApprovedResetGivesAFewScriptsAndNoMore(t *testing.T) {
 	d := newDesk(t)
 	card := d.activeCard(t)
 	order := d.resetOrder(t, card)
-	plan := gives[issuance.PINResetPlan](t)(d.PlanPINReset(t.Context(), order))
+	plan := gives[issuance.ScriptPlan](t)(d.PlanScript(t.Context(), order))
 	terminal := lifecycle.Actor{ID: "K-0000000000000001", Role: lifecycle.RoleRelyingService}
 	for atc := range 3 { // the first two are lost between terminal and card
-		works(t, d.IssuePINReset(t.Context(), terminal, plan, atc+1))
+		works(t, d.IssueScript(t.Context(), terminal, plan, atc+1))
 	}
-	refusedAs(t, d.IssuePINReset(t.Context(), terminal, plan, 4), lifecycle.Locked)
-	_, err := d.PlanPINReset(t.Context(), order)
+	refusedAs(t, d.IssueScript(t.Context(), terminal, plan, 4), lifecycle.Locked)
+	_, err := d.PlanScript(t.Context(), order)
 	refusedAs(t, err, lifecycle.Locked)
 	row, err := d.store.Card(t.Context(), card)
 	works(t, err)
 	if row.LastATC != 3 {
 		t.Errorf("the card's counter is %d, want 3: a refused script burns nothing", row.LastATC)
 	}
-	works(t, d.FinishPINReset(t.Context(), terminal, order))
+	works(t, d.FinishScript(t.Context(), terminal, order, taken))
 
 	again := d.resetOrder(t, card)
-	plan = gives[issuance.PINResetPlan](t)(d.PlanPINReset(t.Context(), again))
-	if err := d.IssuePINReset(t.Context(), terminal, plan, 5); err != nil {
+	plan = gives[issuance.ScriptPlan](t)(d.PlanScript(t.Context(), again))
+	if err := d.IssueScript(t.Context(), terminal, plan, 5); err != nil {
 		t.Errorf("under another approval: %v", err)
 	}
 }
@@ -60,7 +60,7 @@ func (d *desk) postedCard(t *testing.T, card lifecycle.CardID) {
 
 func (d *desk) resetOrder(t *testing.T, card lifecycle.CardID) lifecycle.OrderID {
 	t.Helper()
-	order := gives[lifecycle.OrderID](t)(d.Submit(t.Context(), ann, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: card}))
+	order := gives[lifecycle.OrderID](t)(d.Submit(t.Context(), ann, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: passport, TargetCard: card}))
 	works(t, d.approveAs(t, paul, order))
 	return order
 }

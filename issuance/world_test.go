@@ -38,7 +38,7 @@ type world struct {
 	pins    []issuance.PINLetterPlan
 	issues  []issuance.CertificatePlan
 	lists   []issuance.CRLPlan
-	resets  []issuance.PINResetPlan
+	resets  []issuance.ScriptPlan
 	ids     []lifecycle.BatchID
 }
 
@@ -188,7 +188,10 @@ func (w *world) submitAnything(ctx context.Context, d dice) error {
 	}
 	var err error
 	switch r.Kind {
-	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderRenewal, lifecycle.OrderPINReissue:
+	case lifecycle.OrderReplacementCard, lifecycle.OrderPINReset, lifecycle.OrderPINChange, lifecycle.OrderRenewal, lifecycle.OrderPINReissue:
+		if r.Kind == lifecycle.OrderPINReset || r.Kind == lifecycle.OrderPINChange {
+			r.Identity = passport
+		}
 		r.Reason = anyReason(d)
 		if r.TargetCard, err = pick(w, d, "card", &w.cards); err != nil {
 			return err
@@ -258,7 +261,7 @@ func (w *world) cardActions() map[string]action {
 		if err != nil {
 			return err
 		}
-		plan, err := w.PlanPINReset(ctx, id)
+		plan, err := w.PlanScript(ctx, id)
 		if err == nil {
 			add(w, &w.resets, plan)
 		}
@@ -269,14 +272,14 @@ func (w *world) cardActions() map[string]action {
 		if err != nil {
 			return err
 		}
-		return w.IssuePINReset(ctx, leonie, plan, 1+d.roll("counter", 20))
+		return w.IssueScript(ctx, leonie, plan, 1+d.roll("counter", 20))
 	}
 	all["end a reset"] = func(ctx context.Context, d dice) error {
 		plan, err := pick(w, d, "reset", &w.resets)
 		if err != nil {
 			return err
 		}
-		return w.FinishPINReset(ctx, leonie, plan.Order)
+		return w.FinishScript(ctx, leonie, plan.Order, issuance.ScriptResult{Taken: d.roll("taken", 4) > 0, TriesLeft: 3})
 	}
 	return all
 }

@@ -43,9 +43,12 @@ const (
 	Resume      Event = "resume"
 	BlockPIN    Event = "block_pin"
 	ResetPIN    Event = "reset_pin_counter"
-	IssueScript Event = "issue_script" // recorded, never looked up: it moves no state
-	ShowPAN     Event = "show_pan"     // likewise
-	Oppose      Event = "oppose"
+	ChangePIN   Event = "change_pin"
+	// Recorded, never looked up: they move no state.
+	IssueScript  Event = "issue_script"
+	RefuseScript Event = "refuse_script"
+	ShowPAN      Event = "show_pan"
+	Oppose       Event = "oppose"
 )
 
 var (
@@ -95,6 +98,7 @@ var Cards = Table[CardState]{
 		// do not know.
 		from([]CardState{CardReceived, CardPosted}, Move[CardState]{On: ResetPIN, To: CardReceived}),
 		[]Move[CardState]{{From: CardActive, On: ResetPIN, To: CardActive}},
+		from([]CardState{CardActive, CardPINLocked}, Move[CardState]{On: ChangePIN, To: CardActive, Then: []JobKind{JobPINLetter}}),
 		from([]CardState{CardOrdered, CardApproved}, Move[CardState]{On: Cancel, To: CardCancelled, By: orderers}),
 		// While its worker is at Vault or its file is at the bureau, a card can
 		// still be stopped; what was made is destroyed unused.

@@ -8,6 +8,7 @@ const (
 	OrderNewCard         OrderKind = "new_card"
 	OrderReplacementCard OrderKind = "replacement_card"
 	OrderPINReset        OrderKind = "pin_counter_reset" // issuer script at a terminal
+	OrderPINChange       OrderKind = "pin_change"        // the same, with another PIN, which follows by letter
 	OrderNewCertificate  OrderKind = "new_certificate"
 	OrderRenewal         OrderKind = "renewal"           // before a card expires
 	OrderPINReissue      OrderKind = "pin_reissue"       // another PIN, hence another card
@@ -17,7 +18,7 @@ const (
 // OrderKinds lists them as the schema's enum does.
 func OrderKinds() []OrderKind {
 	return []OrderKind{
-		OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate, OrderRenewal, OrderPINReissue, OrderRegistration,
+		OrderNewCard, OrderReplacementCard, OrderPINReset, OrderNewCertificate, OrderRenewal, OrderPINReissue, OrderRegistration, OrderPINChange,
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sceau/card/pcsc"
 	"sceau/lifecycle"
 )
 
@@ -39,14 +40,14 @@ type cli struct {
 	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
-	Card     cardCmd     `cmd:"" help:"Open what is sealed of a card, on record."`
+	Card     cardCmd     `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
 	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	Batch    batchCmd    `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
-	Terminal terminalCmd `cmd:"" help:"Branch card terminal: reset a card's PIN try counter under an approved order."`
+	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Doctor   doctorCmd   `cmd:"" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
 	Demo     demoCmd     `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd      `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`
@@ -102,6 +103,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	settings := &settingsFile{}
 	exited := false
 	parser, err := kong.New(&c, kong.Name("sceau"), kong.UsageOnError(), kong.Writers(out, logs), kong.Resolvers(settings),
+		kong.Vars{"pcscd": pcsc.DefaultSocket},
 		kong.Description("Issues, ships, activates and revokes cards and certificates for business customers."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(int) { exited = true }))
 	if err != nil {

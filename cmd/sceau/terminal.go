@@ -1,84 +1,164 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"sceau/authn"
 	"sceau/card"
+	"sceau/card/pcsc"
 	"sceau/cmd/sceau/internal/client"
-	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
-// apiKeyCmd makes a key for a relying service.
-type apiKeyCmd struct {
-	databaseFlags
-
-	Name   string        `arg:"" help:"Name of the relying service."`
-	Scopes []authn.Scope `help:"What it may do: cap:verify, cards:activate, cards:block, certificates:revoke, orders:read, terminal:pin-reset." required:""`
-	Life   time.Duration `help:"How long the key lives." default:"8760h"`
-	As     string        `help:"Login of the security officer who makes it." required:""`
-}
-
-// Run makes the key and shows it once.
-func (c apiKeyCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	by, err := staff(w, h, c.As, lifecycle.RoleSecurityOfficer)
-	if err != nil {
-		return err
-	}
-	keys, err := h.APIKeys()
-	if err != nil {
-		return err
-	}
-	key, secret, err := keys.NewAPIKey(w.ctx, by, c.Name, c.Scopes, c.Life)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "%s\nkey %s of %s, until %s: it is shown this once\n", secret.Reveal(), key.ID, key.Name, key.Expires.Format(time.DateOnly))
-	return err
-}
-
 // terminalCmd is a branch's card terminal.
 type terminalCmd struct {
-	Reset terminalResetCmd `cmd:"" help:"Reset the PIN try counter of the card in the terminal, under an approved order."`
+	Unblock   terminalUnblockCmd   `cmd:"" help:"Reset the PIN try counter of the card in the reader, under an approved order."`
+	ChangePIN terminalChangePINCmd `cmd:"" name:"change-pin" help:"Give the card in the reader another PIN, under an approved order; its holder gets it by letter."`
+	Readers   terminalReadersCmd   `cmd:"" help:"List the readers, and in which of them a card is."`
 }
 
-type terminalResetCmd struct {
-	API        string            `name:"api" help:"The API's address." env:"SCEAU_API" required:"" placeholder:"URL"`
-	APIKeyFile string            `name:"api-key-file" help:"File with an API key of scope terminal:pin-reset." env:"SCEAU_API_KEY_FILE" required:"" placeholder:"FILE"`
-	Order      lifecycle.OrderID `help:"The approved order." required:""`
-	Card       string            `help:"A simulated card's file, in the place of a card in a reader." required:"" type:"existingfile" placeholder:"FILE"`
+// doorFlags say which door of the bank a terminal asks.
+type doorFlags struct {
+	API        string `name:"api" help:"The API's address." env:"SCEAU_API" required:"" placeholder:"URL"`
+	APIKeyFile string `name:"api-key-file" help:"File with an API key of the terminal's scope." env:"SCEAU_API_KEY_FILE" required:"" placeholder:"FILE"`
 }
 
 const maxKeyFile = 1 << 10
 
-// Run asks the card for a cryptogram, the bank for the script, and gives the
-// script to the card.
-func (c terminalResetCmd) Run(w *world) error {
-	key, err := readLimited(c.APIKeyFile, maxKeyFile)
+func (f doorFlags) open() (*client.Client, error) {
+	key, err := readLimited(f.APIKeyFile, maxKeyFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sim, err := card.Open(c.Card)
+	return client.New(strings.TrimSuffix(f.API, "/"), strings.TrimSpace(string(key))), nil
+}
+
+// pcscFlags say where the PC/SC daemon is.
+type pcscFlags struct {
+	PCSCD string `name:"pcscd" help:"Socket of the PC/SC daemon." env:"PCSCLITE_CSOCK_NAME" default:"${pcscd}" placeholder:"FILE"`
+}
+
+// readerFlags say where the card is.
+type readerFlags struct {
+	pcscFlags
+
+	Reader string        `help:"Name of the reader, where cards are in several." xor:"place" placeholder:"NAME"`
+	Wait   time.Duration `help:"How long to wait for a card." default:"1m"`
+	Card   string        `help:"A simulated card's file in the place of a card in a reader: for demonstrations and tests." xor:"place" type:"existingfile" placeholder:"FILE"`
+}
+
+// open takes the card; the function gives it back.
+func (f readerFlags) open(w *world) (card.Transport, func(), error) {
+	if f.Card != "" {
+		sim, err := card.Open(f.Card)
+		if err != nil {
+			return nil, nil, err
+		}
+		sim.Keep(f.Card)
+		return sim, sim.Remove, nil
+	}
+	if err := f.await(w); err != nil {
+		return nil, nil, err
+	}
+	c, err := pcsc.Open(w.ctx, f.PCSCD, f.Reader)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	bank := client.New(strings.TrimSuffix(c.API, "/"), strings.TrimSpace(string(key)))
-	err = bank.ResetPIN(w.ctx, c.Order, card.NewReader(sim))
-	// The card counts its transactions whatever the bank said.
-	if saved := sim.Save(c.Card); err == nil {
-		err = saved
+	return c, func() { _ = c.Close() }, nil
+}
+
+// await asks for the card while none is in the reader. That the time is up is no
+// error: who takes the card says what is missing.
+func (f readerFlags) await(w *world) error {
+	ctx, cancel := context.WithTimeout(w.ctx, f.Wait)
+	defer cancel()
+	asked := false
+	err := pcsc.Watch(ctx, f.PCSCD, func(readers []pcsc.Reader) bool {
+		in := slices.ContainsFunc(readers, func(r pcsc.Reader) bool { return r.Present && (f.Reader == "" || r.Name == f.Reader) })
+		if !in && !asked {
+			asked = true
+			_, _ = fmt.Fprintln(w.out, "put the card into the reader")
+		}
+		return in
+	})
+	if err != nil && w.ctx.Err() == nil && ctx.Err() != nil {
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(w.out, "the card takes its PIN again")
 	return err
+}
+
+// terminalReadersCmd lists readers.
+type terminalReadersCmd struct{ pcscFlags }
+
+// Run asks the daemon.
+func (c terminalReadersCmd) Run(w *world) error {
+	known, err := pcsc.Readers(w.ctx, c.PCSCD)
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		_, err = fmt.Fprintln(w.out, "no reader is connected")
+		return err
+	}
+	for _, r := range known {
+		state := "empty"
+		if r.Present {
+			state = "card"
+		}
+		if _, err := fmt.Fprintf(w.out, "%-6s %s\n", state, r.Name); err != nil {
+			return fmt.Errorf("list the readers: %w", err)
+		}
+	}
+	return nil
+}
+
+// scriptFlags are a card, a bank and an order under which it gives a script.
+type scriptFlags struct {
+	doorFlags
+	readerFlags
+
+	Order lifecycle.OrderID `help:"The approved order." required:""`
+}
+
+// script asks the card for a cryptogram, the bank for the script, gives it to the
+// card and reports what became of it.
+func (f scriptFlags) script(w *world, done string) error {
+	bank, err := f.doorFlags.open()
+	if err != nil {
+		return err
+	}
+	chip, giveBack, err := f.readerFlags.open(w)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	tries, err := bank.Script(w.ctx, f.Order, card.NewReader(chip))
+	if errors.Is(err, card.ErrScript) {
+		return fmt.Errorf("%w; nothing has changed: try once more, then order a replacement", err)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.out, "%s: %d tries\n", done, tries)
+	return err
+}
+
+// terminalUnblockCmd resets a PIN try counter.
+type terminalUnblockCmd struct{ scriptFlags }
+
+// Run resets it.
+func (c terminalUnblockCmd) Run(w *world) error {
+	return c.script(w, "the card takes its PIN again")
+}
+
+// terminalChangePINCmd gives a card another PIN.
+type terminalChangePINCmd struct{ scriptFlags }
+
+// Run changes it. Nobody at the terminal learns the new PIN.
+func (c terminalChangePINCmd) Run(w *world) error {
+	return c.script(w, "the card has another PIN, which its holder is told by letter")
 }

@@ -2,6 +2,13 @@
 // file that the demonstration wrote (.sceau/demo/bureau/cards/). It is for
 // demonstrations and tests: the file holds what a chip holds.
 //
+// With --vpcd it plays the card in the virtual reader of vsmartcard's daemon, for
+// any PC/SC program. The daemon may start later or come back: the card is put in
+// again each second until it is interrupted.
+//
+// The card's file is its memory: each change is written, at once and whole,
+// before the card answers.
+//
 // The PIN is read from standard input or from --pin-file, never from an
 // argument, where other users of the machine would see it.
 package main
@@ -9,14 +16,18 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -26,11 +37,13 @@ import (
 )
 
 type cli struct {
-	Card string `help:"The card's file." required:"" type:"existingfile" placeholder:"FILE"`
+	Card string `help:"The card's file." required:"" type:"path" placeholder:"FILE"`
 	JSON bool   `name:"json" help:"Answer in JSON."`
 
+	Play   playCmd   `cmd:"" default:"withargs" help:"Play the card in a virtual reader until interrupted (the default)."`
 	Code   codeCmd   `cmd:"" help:"Make a code: the CODE key, or with data the keys that take some."`
 	Status statusCmd `cmd:"" help:"Show counter and PIN tries."`
+	Blank  blankCmd  `cmd:"" help:"Make the file of a chip that waits for its personalisation."`
 	Reset  resetCmd  `cmd:"" help:"Reset the PIN try counter: show the request for the bank, then take its script on standard input."`
 }
 
@@ -39,8 +52,10 @@ type desk struct {
 	ctx    context.Context
 	in     io.Reader
 	out    io.Writer
+	errs   io.Writer
 	json   bool
-	sim    *card.Simulated
+	sim    *card.Simulated // none for blank
+	path   string
 	reader *card.Reader
 }
 
@@ -50,6 +65,53 @@ func (d *desk) say(words string, members map[string]any) error {
 		return json.NewEncoder(d.out).Encode(members)
 	}
 	_, err := fmt.Fprintln(d.out, words)
+	return err
+}
+
+// playCmd is a card in a virtual reader.
+type playCmd struct {
+	VPCD string `name:"vpcd" help:"Address of the virtual reader's daemon; its first reader listens on 127.0.0.1:35963." required:"" placeholder:"HOST:PORT"`
+}
+
+const betweenDials = time.Second
+
+// Run puts the card in, again and again until the context ends.
+func (c playCmd) Run(d *desk) error {
+	if _, _, err := net.SplitHostPort(c.VPCD); err != nil {
+		return fmt.Errorf("%w: --vpcd is HOST:PORT", lifecycle.Invalid)
+	}
+	for waiting := false; ; {
+		reader, err := (&net.Dialer{Timeout: betweenDials}).DialContext(d.ctx, "tcp", c.VPCD)
+		switch {
+		case err == nil:
+			waiting = false
+			_, _ = fmt.Fprintf(d.errs, "simcard: in the virtual reader at %s\n", c.VPCD)
+			if err := d.serve(reader); err != nil {
+				return err
+			}
+		case !waiting:
+			waiting = true
+			_, _ = fmt.Fprintf(d.errs, "simcard: no virtual reader at %s yet\n", c.VPCD)
+		}
+		select {
+		case <-d.ctx.Done():
+			return nil
+		case <-time.After(betweenDials):
+		}
+	}
+}
+
+// serve answers one connection; that the daemon ended it, at whatever line, is no
+// error.
+func (d *desk) serve(reader net.Conn) error {
+	defer func() { _ = reader.Close() }()
+	stop := context.AfterFunc(d.ctx, func() { _ = reader.Close() })
+	defer stop()
+	err := card.ServeVPCD(d.ctx, reader, d.sim)
+	var network net.Error
+	if d.ctx.Err() != nil || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
 	return err
 }
 
@@ -107,6 +169,46 @@ func (statusCmd) Run(d *desk) error {
 	return d.say(words, map[string]any{"last4": s.Last4, "atc": s.ATC, "tries_left": s.TriesLeft, "scripts": s.Scripts})
 }
 
+// blankCmd plays the maker of chips.
+type blankCmd struct {
+	MasterKeyFile string `name:"master-key-file" help:"File with the AES master key that the chip's keys are derived from, hexadecimal." required:"" type:"existingfile" placeholder:"FILE"`
+	Serial        string `help:"The chip's key diversification data, 20 hexadecimal digits; drawn when left out."`
+}
+
+// Run writes the chip's file, over no other.
+func (c blankCmd) Run(d *desk) error {
+	if _, err := os.Stat(d.path); err == nil {
+		return fmt.Errorf("%w: there is a card in this file already", lifecycle.Conflict)
+	}
+	text, err := os.ReadFile(c.MasterKeyFile)
+	if err != nil {
+		return fmt.Errorf("read the master key: %w", err)
+	}
+	master, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return &lifecycle.FieldError{Field: "master-key-file", Why: "holds one key in hexadecimal"}
+	}
+	defer clear(master)
+	var serial [10]byte
+	_, _ = rand.Read(serial[:]) // never fails since Go 1.24
+	if c.Serial != "" {
+		given, err := hex.DecodeString(c.Serial)
+		if err != nil || len(given) != len(serial) {
+			return &lifecycle.FieldError{Field: "serial", Why: "has 20 hexadecimal digits"}
+		}
+		serial = [10]byte(given)
+	}
+	chip, err := card.NewBlank(master, serial)
+	if err != nil {
+		return err
+	}
+	if err := chip.Save(d.path); err != nil {
+		return err
+	}
+	shown := strings.ToUpper(hex.EncodeToString(serial[:]))
+	return d.say("a blank chip, serial "+shown, map[string]any{"serial": shown})
+}
+
 // resetCmd plays the branch terminal: the card stays in it while the bank is
 // asked, so request and script are one session over standard input and output.
 type resetCmd struct{}
@@ -114,7 +216,7 @@ type resetCmd struct{}
 // Run shows the request and waits for the script, in hexadecimal, on standard
 // input.
 func (resetCmd) Run(d *desk) error {
-	ask, err := d.reader.AskReset(d.ctx)
+	ask, err := d.reader.AskScript(d.ctx)
 	if err != nil {
 		return err
 	}
@@ -131,14 +233,16 @@ func (resetCmd) Run(d *desk) error {
 	if err != nil || len(script) == 0 {
 		return fmt.Errorf("%w: give the bank's script in hexadecimal on standard input", lifecycle.Invalid)
 	}
-	if err := d.reader.ApplyReset(d.ctx, script); err != nil {
+	if err := d.reader.ApplyScript(d.ctx, script); err != nil {
 		return err
 	}
 	return d.say("the PIN try counter is reset", map[string]any{"reset": true})
 }
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "simcard:", err)
 		os.Exit(1)
 	}
@@ -161,13 +265,15 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	if command.Command() == "blank" {
+		return command.Run(&desk{ctx: ctx, out: out, json: c.JSON, path: c.Card})
+	}
 	sim, err := card.Open(c.Card)
 	if err != nil {
 		return err
 	}
-	// What the card counted stays counted, also when the command failed.
-	defer func() { err = errors.Join(err, sim.Save(c.Card)) }()
-	return command.Run(&desk{ctx: ctx, in: in, out: out, json: c.JSON, sim: sim, reader: card.NewReader(sim)})
+	sim.Keep(c.Card)
+	return command.Run(&desk{ctx: ctx, in: in, out: out, errs: errs, json: c.JSON, sim: sim, reader: card.NewReader(sim)})
 }
 
 // lock keeps a second reader away from the card.

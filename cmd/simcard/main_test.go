@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +118,65 @@ func TestTwoReadersDoNotShareACard(t *testing.T) {
 	}
 	if _, err := play(t, "", "--card", path, "status"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheCardComesBackToAVirtualReaderThatWasAway(t *testing.T) {
+	t.Parallel()
+	path := cardFile(t)
+	daemon, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := daemon.Addr().String()
+	_ = daemon.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--card", path, "--vpcd", address}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	for range 2 {
+		if daemon, err = net.Listen("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		reader, err := daemon.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.Write([]byte{0, 1, 4}); err != nil {
+			t.Fatal(err)
+		}
+		atr := make([]byte, 7)
+		if _, err := io.ReadFull(reader, atr); err != nil || !bytes.Equal(atr, []byte{0, 5, 0x3B, 0x80, 0x80, 1, 1}) {
+			t.Errorf("ATR %X, %v", atr, err)
+		}
+		_ = reader.Close()
+		_ = daemon.Close()
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABlankChipHasAFileOfItsOwn(t *testing.T) {
+	t.Parallel()
+	key, path := filepath.Join(t.TempDir(), "kmc"), filepath.Join(t.TempDir(), "chip.json")
+	if err := os.WriteFile(key, []byte(strings.Repeat("4B", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := play(t, "", "--card", path, "blank", "--master-key-file", key, "--serial", "00112233445566778899")
+	if err != nil || !strings.Contains(out, "serial 00112233445566778899") {
+		t.Fatalf("%q %v", out, err)
+	}
+	chip, err := card.Open(path)
+	if err != nil || !chip.Status().Blank {
+		t.Errorf("%+v %v", chip.Status(), err)
+	}
+	if _, err := play(t, "", "--card", path, "blank", "--master-key-file", key); err == nil {
+		t.Error("a chip was written over another")
+	}
+	if _, err := play(t, "", "--card", path+"2", "blank", "--master-key-file", key, "--serial", "0011"); err == nil {
+		t.Error("half a serial was taken")
 	}
 }

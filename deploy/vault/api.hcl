@@ -1,5 +1,5 @@
 # `sceau serve`: verifies CAP codes for sign-in and relying services, and makes
-# the script that unblocks a card's PIN at a branch terminal.
+# the scripts with which a branch terminal unblocks a card's PIN or changes it.
 path "hsm/cap/verify" {
   capabilities = ["create", "update"]
 }
@@ -7,6 +7,9 @@ path "hsm/cap/resync" {
   capabilities = ["create", "update"]
 }
 path "hsm/script/pin-unblock" {
+  capabilities = ["create", "update"]
+}
+path "hsm/script/pin-change" {
   capabilities = ["create", "update"]
 }
 # Unwraps the key under which card numbers are sealed in the database, once at

@@ -33,6 +33,12 @@ const (
 // under the transport key, TDES-ECB (EMV CPS v1.1 §4.4); the same input gives
 // the same bytes.
 func BuildDGIs(p CAPProfile, c CardData, transport *crypt.TDES) ([]DGI, error) {
+	return BuildDGIsUnder(p, c, transport.EncryptECB)
+}
+
+// BuildDGIsUnder makes them with keys and PIN enciphered another way: by the data
+// encryption key of a secure channel.
+func BuildDGIsUnder(p CAPProfile, c CardData, encipher func([]byte) ([]byte, error)) ([]DGI, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
@@ -40,14 +46,14 @@ func BuildDGIs(p CAPProfile, c CardData, transport *crypt.TDES) ([]DGI, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, kcvs, err := encipherKeys(c, transport)
+	keys, kcvs, err := encipherKeys(c, encipher)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := pinblock.DecodeISO2(c.PINBlock); err != nil {
 		return nil, err
 	}
-	pin, err := transport.EncryptECB(c.PINBlock)
+	pin, err := encipher(c.PINBlock)
 	if err != nil {
 		return nil, fmt.Errorf("encipher the PIN block: %w", err)
 	}
@@ -113,7 +119,7 @@ func expiryDate(yymm string) (string, error) {
 	return yymm + day, nil
 }
 
-func encipherKeys(c CardData, transport *crypt.TDES) (keys, kcvs []byte, err error) {
+func encipherKeys(c CardData, encipher func([]byte) ([]byte, error)) (keys, kcvs []byte, err error) {
 	plain := make([]byte, 0, 3*keyLength)
 	for _, k := range []crypt.Key{c.AC, c.SMI, c.SMC} {
 		if len(k) != keyLength {
@@ -122,7 +128,7 @@ func encipherKeys(c CardData, transport *crypt.TDES) (keys, kcvs []byte, err err
 		plain = append(plain, k...)
 		kcvs = append(kcvs, kcvBytes(k)...)
 	}
-	keys, err = transport.EncryptECB(plain)
+	keys, err = encipher(plain)
 	clear(plain)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encipher the card keys: %w", err)
@@ -157,6 +163,11 @@ type CardImage struct {
 // of one card, deciphers keys and PIN under the transport key and proves the
 // keys by their check values ([crypt.ErrMismatch] when the transport key is another).
 func OpenDGIs(data []byte, transport *crypt.TDES) (CardImage, error) {
+	return OpenDGIsUnder(data, transport.DecryptECB)
+}
+
+// OpenDGIsUnder reads what [BuildDGIsUnder] makes.
+func OpenDGIsUnder(data []byte, decipher func([]byte) ([]byte, error)) (CardImage, error) {
 	dgis, err := ParseDGIs(data)
 	if err != nil {
 		return CardImage{}, err
@@ -179,7 +190,7 @@ func OpenDGIs(data []byte, transport *crypt.TDES) (CardImage, error) {
 	if err := img.readRecord(values[uint16(img.SFI)<<8|1]); err != nil {
 		return CardImage{}, err
 	}
-	if err := img.readSecrets(values, transport); err != nil {
+	if err := img.readSecrets(values, decipher); err != nil {
 		return CardImage{}, err
 	}
 	return img, nil
@@ -209,23 +220,23 @@ func (img *CardImage) readRecord(record []byte) error {
 	return nil
 }
 
-func (img *CardImage) readSecrets(values map[uint16][]byte, transport *crypt.TDES) error {
-	if len(values[dgiKeys]) != 3*keyLength || len(values[dgiKCVs]) != 3*kcvLength || len(values[dgiPIN]) != 8 {
-		return fmt.Errorf("%w: data grouping 8000, 9000 or 8010 is missing or cut", crypt.ErrMalformed)
-	}
-	keys, err := transport.DecryptECB(values[dgiKeys])
+func (img *CardImage) readSecrets(values map[uint16][]byte, decipher func([]byte) ([]byte, error)) error {
+	keys, err := decipher(values[dgiKeys])
 	if err != nil {
 		return fmt.Errorf("decipher the card keys: %w", err)
+	}
+	pin, err := decipher(values[dgiPIN])
+	if err != nil {
+		return fmt.Errorf("decipher the PIN block: %w", err)
+	}
+	if len(keys) != 3*keyLength || len(values[dgiKCVs]) != 3*kcvLength || len(pin) != 8 {
+		return fmt.Errorf("%w: data grouping 8000, 9000 or 8010 is missing or cut", crypt.ErrMalformed)
 	}
 	img.AC, img.SMI, img.SMC = keys[:16:16], keys[16:32:32], keys[32:]
 	for i, k := range []crypt.Key{img.AC, img.SMI, img.SMC} {
 		if !crypt.Equal(kcvBytes(k), values[dgiKCVs][i*kcvLength:(i+1)*kcvLength]) {
 			return fmt.Errorf("%w: key %d of data grouping 8000, by its check value; the transport key may be another", crypt.ErrMismatch, i+1)
 		}
-	}
-	pin, err := transport.DecryptECB(values[dgiPIN])
-	if err != nil {
-		return fmt.Errorf("decipher the PIN block: %w", err)
 	}
 	if _, err := pinblock.DecodeISO2(pin); err != nil {
 		return err

@@ -126,11 +126,34 @@ func PINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte) [13]byte {
 	return [13]byte(session.APDU(PINUnblockCommand, nil))
 }
 
-// CheckPINUnblock is the card's side: it tells whether the APDU is the one
-// that the issuer made for this cryptogram, in constant time.
+// CheckPINUnblock tells whether the APDU is the one that the issuer made for
+// this cryptogram, in constant time.
 func CheckPINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte, apdu []byte) bool {
 	want := PINUnblock(smi, atc, arqc)
 	return subtle.ConstantTimeCompare(want[:], apdu) == 1
+}
+
+// OpenScript is the card's side of an issuer script: it proves the whole APDU
+// by its MAC for this cryptogram, in constant time, and deciphers the data, which
+// only PIN CHANGE carries. The command is the first one of its transaction.
+func OpenScript(smi, smc *crypt.TDES, atc uint16, arqc [8]byte, apdu []byte) (c Command, data []byte, err error) {
+	const head, mac, block = 5, 8, 8
+	if len(apdu) != head+mac && len(apdu) != head+block+mac || apdu[0] != 0x84 {
+		return c, nil, fmt.Errorf("%w: an issuer script has %d or %d bytes", crypt.ErrMalformed, head+mac, head+block+mac)
+	}
+	c, data = Command(apdu[1:4]), apdu[head:len(apdu)-mac]
+	sk := sessionKey(smi, arqc)
+	session := ScriptSession{SMI: crypt.DoubleKey(&sk), Bound: transactionBound(atc, arqc)}
+	if subtle.ConstantTimeCompare(session.APDU(c, data), apdu) != 1 {
+		return c, nil, fmt.Errorf("%w: the MAC of an issuer script", crypt.ErrMismatch)
+	}
+	if len(data) == 0 {
+		return c, nil, nil
+	}
+	sk = sessionKey(smc, arqc)
+	plain := make([]byte, block)
+	crypt.DoubleKey(&sk).Decrypt(plain, data) // CBC of one block, the IV is zero
+	return c, plain, nil
 }
 
 func transactionBound(atc uint16, arqc [8]byte) []byte {

@@ -68,7 +68,18 @@ func OpenSCP03(static Keys, hostChallenge [8]byte, answer []byte) (*SCP03, error
 	if len(answer) != 29 && len(answer) != 32 || answer[11] != 3 {
 		return nil, fmt.Errorf("%w: the answer that opens SCP03 has 29 or 32 bytes", crypt.ErrMalformed)
 	}
-	cardChallenge := [8]byte(answer[13:21])
+	s, err := newSCP03(static, hostChallenge, [8]byte(answer[13:21]))
+	if err != nil {
+		return nil, err
+	}
+	if !crypt.Equal(s.Card[:], answer[21:29]) {
+		return nil, fmt.Errorf("%w: the card cryptogram", crypt.ErrMismatch)
+	}
+	return s, nil
+}
+
+// newSCP03 derives the session keys and both cryptograms.
+func newSCP03(static Keys, hostChallenge, cardChallenge [8]byte) (*SCP03, error) {
 	var s SCP03
 	var err error
 	if s.ENC, s.MAC, s.RMAC, err = SCP03SessionKeys(static.ENC, static.MAC, hostChallenge, cardChallenge); err != nil {
@@ -85,9 +96,6 @@ func OpenSCP03(static Keys, hostChallenge [8]byte, answer []byte) (*SCP03, error
 	context := append(append([]byte{}, hostChallenge[:]...), cardChallenge[:]...)
 	s.Card = [8]byte(scp03Derive(s.mac, scp03CardCryptogram, context, 8))
 	s.Host = [8]byte(scp03Derive(s.mac, scp03HostCryptogram, context, 8))
-	if !crypt.Equal(s.Card[:], answer[21:29]) {
-		return nil, fmt.Errorf("%w: the card cryptogram", crypt.ErrMismatch)
-	}
 	return &s, nil
 }
 
@@ -155,9 +163,14 @@ func (s *SCP03) Unwrap(answer []byte, status [2]byte) ([]byte, error) {
 	}
 	plain := make([]byte, len(data))
 	cipher.NewCBCDecrypter(s.enc, s.iv(0x80)).CryptBlocks(plain, data)
+	return unpad(plain)
+}
+
+// unpad takes off one bit and zeros.
+func unpad(plain []byte) ([]byte, error) {
 	unpadded := bytes.TrimRight(plain, "\x00")
 	if n := len(unpadded) - 1; n >= 0 && unpadded[n] == 0x80 {
 		return unpadded[:n], nil
 	}
-	return nil, fmt.Errorf("%w: the padding of an enciphered answer", crypt.ErrMismatch)
+	return nil, fmt.Errorf("%w: the padding of enciphered data", crypt.ErrMismatch)
 }

@@ -320,13 +320,12 @@ const candidateCards = `-- name: CandidateCards :many
 WITH asked AS (
     SELECT unnest($1::int[]) AS ask, unnest($2::text[]) AS card, unnest($3::text[]) AS client_id,
         unnest($4::text[]) AS user_number
-), found AS (
-    SELECT a.ask, c.id FROM asked a JOIN card c ON c.id = a.card
-    UNION ALL
-    SELECT a.ask, c.id FROM asked a JOIN company o ON o.client_id = a.client_id
-        JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
 )
-SELECT f.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM found f JOIN card c ON c.id = f.id ORDER BY f.ask, c.id
+SELECT a.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN card c ON c.id = a.card
+UNION ALL
+SELECT a.ask::int, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN company o ON o.client_id = a.client_id
+    JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+ORDER BY 1, 2
 `
 
 type CandidateCardsParams struct {

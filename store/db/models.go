@@ -244,6 +244,13 @@ type Order struct {
 	Urgency        lifecycle.Urgency
 }
 
+type PINChange struct {
+	OrderID    lifecycle.OrderID
+	CardID     lifecycle.CardID
+	PINVersion int32
+	AttemptID  lifecycle.AttemptID
+}
+
 type PINLetter struct {
 	ID         lifecycle.PINLetterID
 	CardID     lifecycle.CardID

@@ -69,13 +69,12 @@ WHERE place = @place AND id <> @id AND usable_until IS NULL AND state IN ('activ
 WITH asked AS (
     SELECT unnest(@asks::int[]) AS ask, unnest(@cards::text[]) AS card, unnest(@client_ids::text[]) AS client_id,
         unnest(@user_numbers::text[]) AS user_number
-), found AS (
-    SELECT a.ask, c.id FROM asked a JOIN card c ON c.id = a.card
-    UNION ALL
-    SELECT a.ask, c.id FROM asked a JOIN company o ON o.client_id = a.client_id
-        JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
 )
-SELECT f.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM found f JOIN card c ON c.id = f.id ORDER BY f.ask, c.id;
+SELECT a.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN card c ON c.id = a.card
+UNION ALL
+SELECT a.ask::int, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN company o ON o.client_id = a.client_id
+    JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+ORDER BY 1, 2;
 
 -- Counts a guess on each card that is not locked, and gives each card as it is
 -- then. Rows are locked in the order of their identifiers, by every process.

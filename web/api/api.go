@@ -26,18 +26,18 @@ import (
 	"sceau/lifecycle"
 )
 
-// PINResetter makes the issuer script that resets a card's PIN try counter: the
-// card engine. It checks the card's cryptogram first; a wrong one is
-// [lifecycle.Invalid].
-type PINResetter interface {
-	ResetScript(ctx context.Context, plan issuance.PINResetPlan, atc int, arqc []byte) (apdu []byte, err error)
+// Scripter makes the issuer script that resets a card's PIN try counter or gives
+// it another PIN: the card engine. It checks the card's cryptogram first; a wrong
+// one is [lifecycle.Invalid].
+type Scripter interface {
+	Script(ctx context.Context, plan issuance.ScriptPlan, atc int, arqc []byte) (apdu []byte, err error)
 }
 
 // Config is what the door needs; every member is required.
 type Config struct {
 	Service *issuance.Service
 	Authn   *authn.Service
-	PINs    PINResetter
+	Scripts Scripter
 	Ready   func(ctx context.Context) error // whether database and Vault answer
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -58,7 +58,7 @@ const (
 
 // New makes the door's handler.
 func New(c Config) (http.Handler, error) {
-	if c.Service == nil || c.Authn == nil || c.PINs == nil || c.Ready == nil || c.Now == nil || c.Logger == nil {
+	if c.Service == nil || c.Authn == nil || c.Scripts == nil || c.Ready == nil || c.Now == nil || c.Logger == nil {
 		return nil, fmt.Errorf("%w: the API needs use cases, authentication, a PIN resetter, a clock and a logger", lifecycle.Invalid)
 	}
 	problemsInsteadOfHumas()
@@ -156,14 +156,15 @@ func (d *door) routes() []func() {
 			Summary: "Follow an order with its card or certificate",
 		}, d.getOrder),
 		route(d, authn.ScopeResetPIN, huma.Operation{
-			OperationID: "make-pin-reset", Method: http.MethodPost, Path: "/v1/orders/{id}/pin-reset", Tags: []string{"terminals"},
-			Summary:     "Make the script that resets a card's PIN try counter",
+			OperationID: "make-script", Method: http.MethodPost, Path: "/v1/orders/{id}/script", Tags: []string{"terminals"},
+			Summary:     "Make the script that resets a card's PIN try counter, or gives it another PIN",
 			Description: "For a branch terminal with the card in it, under an approved order. The card's cryptogram proves that it is there; each card transaction gets one script.",
-		}, d.makePINReset),
+		}, d.makeScript),
 		route(d, authn.ScopeResetPIN, huma.Operation{
-			OperationID: "finish-pin-reset", Method: http.MethodPost, Path: "/v1/orders/{id}/pin-reset/done", Tags: []string{"terminals"},
-			Summary: "Record that the card took the script",
-		}, d.finishPINReset),
+			OperationID: "finish-script", Method: http.MethodPost, Path: "/v1/orders/{id}/script/result", Tags: []string{"terminals"},
+			Summary:     "Record whether the card took the script",
+			Description: "A script that the card refused changes nothing; the terminal may ask for another, three an order.",
+		}, d.scriptResult),
 	}
 }
 

@@ -125,16 +125,18 @@ func TestAPINCounterIsResetUnderAnApprovedOrder(t *testing.T) {
 	d := open(t)
 	_, card := d.postedCard(1)
 	key := d.key()
-	order := must[lifecycle.OrderID](t)(d.service.Submit(t.Context(), manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: card}))
-	path := "/v1/orders/" + string(order) + "/pin-reset"
+	order := must[lifecycle.OrderID](t)(d.service.Submit(t.Context(), manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: "passport 12AB", TargetCard: card}))
+	path := "/v1/orders/" + string(order) + "/script"
 	good := `{"atc":7,"arqc":"0102030405060708"}`
 	d.call("POST", path, key, good).want(t, http.StatusConflict, map[string]any{"code": "illegal-move"})
 	d.approve(order)
-	d.call("POST", path+"/done", key, "").want(t, http.StatusConflict, map[string]any{"code": "illegal-move"})
+	d.call("POST", path+"/result", key, `{"taken":true,"tries_left":3}`).want(t, http.StatusConflict, map[string]any{"code": "illegal-move"})
 	d.call("POST", path, key, `{"atc":7,"arqc":"FFFFFFFFFFFFFFFF"}`).want(t, http.StatusUnprocessableEntity, map[string]any{"code": "invalid"})
 	d.call("POST", path, key, good).want(t, http.StatusOK, map[string]any{"card": string(card), "apdu": "8424000008"})
 	d.call("POST", path, key, good).want(t, http.StatusConflict, map[string]any{"code": "conflict"})
-	d.call("POST", path+"/done", key, "").want(t, http.StatusOK, map[string]any{"state": "completed"})
+	d.call("POST", path+"/result", key, `{"taken":true,"tries_left":0}`).want(t, http.StatusUnprocessableEntity, nil)
+	d.call("POST", path+"/result", key, `{"taken":false,"tries_left":0}`).want(t, http.StatusOK, map[string]any{"state": "in_progress"})
+	d.call("POST", path+"/result", key, `{"taken":true,"tries_left":3}`).want(t, http.StatusOK, map[string]any{"state": "completed"})
 }
 
 // operations are all that the description lists, with the scope of each.

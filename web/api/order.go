@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
@@ -66,7 +67,7 @@ func (d *door) getOrder(ctx context.Context, in *getOrderIn) (*getOrderOut, erro
 	return &getOrderOut{Body: body}, nil
 }
 
-type makePINResetIn struct {
+type makeScriptIn struct {
 	ID   lifecycle.OrderID `path:"id" maxLength:"32" doc:"The approved order"`
 	Body struct {
 		ATC  int    `json:"atc" minimum:"1" maximum:"65535" doc:"Transaction counter that the card gave"`
@@ -74,43 +75,47 @@ type makePINResetIn struct {
 	}
 }
 
-type makePINResetOut struct {
+type makeScriptOut struct {
 	Body struct {
 		Card lifecycle.CardID `json:"card"`
 		APDU string           `json:"apdu" doc:"The command for the card, hexadecimal; good for this card transaction only"`
 	}
 }
 
-// makePINReset has the engine check the card's cryptogram and make the script,
+// makeScript has the engine check the card's cryptogram and make the script,
 // records it, and only then gives it away.
-func (d *door) makePINReset(ctx context.Context, in *makePINResetIn) (*makePINResetOut, error) {
+func (d *door) makeScript(ctx context.Context, in *makeScriptIn) (*makeScriptOut, error) {
 	arqc, err := hex.DecodeString(in.Body.ARQC)
 	if err != nil {
 		return nil, &lifecycle.FieldError{Field: "body.arqc", Why: "has 16 hexadecimal digits"}
 	}
-	plan, err := d.Service.PlanPINReset(ctx, in.ID)
+	plan, err := d.Service.PlanScript(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	apdu, err := d.PINs.ResetScript(ctx, plan, in.Body.ATC, arqc)
+	apdu, err := d.Scripts.Script(ctx, plan, in.Body.ATC, arqc)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Service.IssuePINReset(ctx, caller(ctx), plan, in.Body.ATC); err != nil {
+	if err := d.Service.IssueScript(ctx, caller(ctx), plan, in.Body.ATC); err != nil {
 		return nil, err
 	}
-	out := &makePINResetOut{}
+	out := &makeScriptOut{}
 	out.Body.Card, out.Body.APDU = plan.Card, hex.EncodeToString(apdu)
 	return out, nil
 }
 
-type finishPINResetIn struct {
-	ID lifecycle.OrderID `path:"id" maxLength:"32" doc:"The order"`
+type scriptResultIn struct {
+	ID   lifecycle.OrderID `path:"id" maxLength:"32" doc:"The order"`
+	Body struct {
+		Taken     bool `json:"taken" doc:"Whether the card carried the script out"`
+		TriesLeft int  `json:"tries_left" minimum:"0" maximum:"15" doc:"PIN try counter, read back from the card"`
+	}
 }
 
-// finishPINReset takes the terminal's word that the card took the script.
-func (d *door) finishPINReset(ctx context.Context, in *finishPINResetIn) (*getOrderOut, error) {
-	if err := d.Service.FinishPINReset(ctx, caller(ctx), in.ID); err != nil {
+// scriptResult takes the terminal's word on what became of the script.
+func (d *door) scriptResult(ctx context.Context, in *scriptResultIn) (*getOrderOut, error) {
+	if err := d.Service.FinishScript(ctx, caller(ctx), in.ID, issuance.ScriptResult(in.Body)); err != nil {
 		return nil, err
 	}
 	return d.getOrder(ctx, &getOrderIn{ID: in.ID})

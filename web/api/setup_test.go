@@ -89,7 +89,7 @@ func code(atc int) string { return fmt.Sprintf("1000%04d", atc) }
 
 var goodARQC = []byte{1, 2, 3, 4, 5, 6, 7, 8}
 
-func (e *engine) ResetScript(_ context.Context, _ issuance.PINResetPlan, _ int, arqc []byte) ([]byte, error) {
+func (e *engine) Script(_ context.Context, _ issuance.ScriptPlan, _ int, arqc []byte) ([]byte, error) {
 	if err := e.gone(); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func open(t *testing.T) *door {
 		t.Fatal(err)
 	}
 	handler := must[http.Handler](t)(api.New(api.Config{
-		Service: d.service, Authn: d.authn, PINs: d.engine, Ready: func(context.Context) error { return d.engine.gone() },
+		Service: d.service, Authn: d.authn, Scripts: d.engine, Ready: func(context.Context) error { return d.engine.gone() },
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(&syncWriter{w: d.log}, nil)), Version: "test",
 	}))
 	d.server = httptest.NewServer(handler)

@@ -163,7 +163,7 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 
 // openClients makes the API keys of the relying services.
 func (d *demonstration) openClients(ctx context.Context) error {
-	keys, err := d.house.APIKeys()
+	keys, err := d.house.CodesDesk()
 	if err != nil {
 		return err
 	}

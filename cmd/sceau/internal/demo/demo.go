@@ -113,6 +113,8 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"letters: the card first, its PIN days later", d.sendLetters},
 		{"holders activate their cards with the CAP reader", d.activateCards},
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
+		{"another PIN: a script at the branch, a letter by post", d.changePIN},
+		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
 		{"a lost card, replaced", d.replaceCard},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},

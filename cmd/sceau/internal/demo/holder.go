@@ -226,12 +226,12 @@ func (d *demonstration) resetPIN(ctx context.Context, h *hand) error {
 	if err != nil {
 		return err
 	}
-	order, err := d.house.Service.Submit(ctx, manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: h.ID})
+	order, err := d.house.Service.Submit(ctx, manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: h.ID, Identity: "passport 4T7K"})
 	if err != nil {
 		return err
 	}
 	terminal := card.NewReader(h.chip)
-	err = d.terminal.ResetPIN(ctx, order, terminal)
+	_, err = d.terminal.Script(ctx, order, terminal)
 	d.screen.check("no counter is reset before a second person has approved", refused(err, lifecycle.Conflict))
 	content, err := d.house.Service.ShowOrder(ctx, order)
 	if err != nil {
@@ -240,7 +240,7 @@ func (d *demonstration) resetPIN(ctx context.Context, h *hand) error {
 	if err := d.approve(ctx, []issuance.OrderContent{content}); err != nil {
 		return err
 	}
-	if err := d.terminal.ResetPIN(ctx, order, terminal); err != nil {
+	if _, err := d.terminal.Script(ctx, order, terminal); err != nil {
 		return err
 	}
 	code, err := h.code(ctx, h.pin)

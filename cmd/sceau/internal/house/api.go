@@ -8,6 +8,7 @@ import (
 	"sceau/authn"
 	"sceau/hsm"
 	"sceau/issuance"
+	"sceau/lifecycle"
 	"sceau/web/api"
 )
 
@@ -16,8 +17,8 @@ func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
 	return authn.New(h.Store, h.safe, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
 }
 
-// APIKeys opens the making of API keys, which asks no engine.
-func (h *House) APIKeys() (*authn.Service, error) {
+// CodesDesk opens what staff do about codes and API keys, which asks no engine.
+func (h *House) CodesDesk() (*authn.Service, error) {
 	return authn.New(h.Store, h.safe, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
 }
 
@@ -28,7 +29,7 @@ func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
 		return nil, err
 	}
 	return api.New(api.Config{
-		Service: h.Service, Authn: service, PINs: pinResetter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
+		Service: h.Service, Authn: service, Scripts: scripter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
 		Ready: func(ctx context.Context) error { return errors.Join(h.Store.Ping(ctx), vault.Ping(ctx)) },
 	})
 }
@@ -66,13 +67,14 @@ func checkOf(c authn.Check) hsm.CAPCheck {
 	}
 }
 
-// pinResetter asks the card engine for the issuer script that resets a card's
-// PIN try counter.
-type pinResetter struct{ vault *hsm.Client }
+// scripter asks the card engine for issuer scripts.
+type scripter struct{ vault *hsm.Client }
 
-// ResetScript makes the script for the card's transaction atc.
-func (p pinResetter) ResetScript(ctx context.Context, plan issuance.PINResetPlan, atc int, arqc []byte) ([]byte, error) {
-	return p.vault.PINUnblockScript(ctx, hsm.ScriptRequest{
-		PAN: plan.PAN, PSN: plan.PSN, Profile: plan.Profile, ATC: atc, ARQC: arqc, Scripts: plan.Scripts,
-	})
+// Script makes the script for the card's transaction atc.
+func (p scripter) Script(ctx context.Context, plan issuance.ScriptPlan, atc int, arqc []byte) ([]byte, error) {
+	r := hsm.ScriptRequest{PAN: plan.PAN, PSN: plan.PSN, Profile: plan.Profile, ATC: atc, ARQC: arqc, Scripts: plan.Scripts}
+	if plan.Kind == lifecycle.OrderPINChange {
+		return p.vault.PINChangeScript(ctx, r, plan.Attempt, plan.Card, plan.PINVersion)
+	}
+	return p.vault.PINUnblockScript(ctx, r)
 }

@@ -10,10 +10,16 @@ import (
 	"sceau/store/db"
 )
 
+// taken is the terminal's word for a card that carried its script out.
+var taken = issuance.ScriptResult{Taken: true, TriesLeft: 3}
+
+// passport is the holder's proof at the desk.
+const passport = "passport 12AB"
+
 // reset is an order for a reset of a card's PIN try counter, not approved yet.
 func (h *house) reset(t tb, card lifecycle.CardID) lifecycle.OrderID {
 	t.Helper()
-	return must[lifecycle.OrderID](t)(h.Submit(t.Context(), alix, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: card}))
+	return must[lifecycle.OrderID](t)(h.Submit(t.Context(), alix, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: passport, TargetCard: card}))
 }
 
 func (h *house) approvedReset(t tb, card lifecycle.CardID) lifecycle.OrderID {
@@ -28,23 +34,23 @@ func TestABlockedCardIsOpenedAtATerminal(t *testing.T) {
 	h := setup(t)
 	card := h.card(t, lifecycle.CardPINLocked)
 	order := h.approvedReset(t, card)
-	plan := must[issuance.PINResetPlan](t)(h.PlanPINReset(t.Context(), order))
+	plan := must[issuance.ScriptPlan](t)(h.PlanScript(t.Context(), order))
 	row := must[db.Card](t)(h.store.Card(t.Context(), card))
 	if plan.Card != card || plan.PAN.Reveal() != h.number(t, card) || plan.PSN != 1 || plan.Profile != row.Profile || !slices.Equal(plan.Scripts, []int{0}) {
 		t.Errorf("plan %+v", plan)
 	}
-	wantKind(t, h.FinishPINReset(t.Context(), leonie, order), lifecycle.Illegal) // no script was given
-	h.event(t, h.IssuePINReset(t.Context(), leonie, plan, 7))
+	wantKind(t, h.FinishScript(t.Context(), leonie, order, taken), lifecycle.Illegal) // no script was given
+	h.event(t, h.IssueScript(t.Context(), leonie, plan, 7))
 	h.wantOrder(t, order, lifecycle.OrderInProgress)
 	h.wantCard(t, card, lifecycle.CardPINLocked)
 	if row = must[db.Card](t)(h.store.Card(t.Context(), card)); row.LastATC != 7 || !slices.Equal(row.Scripts, []int32{0, 1}) {
 		t.Errorf("after the script: counter %d, scripts %v", row.LastATC, row.Scripts)
 	}
-	h.event(t, h.FinishPINReset(t.Context(), leonie, order))
+	h.event(t, h.FinishScript(t.Context(), leonie, order, taken))
 	h.wantCard(t, card, lifecycle.CardActive)
 	h.wantOrder(t, order, lifecycle.OrderCompleted)
-	wantKind(t, h.FinishPINReset(t.Context(), leonie, order), lifecycle.Illegal)
-	_, err := h.PlanPINReset(t.Context(), order)
+	wantKind(t, h.FinishScript(t.Context(), leonie, order, taken), lifecycle.Illegal)
+	_, err := h.PlanScript(t.Context(), order)
 	wantKind(t, err, lifecycle.Illegal)
 }
 
@@ -56,9 +62,9 @@ func TestAResetAlsoOpensACardThatTheBankThinksIsFine(t *testing.T) {
 	} {
 		card := h.card(t, from)
 		order := h.approvedReset(t, card)
-		plan := must[issuance.PINResetPlan](t)(h.PlanPINReset(t.Context(), order))
-		h.event(t, h.IssuePINReset(t.Context(), leonie, plan, 1))
-		h.event(t, h.FinishPINReset(t.Context(), leonie, order))
+		plan := must[issuance.ScriptPlan](t)(h.PlanScript(t.Context(), order))
+		h.event(t, h.IssueScript(t.Context(), leonie, plan, 1))
+		h.event(t, h.FinishScript(t.Context(), leonie, order, taken))
 		h.wantCard(t, card, to)
 	}
 }
@@ -68,12 +74,12 @@ func TestACardTransactionGetsOneScript(t *testing.T) {
 	h := setup(t)
 	card := h.card(t, lifecycle.CardPINLocked)
 	order := h.approvedReset(t, card)
-	plan := must[issuance.PINResetPlan](t)(h.PlanPINReset(t.Context(), order))
+	plan := must[issuance.ScriptPlan](t)(h.PlanScript(t.Context(), order))
 	const many = 16
 	errs := make([]error, many)
 	var terminals sync.WaitGroup
 	for i := range many {
-		terminals.Go(func() { errs[i] = h.IssuePINReset(t.Context(), leonie, plan, 9) })
+		terminals.Go(func() { errs[i] = h.IssueScript(t.Context(), leonie, plan, 9) })
 	}
 	terminals.Wait()
 	won := 0
@@ -87,12 +93,12 @@ func TestACardTransactionGetsOneScript(t *testing.T) {
 	if won != 1 {
 		t.Errorf("%d scripts for one transaction", won)
 	}
-	wantKind(t, h.IssuePINReset(t.Context(), leonie, plan, 8), lifecycle.Conflict) // recorded earlier
-	h.event(t, h.IssuePINReset(t.Context(), leonie, plan, 10))                     // the terminal lost the first
+	wantKind(t, h.IssueScript(t.Context(), leonie, plan, 8), lifecycle.Conflict) // recorded earlier
+	h.event(t, h.IssueScript(t.Context(), leonie, plan, 10))                     // the terminal lost the first
 	if row := must[db.Card](t)(h.store.Card(t.Context(), card)); !slices.Equal(row.Scripts, []int32{0, 1, 2}) {
 		t.Errorf("the card may have counted %v scripts, want none to two", row.Scripts)
 	}
-	wantKind(t, h.IssuePINReset(t.Context(), leonie, plan, 65536), lifecycle.Invalid)
+	wantKind(t, h.IssueScript(t.Context(), leonie, plan, 65536), lifecycle.Invalid)
 }
 
 func TestAResetIsRefused(t *testing.T) {
@@ -140,24 +146,24 @@ func TestAResetIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			id := make(t)
-			_, err := h.PlanPINReset(t.Context(), id)
+			_, err := h.PlanScript(t.Context(), id)
 			wantKind(t, err, lifecycle.Illegal)
-			wantKind(t, h.IssuePINReset(t.Context(), leonie, issuance.PINResetPlan{Order: id, PSN: 1}, 5), lifecycle.Illegal)
-			wantKind(t, h.FinishPINReset(t.Context(), leonie, id), lifecycle.Illegal)
+			wantKind(t, h.IssueScript(t.Context(), leonie, issuance.ScriptPlan{Order: id, PSN: 1}, 5), lifecycle.Illegal)
+			wantKind(t, h.FinishScript(t.Context(), leonie, id, taken), lifecycle.Illegal)
 		})
 	}
 	t.Run("for a card that cannot be reset", func(t *testing.T) {
 		t.Parallel()
 		for _, state := range []lifecycle.CardState{lifecycle.CardOrdered, lifecycle.CardWithBureau, lifecycle.CardSuspended, lifecycle.CardOpposed} {
-			_, err := h.Submit(t.Context(), alix, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: h.card(t, state)})
+			_, err := h.Submit(t.Context(), alix, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, Identity: passport, TargetCard: h.card(t, state)})
 			wantKind(t, err, lifecycle.Illegal)
 		}
 	})
 	t.Run("for an order that is none", func(t *testing.T) {
 		t.Parallel()
-		_, err := h.PlanPINReset(t.Context(), "O-0000000000000000")
+		_, err := h.PlanScript(t.Context(), "O-0000000000000000")
 		wantKind(t, err, lifecycle.NotFound)
-		_, err = h.PlanPINReset(t.Context(), "O-1")
+		_, err = h.PlanScript(t.Context(), "O-1")
 		wantKind(t, err, lifecycle.Invalid)
 	})
 }
