@@ -10,11 +10,18 @@ import (
 	"sceau/store/db"
 )
 
+// setMany sets the state of rows where it is the first, and tells of how many.
+type setMany[S ~string] func(ids []string, from, to S) (int, error)
+
+// writtenAlready is for rows that this transaction has written, where they end,
+// with the steps that lead there: the trail has each.
+func writtenAlready[S ~string](ids []string, _, _ S) (int, error) { return len(ids), nil }
+
 // applyMany is apply for one event on many rows of one state, which the caller has
 // locked: each is looked up and judged by itself, then their states are set in one
 // statement and their trail is written in another. All of them move, or none.
 func applyMany[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecycle.Table[S], from S, changes []change,
-	set func(ids []string, to S) (int, error), jobFor func(id string, kind lifecycle.JobKind) Job,
+	set setMany[S], jobFor func(id string, kind lifecycle.JobKind) Job,
 ) (S, error) {
 	var move lifecycle.Move[S]
 	ids := make([]string, len(changes))
@@ -25,7 +32,7 @@ func applyMany[S ~string](ctx context.Context, s *Service, tx store.Tx, table li
 		}
 		ids[i] = c.id
 	}
-	n, err := set(ids, move.To)
+	n, err := set(ids, from, move.To)
 	if err != nil {
 		return from, fmt.Errorf("%d of %s: set state %s: %w", len(ids), table.Thing, move.To, err)
 	}
@@ -88,6 +95,15 @@ func (s *Service) bornMany(ctx context.Context, tx store.Tx, thing string, ids [
 // moveOrders moves orders that are in one state, and notes in each where they are
 // then.
 func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order, on lifecycle.Event, by lifecycle.Actor, detail func(db.Order) map[string]string) error {
+	return s.moveOrdersBy(ctx, tx, orders, on, by, detail, func(ids []string, from, to lifecycle.OrderState) (int, error) {
+		moved, err := tx.SetOrdersState(ctx, db.SetOrdersStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
+		return len(moved), err
+	})
+}
+
+func (s *Service) moveOrdersBy(ctx context.Context, tx store.Tx, orders []db.Order, on lifecycle.Event, by lifecycle.Actor,
+	detail func(db.Order) map[string]string, set setMany[lifecycle.OrderState],
+) error {
 	if len(orders) == 0 {
 		return nil
 	}
@@ -99,10 +115,7 @@ func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order
 		}
 	}
 	from := orders[0].State
-	to, err := applyMany(ctx, s, tx, lifecycle.Orders, from, changes, func(ids []string, to lifecycle.OrderState) (int, error) {
-		moved, err := tx.SetOrdersState(ctx, db.SetOrdersStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
-		return len(moved), err
-	}, func(string, lifecycle.JobKind) Job { return nil })
+	to, err := applyMany(ctx, s, tx, lifecycle.Orders, from, changes, set, func(string, lifecycle.JobKind) Job { return nil })
 	for i := range orders {
 		orders[i].State = to
 	}
@@ -112,6 +125,15 @@ func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order
 // moveCards moves cards that are in one state, by staff or the system; never to
 // suspend or resume them, which is a decision on each.
 func (s *Service) moveCards(ctx context.Context, tx store.Tx, cards []db.Card, on lifecycle.Event, by lifecycle.Actor, requester func(db.Card) string, detail map[string]string) error {
+	return s.moveCardsBy(ctx, tx, cards, on, by, requester, detail, func(ids []string, from, to lifecycle.CardState) (int, error) {
+		moved, err := tx.SetCardsState(ctx, db.SetCardsStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
+		return len(moved), err
+	})
+}
+
+func (s *Service) moveCardsBy(ctx context.Context, tx store.Tx, cards []db.Card, on lifecycle.Event, by lifecycle.Actor,
+	requester func(db.Card) string, detail map[string]string, set setMany[lifecycle.CardState],
+) error {
 	if len(cards) == 0 {
 		return nil
 	}
@@ -123,10 +145,7 @@ func (s *Service) moveCards(ctx context.Context, tx store.Tx, cards []db.Card, o
 		}
 	}
 	from := cards[0].State
-	to, err := applyMany(ctx, s, tx, lifecycle.Cards, from, changes, func(ids []string, to lifecycle.CardState) (int, error) {
-		moved, err := tx.SetCardsState(ctx, db.SetCardsStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
-		return len(moved), err
-	}, func(string, lifecycle.JobKind) Job { return nil })
+	to, err := applyMany(ctx, s, tx, lifecycle.Cards, from, changes, set, func(string, lifecycle.JobKind) Job { return nil })
 	for i := range cards {
 		cards[i].State = to
 	}

@@ -76,29 +76,16 @@ func (s *Service) sealGroup(ctx context.Context, by lifecycle.Actor, g db.Groups
 // locked, and moves their orders along.
 func (s *Service) sealTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, urgency lifecycle.Urgency, cards []db.Card) (SealedBatch, error) {
 	none := SealedBatch{}
-	product, err := s.productTx(ctx, tx.Queries, cards[0].Product)
+	batch, err := s.openBatchTx(ctx, tx, by, cards[0].Product, urgency)
 	if err != nil {
 		return none, err
 	}
-	batch := db.Batch{
-		ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: product.Code, Bureau: product.Bureau, Urgency: urgency,
-		State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
+	into := func(ids []string, from, to lifecycle.CardState) (int, error) {
+		moved, err := tx.SetCardsSealed(ctx, db.SetCardsSealedParams{ToState: to, BatchID: &batch.ID, At: s.now(), IDs: ids, FromState: from})
+		return len(moved), err
 	}
-	if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
-		ID: batch.ID, Product: batch.Product, Bureau: batch.Bureau, Urgency: urgency, State: batch.State, AttemptID: batch.AttemptID,
-		CreatedAt: batch.CreatedAt,
-	}); err != nil {
-		return none, fmt.Errorf("open batch: %w", err)
-	}
-	if err := s.born(ctx, tx, "batch", string(batch.ID), string(batch.State), by, nil); err != nil {
+	if err := s.moveCardsBy(ctx, tx, cards, lifecycle.Seal, by, nil, intoBatch(batch), into); err != nil {
 		return none, err
-	}
-	if err := s.moveCards(ctx, tx, cards, lifecycle.Seal, by, nil, map[string]string{"batch": string(batch.ID)}); err != nil {
-		return none, err
-	}
-	ids := texts(cards, func(c db.Card) lifecycle.CardID { return c.ID })
-	if err := tx.SetCardsBatch(ctx, string(batch.ID), ids); err != nil {
-		return none, fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
 	orders, err := tx.LockOrders(ctx, texts(cards, func(c db.Card) lifecycle.OrderID { return c.OrderID }))
 	if err != nil {
@@ -109,7 +96,37 @@ func (s *Service) sealTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, u
 	if err := s.moveOrders(ctx, tx, orders, lifecycle.Start, lifecycle.System("batch"), nil); err != nil {
 		return none, err
 	}
-	return SealedBatch{batch.ID, len(cards)}, s.moveBatch(ctx, tx, &batch, lifecycle.Seal, by, nil)
+	return SealedBatch{batch.ID, len(cards)}, s.closeBatchTx(ctx, tx, by, batch, cards)
+}
+
+// intoBatch is what the trail of a card says when it is sealed.
+func intoBatch(b db.Batch) map[string]string { return map[string]string{"batch": string(b.ID)} }
+
+// openBatchTx opens a batch for the bureau of a product.
+func (s *Service) openBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, code string, urgency lifecycle.Urgency) (db.Batch, error) {
+	product, err := s.productTx(ctx, tx.Queries, code)
+	if err != nil {
+		return db.Batch{}, err
+	}
+	batch := db.Batch{
+		ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: product.Code, Bureau: product.Bureau, Urgency: urgency,
+		State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
+	}
+	if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
+		ID: batch.ID, Product: batch.Product, Bureau: batch.Bureau, Urgency: urgency, State: batch.State, AttemptID: batch.AttemptID,
+		CreatedAt: batch.CreatedAt,
+	}); err != nil {
+		return batch, fmt.Errorf("open batch: %w", err)
+	}
+	return batch, s.born(ctx, tx, "batch", string(batch.ID), string(batch.State), by, nil)
+}
+
+// closeBatchTx notes which cards a batch has, and sends it on its way.
+func (s *Service) closeBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, batch db.Batch, cards []db.Card) error {
+	if err := tx.InsertBatchCards(ctx, batch.ID, texts(cards, func(c db.Card) lifecycle.CardID { return c.ID })); err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
+	}
+	return s.moveBatch(ctx, tx, &batch, lifecycle.Seal, by, nil)
 }
 
 // CardToPersonalise is a card's part of a batch.

@@ -10,7 +10,7 @@ import (
 )
 
 // wantOneOfEach proves that a batch of n cards was made, sent and answered once.
-func (h *house) wantOneOfEach(t *testing.T, batch lifecycle.BatchID, n int) {
+func (h *house) wantOneOfEach(t testing.TB, batch lifecycle.BatchID, n int) {
 	t.Helper()
 	if file, images := h.bureauFile(t, batch); len(file.Cards) != n || len(images) != n {
 		t.Errorf("the bureau gets %d cards", len(file.Cards))
@@ -73,7 +73,7 @@ func TestAWorkerKilledAtAnyStepOfABatchLeavesOneOfEach(t *testing.T) {
 
 // inUse takes the approved cards as far as their holders' hands, as the database
 // sees it.
-func (h *house) inUse(t *testing.T, n int) {
+func (h *house) inUse(t testing.TB, n int) {
 	t.Helper()
 	h.orders(t, "card", n)
 	for _, statement := range []string{
@@ -85,7 +85,7 @@ func (h *house) inUse(t *testing.T, n int) {
 }
 
 // begin proposes, approves and begins a campaign for every card.
-func (h *house) begin(t *testing.T, pilot int) lifecycle.CampaignID {
+func (h *house) begin(t testing.TB, pilot int) lifecycle.CampaignID {
 	t.Helper()
 	p := get[issuance.Proposed](t)(h.ProposeCampaign(t.Context(), operator, issuance.CampaignRequest{
 		Why: "the master key retires", Pilot: pilot, Filter: issuance.Criteria{MasterKey: issuance.MasterKeyAC, Version: 1},
@@ -96,7 +96,7 @@ func (h *house) begin(t *testing.T, pilot int) lifecycle.CampaignID {
 	return p.ID
 }
 
-func (h *house) awaitCampaign(t *testing.T, id lifecycle.CampaignID, state lifecycle.CampaignState) {
+func (h *house) awaitCampaign(t testing.TB, id lifecycle.CampaignID, state lifecycle.CampaignState) {
 	t.Helper()
 	h.await(t, "campaign "+string(state), "SELECT state = $2::campaign_state FROM campaign WHERE id = $1", id, state)
 }
@@ -104,7 +104,7 @@ func (h *house) awaitCampaign(t *testing.T, id lifecycle.CampaignID, state lifec
 func TestACampaignKilledAtAnyStepOrdersEachCardOnce(t *testing.T) {
 	t.Parallel()
 	const n = 7
-	for _, point := range []string{"LockWaitingCards", "InsertRenewedCards", "SetCardsBatch", "SetCampaignCards", "SetCampaignReached"} {
+	for _, point := range []string{"LockWaitingCards", "InsertRenewedCards", "InsertBatchCards", "SetCampaignCards", "SetCampaignReached"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			h := setup(t, sharedRealm(t))

@@ -301,12 +301,12 @@ func (q *Queries) InsertRenewals(ctx context.Context, arg InsertRenewalsParams) 
 
 const insertRenewedCards = `-- name: InsertRenewedCards :exec
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
-    replaces, place, created_at, updated_at)
+    replaces, place, batch_id, created_at, updated_at)
 SELECT n.id, n.order_id, c.holder_id, $1::card_state, c.product, n.profile, n.pan_sealed, n.pan_mark, n.last4, 1, n.expiry, c.delivery,
-    c.branch_id, c.id, c.place, $2::timestamptz, $2::timestamptz
+    c.branch_id, c.id, c.place, n.batch, $2::timestamptz, $2::timestamptz
 FROM (SELECT unnest($3::text[]) AS id, unnest($4::text[]) AS order_id, unnest($5::text[]) AS target,
         unnest($6::text[]) AS profile, unnest($7::bytea[]) AS pan_sealed, unnest($8::bytea[]) AS pan_mark,
-        unnest($9::text[]) AS last4, unnest($10::date[]) AS expiry) n JOIN card c ON c.id = n.target
+        unnest($9::text[]) AS last4, unnest($10::date[]) AS expiry, unnest($11::text[]) AS batch) n JOIN card c ON c.id = n.target
 `
 
 type InsertRenewedCardsParams struct {
@@ -320,6 +320,7 @@ type InsertRenewedCardsParams struct {
 	PANMarks   [][]byte
 	Last4s     []string
 	Expiries   []time.Time
+	Batches    []string
 }
 
 func (q *Queries) InsertRenewedCards(ctx context.Context, arg InsertRenewedCardsParams) error {
@@ -334,6 +335,7 @@ func (q *Queries) InsertRenewedCards(ctx context.Context, arg InsertRenewedCards
 		arg.PANMarks,
 		arg.Last4s,
 		arg.Expiries,
+		arg.Batches,
 	)
 	return err
 }

@@ -800,6 +800,15 @@ func (q *Queries) InsertBatch(ctx context.Context, arg InsertBatchParams) (int64
 	return sequence, err
 }
 
+const insertBatchCards = `-- name: InsertBatchCards :exec
+INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT $1, id, psn, pin_version FROM card WHERE id = ANY ($2::text[])
+`
+
+func (q *Queries) InsertBatchCards(ctx context.Context, batchID lifecycle.BatchID, iDs []string) error {
+	_, err := q.db.Exec(ctx, insertBatchCards, batchID, iDs)
+	return err
+}
+
 const insertCard = `-- name: InsertCard :exec
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
     replaces, place, created_at, updated_at)
@@ -1337,16 +1346,6 @@ func (q *Queries) SetCardState(ctx context.Context, arg SetCardStateParams) (int
 	return result.RowsAffected(), nil
 }
 
-const setCardsBatch = `-- name: SetCardsBatch :exec
-WITH sealed AS (UPDATE card SET batch_id = $1::text WHERE id = ANY ($2::text[]) RETURNING id, psn, pin_version)
-INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT $1::text, id, psn, pin_version FROM sealed
-`
-
-func (q *Queries) SetCardsBatch(ctx context.Context, batchID string, iDs []string) error {
-	_, err := q.db.Exec(ctx, setCardsBatch, batchID, iDs)
-	return err
-}
-
 const setCardsKeys = `-- name: SetCardsKeys :exec
 INSERT INTO card_keys (card_id, ac, smi, smc) SELECT unnest($1::text[]), unnest($2::int[]), unnest($3::int[]), unnest($4::int[])
 ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc
@@ -1367,6 +1366,44 @@ func (q *Queries) SetCardsKeys(ctx context.Context, arg SetCardsKeysParams) erro
 		arg.SMC,
 	)
 	return err
+}
+
+const setCardsSealed = `-- name: SetCardsSealed :many
+UPDATE card SET state = $1, batch_id = $2, updated_at = $3 WHERE id = ANY ($4::text[]) AND state = $5 RETURNING id
+`
+
+type SetCardsSealedParams struct {
+	ToState   lifecycle.CardState
+	BatchID   *lifecycle.BatchID
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.CardState
+}
+
+func (q *Queries) SetCardsSealed(ctx context.Context, arg SetCardsSealedParams) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, setCardsSealed,
+		arg.ToState,
+		arg.BatchID,
+		arg.At,
+		arg.IDs,
+		arg.FromState,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.CardID
+	for rows.Next() {
+		var id lifecycle.CardID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setCardsState = `-- name: SetCardsState :many

@@ -76,12 +76,12 @@ FROM (SELECT unnest(@ids::text[]) AS id, unnest(@targets::text[]) AS target, unn
 
 -- name: InsertRenewedCards :exec
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, branch_id,
-    replaces, place, created_at, updated_at)
+    replaces, place, batch_id, created_at, updated_at)
 SELECT n.id, n.order_id, c.holder_id, @state::card_state, c.product, n.profile, n.pan_sealed, n.pan_mark, n.last4, 1, n.expiry, c.delivery,
-    c.branch_id, c.id, c.place, @created_at::timestamptz, @created_at::timestamptz
+    c.branch_id, c.id, c.place, n.batch, @created_at::timestamptz, @created_at::timestamptz
 FROM (SELECT unnest(@ids::text[]) AS id, unnest(@order_ids::text[]) AS order_id, unnest(@targets::text[]) AS target,
         unnest(@profiles::text[]) AS profile, unnest(@pans_sealed::bytea[]) AS pan_sealed, unnest(@pan_marks::bytea[]) AS pan_mark,
-        unnest(@last4s::text[]) AS last4, unnest(@expiries::date[]) AS expiry) n JOIN card c ON c.id = n.target;
+        unnest(@last4s::text[]) AS last4, unnest(@expiries::date[]) AS expiry, unnest(@batches::text[]) AS batch) n JOIN card c ON c.id = n.target;
 
 -- name: SetCampaignCards :exec
 UPDATE campaign_card w SET state = n.state, order_id = nullif(n.order_id, ''), failure = n.failure

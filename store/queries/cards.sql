@@ -158,9 +158,11 @@ FROM card WHERE order_id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
 -- name: SetCardsState :many
 UPDATE card SET state = @to_state, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state RETURNING id;
 
--- name: SetCardsBatch :exec
-WITH sealed AS (UPDATE card SET batch_id = @batch_id::text WHERE id = ANY (@ids::text[]) RETURNING id, psn, pin_version)
-INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT @batch_id::text, id, psn, pin_version FROM sealed;
+-- name: SetCardsSealed :many
+UPDATE card SET state = @to_state, batch_id = @batch_id, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state RETURNING id;
+
+-- name: InsertBatchCards :exec
+INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT @batch_id, id, psn, pin_version FROM card WHERE id = ANY (@ids::text[]);
 
 -- name: SetBatchCardsDGIs :exec
 UPDATE batch_card b SET dgis = n.dgis

@@ -33,6 +33,7 @@ type Bank struct {
 		Phones         map[string]string `yaml:"phones"` // by the holder's country
 		IIN            string            `yaml:"iin"`
 		CardProduct    string            `yaml:"card_product"`
+		BatchSize      int               `yaml:"batch_size"` // cards in a bureau's batch, 100 if left out, at most 500
 	} `yaml:"bank"`
 	Branches []struct {
 		Code     string `yaml:"code"`
@@ -113,6 +114,9 @@ func (b *Bank) Policy() issuance.Policy {
 	p := issuance.DefaultPolicy()
 	if b.Bank.IIN != "" {
 		p.IIN = b.Bank.IIN
+	}
+	if b.Bank.BatchSize != 0 {
+		p.BatchSize = b.Bank.BatchSize
 	}
 	return p
 }
