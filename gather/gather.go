@@ -32,11 +32,11 @@ type Calls[Q, A any] struct {
 	waiting []*asked[Q, A] // oldest first; guarded by mu
 }
 
-// One call is under way, and one more for each sixteen who wait, up to four: a
-// call that is slow or lost must not hold everybody up, and each further one
-// carries less.
+// One call is under way, and one more for each sixteen questions that wait, up to
+// four: a call that is slow or lost must not hold everybody up, each further one
+// carries less, and who has many questions gains nothing by waiting.
 const (
-	waitersPerCall = 16
+	waitingPerCall = 16
 	maxCalls       = 4
 )
 
@@ -57,7 +57,11 @@ func (c *Calls[Q, A]) Ask(ctx context.Context, questions ...Q) ([]A, error) {
 	mine := &asked[Q, A]{ctx: ctx, questions: questions, done: make(chan struct{})}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, mine)
-	start := c.calls < min(1+len(c.waiting)/waitersPerCall, maxCalls)
+	waiting := 0
+	for _, a := range c.waiting {
+		waiting += len(a.questions)
+	}
+	start := c.calls < min(1+waiting/waitingPerCall, maxCalls)
 	if start {
 		c.calls++
 	}

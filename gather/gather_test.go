@@ -87,6 +87,7 @@ func TestWhatIsAskedMeanwhileGoesOutTogether(t *testing.T) {
 		{"five more share one call", 10, alone(6), []int{1, 5}},
 		{"several questions of one caller stay together", 4, [][]int{{0}, {1, 2, 3}, {4, 5}, {6}}, []int{1, 3, 3}},
 		{"a call carries no more than it may", 2, alone(4), []int{1, 2, 1}},
+		{"a caller with sixteen questions has a call of its own", 100, [][]int{{0}, make([]int, 16), {0}}, []int{1, 16, 1}},
 		{"with sixteen waiting a second call goes out", 100, alone(19), []int{1, 16, 2}},
 		{"however many wait, four calls are under way", 1000, alone(1 + 16 + 32 + 48 + 200), []int{1, 16, 32, 48, 200}},
 	} {
