@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,33 @@ import (
 type BatchSigner interface {
 	crypto.Signer
 	SignBatch(digests [][]byte, opts crypto.SignerOpts) ([][]byte, error)
+}
+
+// Usual tells whether a request is the one that most clients send: one
+// certificate of this issuer, CertID with SHA-1, no nonce, nothing else
+// (RFC 5019 §2.1.1), and gives its serial, a part of the request. It is
+// recognised by its octets, without being read.
+func (r *Responder) Usual(der []byte) (serial []byte, ok bool) {
+	if len(der) != len(r.usual)+len(lifecycle.Serial{}) || !bytes.HasPrefix(der, r.usual) {
+		return nil, false
+	}
+	return der[len(r.usual):], true
+}
+
+// beginningOfUsual is such a request up to the serial, which has the same length
+// in all of ours.
+func (r *Responder) beginningOfUsual() ([]byte, error) {
+	var any lifecycle.Serial
+	any[0] = 0x40
+	request, err := r.Request(any, crypto.SHA1)
+	if err != nil {
+		return nil, err
+	}
+	der := request.IDs[0].Raw()
+	for range 4 { // Request, requestList, TBSRequest, OCSPRequest
+		der = append(appendHeader(nil, tagSequence, len(der)), der...)
+	}
+	return der[:len(der)-len(any)], nil
 }
 
 // CertificateStatus is a certificate with its status, to be answered for.
