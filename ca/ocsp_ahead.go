@@ -20,14 +20,19 @@ type BatchSigner interface {
 
 // Usual tells whether a request is the one that most clients send: one
 // certificate of this issuer, CertID with SHA-1, no nonce, nothing else
-// (RFC 5019 §2.1.1), and gives its serial, a part of the request. It is
+// (RFC 5019 §2.1.1), and gives its CertID, a part of the request. It is
 // recognised by its octets, without being read.
-func (r *Responder) Usual(der []byte) (serial []byte, ok bool) {
+func (r *Responder) Usual(der []byte) (id CertID, ok bool) {
 	if len(der) != len(r.usual)+len(lifecycle.Serial{}) || !bytes.HasPrefix(der, r.usual) {
-		return nil, false
+		return CertID{}, false
 	}
-	return der[len(r.usual):], true
+	sha1 := &r.ids[0]
+	return CertID{Hash: sha1.hash, NameHash: sha1.name, KeyHash: sha1.key, Serial: der[len(r.usual):], raw: der[usualHeaders:]}, true
 }
+
+// usualHeaders are the octets of the four headers before the CertID, all of them
+// short: Request, requestList, TBSRequest, OCSPRequest.
+const usualHeaders = 4 * 2
 
 // beginningOfUsual is such a request up to the serial, which has the same length
 // in all of ours.
@@ -39,8 +44,12 @@ func (r *Responder) beginningOfUsual() ([]byte, error) {
 		return nil, err
 	}
 	der := request.IDs[0].Raw()
-	for range 4 { // Request, requestList, TBSRequest, OCSPRequest
+	raw := len(der)
+	for range 4 {
 		der = append(appendHeader(nil, tagSequence, len(der)), der...)
+	}
+	if len(der)-raw != usualHeaders {
+		return nil, errors.New("the usual OCSP request has longer headers than were thought of")
 	}
 	return der[:len(der)-len(any)], nil
 }

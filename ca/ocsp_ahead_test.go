@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"golang.org/x/crypto/ocsp"
@@ -117,20 +118,20 @@ func TestTheUsualRequestIsKnownByItsOctets(t *testing.T) {
 		return must[[]byte](t)(os.ReadFile(filepath.Join(dir, "req")))
 	}
 	usual := request("-no_nonce", "-cert", "a.pem")
-	serial, ok := h.responder.Usual(usual)
-	if want := leaf.SerialNumber.Bytes(); !ok || !bytes.Equal(serial, want) {
-		t.Errorf("serial %x, %t; openssl asked for %x", serial, ok, want)
+	id, ok := h.responder.Usual(usual)
+	if want := leaf.SerialNumber.Bytes(); !ok || !bytes.Equal(id.Serial, want) {
+		t.Errorf("serial %x, %t; openssl asked for %x", id.Serial, ok, want)
 	}
-	if read := must[*OCSPRequest](t)(ParseOCSPRequest(usual)); !bytes.Equal(read.IDs[0].Serial, serial) {
-		t.Errorf("reading it gives %x", read.IDs[0].Serial)
+	if read := must[*OCSPRequest](t)(ParseOCSPRequest(usual)); !reflect.DeepEqual(read.IDs[0], id) {
+		t.Errorf("reading it gives %+v, not %+v", read.IDs[0], id)
 	}
 	for name, der := range map[string][]byte{
 		"a nonce": request("-cert", "a.pem"), "SHA-256": request("-no_nonce", "-sha256", "-cert", "a.pem"),
 		"two certificates": request("-no_nonce", "-cert", "a.pem", "-cert", "a.pem"), "another issuer": request("-no_nonce", "-issuer", "root.pem", "-cert", "a.pem"),
 		"a short serial": request("-no_nonce", "-serial", "0x1234"), "cut short": usual[:len(usual)-1], "something behind": append(bytes.Clone(usual), 0), "nothing": nil,
 	} {
-		if serial, ok := h.responder.Usual(der); ok {
-			t.Errorf("%s: is taken for the usual request about %x", name, serial)
+		if id, ok := h.responder.Usual(der); ok {
+			t.Errorf("%s: is taken for the usual request about %x", name, id.Serial)
 		}
 	}
 }
