@@ -191,7 +191,19 @@ func (s *Service) Destroy(ctx context.Context, by lifecycle.Actor, id lifecycle.
 // checked. An old card in its place stays usable for the product's days, then
 // expires by itself. A second activation changes nothing.
 func (s *Service) Activate(ctx context.Context, by lifecycle.Actor, id lifecycle.CardID) error {
-	return s.withCard(ctx, id, func(tx store.Tx, card *db.Card) error {
+	if err := lifecycle.CheckID(lifecycle.PrefixCard, string(id)); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		place, err := tx.LockPlace(ctx, id) // the old card before the new one, as everybody does
+		if err != nil {
+			return fmt.Errorf("place of card %s: %w", id, err)
+		}
+		at := slices.IndexFunc(place, func(c db.Card) bool { return c.ID == id })
+		if at < 0 {
+			return fmt.Errorf("card %s: %w", id, lifecycle.NotFound)
+		}
+		card := &place[at]
 		if err := ownCard(by, card); err != nil || card.State == lifecycle.CardActive {
 			return err
 		}

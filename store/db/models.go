@@ -54,6 +54,7 @@ type Batch struct {
 	TransportKCV string
 	CreatedAt    time.Time
 	SentAt       *time.Time
+	Urgency      lifecycle.Urgency
 }
 
 type Branch struct {
@@ -81,6 +82,26 @@ type CRL struct {
 	Entries    *int32
 	FullDER    []byte
 	DeltaDER   []byte
+}
+
+type Campaign struct {
+	ID          lifecycle.CampaignID
+	State       lifecycle.CampaignState
+	Why         string
+	Criteria    string
+	Cards       int32
+	Digest      []byte
+	Pilot       int32
+	Hourly      int32
+	Waiver      string
+	RequestedBy string
+	RequesterAs string
+	ApprovedBy  string
+	ContentHash []byte
+	NextAt      *time.Time
+	Reached     string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 type Card struct {
@@ -237,6 +258,7 @@ type Order struct {
 	Waiver         string
 	CompletedAt    *time.Time
 	InHouse        bool
+	Urgency        lifecycle.Urgency
 }
 
 type PINChange struct {

@@ -45,6 +45,10 @@ var goals = map[string]map[string]goal{
 	"VerifyCAP/single_call": {"x_empty_path": {atMost: 1.25}},
 	"VerifyCode":            {"x_update_only": {atMost: 1.43}},
 
+	"Bulk/approve":               {"gain_one_by_one": {atLeast: 8}},
+	"Bulk/seal_personalise_send": {"gain_one_by_one": {atLeast: 8}},
+	"Campaign":                   {"ops/s": {atLeast: 1000}},
+
 	"StateChange/card_state_and_trail":                    {"x_update_only": {atMost: 2.86}},
 	"StateChange/certificate_state_trail_list_and_2_jobs": {"x_update_only": {atMost: 2.86}},
 }

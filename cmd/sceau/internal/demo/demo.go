@@ -129,6 +129,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"checks by openssl", d.checkPKI},
 		{"checks of letters and of a dump of the database", d.checkSecrecy},
 		{"report", d.writeReport},
+		{"a campaign: a list of cards renewed, a pilot first", d.runCampaign},
 	} {
 		d.screen.step("%s", act.title)
 		if err := act.do(ctx); err != nil {
