@@ -87,6 +87,9 @@ type CampaignRequest struct {
 	Pilot  int       // how many are renewed first, and looked at
 	Hourly int       // cards an hour at most; 0: as fast as can be
 	Waiver string    // why nothing is charged
+	// SecondCards takes also the cards of holders who had a card ordered shortly
+	// before; else those are left to an approver who looks at each.
+	SecondCards bool
 }
 
 func (r CampaignRequest) check() error {
@@ -175,7 +178,7 @@ func (s *Service) ProposeCampaign(ctx context.Context, by lifecycle.Actor, r Cam
 	}
 	row := db.InsertCampaignParams{
 		ID: p.ID, State: lifecycle.CampaignProposed, Why: r.Why, Criteria: string(criteria), Pilot: int32(r.Pilot), //nolint:gosec // check has looked
-		Hourly: int32(r.Hourly), Waiver: r.Waiver, RequestedBy: by.ID, RequesterAs: string(by.Role), CreatedAt: s.now(), //nolint:gosec // likewise
+		Hourly: int32(r.Hourly), Waiver: r.Waiver, SecondCards: r.SecondCards, RequestedBy: by.ID, RequesterAs: string(by.Role), CreatedAt: s.now(), //nolint:gosec // likewise
 		Cards: 1, Digest: make([]byte, sha256.Size),
 	}
 	err = s.store.InTx(ctx, func(tx store.Tx) error {
@@ -270,14 +273,16 @@ func (s *Service) MoveCampaign(ctx context.Context, by lifecycle.Actor, id lifec
 }
 
 // RetryCampaign has the cards that failed ordered again, once what was wrong is
-// mended.
+// mended. One that is under way also gets its job back, if it had lost it to an
+// error.
 func (s *Service) RetryCampaign(ctx context.Context, by lifecycle.Actor, id lifecycle.CampaignID) (cards int, err error) {
 	err = s.withCampaign(ctx, id, func(tx store.Tx, c *db.Campaign) error {
 		n, err := tx.RetryCampaignCards(ctx, id)
 		if err != nil {
 			return fmt.Errorf("campaign %s: %w", id, err)
 		}
-		if cards = int(n); cards == 0 {
+		underWay := c.State == lifecycle.CampaignPiloting || c.State == lifecycle.CampaignRunning
+		if cards = int(n); cards == 0 && !underWay {
 			return fmt.Errorf("campaign %s: %w: none of its cards failed", id, lifecycle.Illegal)
 		}
 		if err := tx.SetCampaignReached(ctx, c.NextAt, "", id); err != nil {

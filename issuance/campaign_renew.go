@@ -66,7 +66,7 @@ func (s *Service) renewalsTx(ctx context.Context, tx store.Tx, c db.Campaign, ro
 			}
 			offers[row.Product] = o
 		}
-		why := s.whyNot(row, o)
+		why := s.whyNot(c, row, o)
 		if why == "" && places[row.Place] {
 			why = anotherOnItsWay
 		}
@@ -115,7 +115,7 @@ const anotherOnItsWay = "another card is on its way in its place"
 
 // whyNot tells why a card cannot be renewed by a campaign; "" when it can. What
 // raises a flag needs an approver who looks at that order.
-func (s *Service) whyNot(row db.LockWaitingCardsRow, o offer) string {
+func (s *Service) whyNot(c db.Campaign, row db.LockWaitingCardsRow, o offer) string {
 	switch {
 	case o.why != "":
 		return o.why
@@ -129,6 +129,8 @@ func (s *Service) whyNot(row db.LockWaitingCardsRow, o offer) string {
 		return fmt.Sprintf("%s is not delivered %s any more", row.Product, row.Delivery)
 	case row.AddressChangedAt != nil && row.AddressChangedAt.After(s.now().Add(-s.policy.AddressChangeWithin)):
 		return "its holder's address has changed lately: order it by itself"
+	case row.SecondCard && !c.SecondCards:
+		return "its holder had another card ordered lately: order it by itself"
 	}
 	if _, err := party.EmbossName(row.GivenName, row.Surname); err != nil {
 		return err.Error()

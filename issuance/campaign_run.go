@@ -28,7 +28,9 @@ func (s *Service) RunCampaign(ctx context.Context, id lifecycle.CampaignID, done
 		}
 		var rows []db.LockWaitingCardsRow
 		if n > 0 {
-			if rows, err = tx.LockWaitingCards(ctx, id, lifecycle.CardID(c.Reached), n); err != nil {
+			if rows, err = tx.LockWaitingCards(ctx, db.LockWaitingCardsParams{
+				CampaignID: id, After: lifecycle.CardID(c.Reached), SecondSince: s.now().Add(-s.policy.SecondCardWithin), MaxRows: n,
+			}); err != nil {
 				return fmt.Errorf("next cards of campaign %s: %w", id, err)
 			}
 		}

@@ -20,6 +20,11 @@ import (
 func (h *house) inUse(t *testing.T, n int) []lifecycle.CardID {
 	t.Helper()
 	first := h.card(t, lifecycle.CardActive) // holder and company are those of this one
+	for _, table := range []string{"card", "orders", "holder"} {
+		if _, err := h.pool.Exec(t.Context(), "UPDATE "+table+" SET created_at = created_at - interval '2 years'"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cards := []lifecycle.CardID{first}
 	for i := 1; i < n; i++ {
 		cards = append(cards, lifecycle.CardID(fmt.Sprintf("C-%016d", i)))
@@ -234,6 +239,56 @@ func TestACampaignPausesResumesKeepsItsRateAndEnds(t *testing.T) {
 	h.event(t, h.MoveCampaign(t.Context(), alix, id, lifecycle.Cancel))
 	run(0, map[string]int{"waiting": 8, "personalising": 32})
 	wantKind(t, h.MoveCampaign(t.Context(), leonie, id, lifecycle.Resume), lifecycle.Illegal)
+}
+
+func TestACampaignLeavesSecondCardsToAnApproverUnlessOneHasSeenThem(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	cards := h.inUse(t, 4)
+	// Two cards of one holder are no reason: who approved the campaign has seen both.
+	if _, err := h.pool.Exec(t.Context(), "UPDATE card SET holder_id = (SELECT holder_id FROM card WHERE id = $1) WHERE id = $2", cards[1], cards[2]); err != nil {
+		t.Fatal(err)
+	}
+	must[lifecycle.OrderID](t)(h.Submit(t.Context(), alix, issuance.OrderRequest{
+		Kind: lifecycle.OrderNewCard, Holder: "H-0000000000000003", Delivery: lifecycle.DeliverHome,
+	}))
+	id := h.begin(t, expiring(2, 0))
+	h.chunks(t, id)
+	h.event(t, h.MoveCampaign(t.Context(), leonie, id, lifecycle.Go))
+	h.chunks(t, id)
+	h.wantProgress(t, id, lifecycle.CampaignCompleted, map[string]int{"failed": 1, "personalising": 3})
+	failures := must[[]issuance.CampaignFailure](t)(h.CampaignFailures(t.Context(), id, ""))
+	want := issuance.CampaignFailure{Card: cards[3], Why: "its holder had another card ordered lately: order it by itself"}
+	if len(failures) != 1 || failures[0] != want {
+		t.Errorf("failures %v", failures)
+	}
+	all := h.begin(t, issuance.CampaignRequest{Why: "seen", Pilot: 1, Cards: strings.NewReader(string(cards[3])), SecondCards: true})
+	h.chunks(t, all)
+	h.wantProgress(t, all, lifecycle.CampaignPiloted, map[string]int{"personalising": 1})
+	if plain := h.campaign(t, all).CampaignContent; !plain.SecondCards {
+		t.Error("the approver is not told")
+	}
+}
+
+func TestACampaignThatLostItsJobGetsItBack(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.inUse(t, 3)
+	id := h.begin(t, expiring(1, 0))
+	if _, err := h.pool.Exec(t.Context(), "DELETE FROM river_job"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one job all the same
+		if cards := must[int](t)(h.RetryCampaign(t.Context(), leonie, id)); cards != 0 {
+			t.Errorf("%d cards had failed", cards)
+		}
+	}
+	if jobs := h.queued(t, lifecycle.JobCampaign); len(jobs) != 1 {
+		t.Errorf("jobs %v", jobs)
+	}
+	h.chunks(t, id)
+	_, err := h.RetryCampaign(t.Context(), leonie, id)
+	wantKind(t, err, lifecycle.Illegal) // piloted: nothing failed, nothing is under way
 }
 
 func TestACampaignsChunkIsWholeOrNotAtAll(t *testing.T) {

@@ -23,6 +23,7 @@ type CampaignContent struct {
 	Pilot       int                  `json:"pilot"`
 	Hourly      int                  `json:"hourly"`
 	Waiver      string               `json:"waiver,omitempty"`
+	SecondCards bool                 `json:"second_cards,omitempty"` // flagged ones too
 	RequestedBy string               `json:"requested_by"`
 }
 
@@ -38,7 +39,7 @@ func (c CampaignContent) Hash() [32]byte {
 func contentOfCampaign(c db.Campaign) CampaignContent {
 	return CampaignContent{
 		ID: c.ID, Why: c.Why, Criteria: c.Criteria, Cards: int(c.Cards), Digest: hex.EncodeToString(c.Digest), Pilot: int(c.Pilot),
-		Hourly: int(c.Hourly), Waiver: c.Waiver, RequestedBy: c.RequestedBy,
+		Hourly: int(c.Hourly), Waiver: c.Waiver, SecondCards: c.SecondCards, RequestedBy: c.RequestedBy,
 	}
 }
 

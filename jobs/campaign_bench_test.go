@@ -73,7 +73,7 @@ func (h *house) populate(ctx context.Context, n, round int) error {
 	_, err := h.admin.Exec(ctx, `
 WITH n AS (SELECT i, lpad(($2::bigint * 10000000 + i)::text, 16, '0') AS no, 'H-' || lpad((i % 8000)::text, 16, '0') AS holder FROM generate_series(1, $1::int) i),
 o AS (INSERT INTO orders (id, kind, state, holder_id, product, requested_by, created_at, updated_at, delivery)
-	SELECT 'O-' || no, 'new_card', 'completed', holder, 'securaccess', 'x', now(), now(), 'home' FROM n)
+	SELECT 'O-' || no, 'new_card', 'completed', holder, 'securaccess', 'x', date '2024-01-01', date '2024-01-01', 'home' FROM n)
 INSERT INTO card (id, order_id, holder_id, state, product, profile, pan_sealed, pan_mark, last4, psn, expiry, delivery, place, created_at, updated_at)
 SELECT 'C-' || no, 'O-' || no, holder, 'active', 'securaccess', 'securaccess', 'x', decode(lpad(no, 64, '0'), 'hex'), '0000', 1, date '2027-06-30', 'home', 'C-' || no, now(), now()
 FROM n`, n, round)

@@ -77,7 +77,7 @@ func (h *house) inUse(t testing.TB, n int) {
 	t.Helper()
 	h.orders(t, "card", n)
 	for _, statement := range []string{
-		"UPDATE card SET state = 'active'", "UPDATE orders SET state = 'completed'", "UPDATE holder SET address_changed_at = NULL",
+		"UPDATE card SET state = 'active'", "UPDATE orders SET state = 'completed', created_at = created_at - interval '2 years'", "UPDATE holder SET address_changed_at = NULL",
 	} {
 		_, err := h.admin.Exec(t.Context(), statement)
 		must(t, err)

@@ -49,7 +49,9 @@ var Campaigns = Table[CampaignState]{
 			{From: CampaignRunning, On: Pause, To: CampaignPaused, By: runsCampaigns},
 			{From: CampaignPaused, On: Resume, To: CampaignRunning, By: runsCampaigns, Then: run},
 			{From: CampaignRunning, On: Complete, To: CampaignCompleted},
-			// Its failures are ordered again.
+			// Its failures are ordered again; a job that was lost to an error begins anew.
+			{From: CampaignPiloting, On: Retry, To: CampaignPiloting, By: runsCampaigns, Then: run},
+			{From: CampaignRunning, On: Retry, To: CampaignRunning, By: runsCampaigns, Then: run},
 			{From: CampaignCompleted, On: Retry, To: CampaignRunning, By: runsCampaigns, Then: run},
 			{From: CampaignPiloted, On: Retry, To: CampaignPiloted, By: runsCampaigns},
 			{From: CampaignPaused, On: Retry, To: CampaignPaused, By: runsCampaigns},

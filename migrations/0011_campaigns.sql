@@ -18,6 +18,7 @@ CREATE TABLE campaign (
     pilot        integer NOT NULL CHECK (pilot > 0),
     hourly       integer NOT NULL DEFAULT 0 CHECK (hourly >= 0), -- cards an hour at most; 0: as fast as can be
     waiver       text NOT NULL DEFAULT '',                       -- why nothing is charged
+    second_cards boolean NOT NULL DEFAULT false, -- also for holders who had a card ordered lately
     requested_by text NOT NULL,
     requester_as text NOT NULL,  -- the role
     approved_by  text NOT NULL DEFAULT '',

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"sceau/issuance"
 	"sceau/lifecycle"
 )
 
@@ -14,13 +13,18 @@ type batchCmd struct {
 
 type batchSealCmd struct {
 	databaseFlags
+	bankFlags
 
 	As string `help:"Login of the operator." required:""`
 }
 
 // Run seals.
 func (c batchSealCmd) Run(w *world) error {
-	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
+	bank, err := c.bankFlags.read() // it says how large a batch is
+	if err != nil {
+		return err
+	}
+	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
 	if err != nil {
 		return err
 	}

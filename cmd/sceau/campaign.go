@@ -45,6 +45,7 @@ type campaignProposeCmd struct {
 	Pilot    int                `help:"How many are renewed first, and looked at." default:"10"`
 	Hourly   int                `help:"Cards an hour at most; 0: as fast as can be."`
 	Waiver   string             `help:"Why nothing is charged."`
+	Second   bool               `help:"Also cards of holders who had another card ordered lately; else an approver looks at each by itself." name:"second-cards"`
 	Preview  bool               `help:"Only count the cards."`
 }
 
@@ -60,7 +61,7 @@ func (c campaignProposeCmd) Run(w *world) error {
 		return err
 	}
 	r := issuance.CampaignRequest{
-		Why: c.Why, Pilot: c.Pilot, Hourly: c.Hourly, Waiver: c.Waiver, Filter: issuance.Criteria{
+		Why: c.Why, Pilot: c.Pilot, Hourly: c.Hourly, Waiver: c.Waiver, SecondCards: c.Second, Filter: issuance.Criteria{
 			Product: c.Product, ExpiresFrom: c.From, ExpiresTo: c.To, AboveATC: c.AboveATC, Profile: c.Profile, MasterKey: c.Key, Version: c.Version,
 		},
 	}
@@ -155,8 +156,8 @@ func (c campaignShowCmd) Run(w *world) error {
 			return err
 		}
 		hash := v.Hash()
-		_, err = fmt.Fprintf(w.out, "why       %s\npicked    %s\npilot     %d, then %d an hour (0: as fast as can be)\nwaiver    %s\nproposed  %s, %s\napproved  %s\nshown     %x\n",
-			v.Why, v.Criteria, v.Pilot, v.Hourly, v.Waiver, v.RequestedBy, v.Created.Format(time.DateTime), v.ApprovedBy, hash)
+		_, err = fmt.Fprintf(w.out, "why       %s\npicked    %s\nsecond    %t (holders who had another card ordered lately)\npilot     %d, then %d an hour (0: as fast as can be)\nwaiver    %s\nproposed  %s, %s\napproved  %s\nshown     %x\n",
+			v.Why, v.Criteria, v.SecondCards, v.Pilot, v.Hourly, v.Waiver, v.RequestedBy, v.Created.Format(time.DateTime), v.ApprovedBy, hash)
 		return err
 	})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const campaign = `-- name: Campaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id = $1
 `
@@ -31,6 +31,7 @@ func (q *Queries) Campaign(ctx context.Context, id lifecycle.CampaignID) (Campai
 		&i.Pilot,
 		&i.Hourly,
 		&i.Waiver,
+		&i.SecondCards,
 		&i.RequestedBy,
 		&i.RequesterAs,
 		&i.ApprovedBy,
@@ -98,7 +99,7 @@ func (q *Queries) CampaignFailures(ctx context.Context, campaignID lifecycle.Cam
 }
 
 const campaigns = `-- name: Campaigns :many
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id > $1 ORDER BY id LIMIT $2
 `
@@ -122,6 +123,7 @@ func (q *Queries) Campaigns(ctx context.Context, after lifecycle.CampaignID, max
 			&i.Pilot,
 			&i.Hourly,
 			&i.Waiver,
+			&i.SecondCards,
 			&i.RequestedBy,
 			&i.RequesterAs,
 			&i.ApprovedBy,
@@ -202,8 +204,8 @@ func (q *Queries) CountCampaignCards(ctx context.Context, campaignID lifecycle.C
 }
 
 const insertCampaign = `-- name: InsertCampaign :exec
-INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
 `
 
 type InsertCampaignParams struct {
@@ -216,6 +218,7 @@ type InsertCampaignParams struct {
 	Pilot       int32
 	Hourly      int32
 	Waiver      string
+	SecondCards bool
 	RequestedBy string
 	RequesterAs string
 	CreatedAt   time.Time
@@ -232,6 +235,7 @@ func (q *Queries) InsertCampaign(ctx context.Context, arg InsertCampaignParams) 
 		arg.Pilot,
 		arg.Hourly,
 		arg.Waiver,
+		arg.SecondCards,
 		arg.RequestedBy,
 		arg.RequesterAs,
 		arg.CreatedAt,
@@ -341,7 +345,7 @@ func (q *Queries) InsertRenewedCards(ctx context.Context, arg InsertRenewedCards
 }
 
 const lockCampaign = `-- name: LockCampaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id = $1 FOR UPDATE
 `
@@ -359,6 +363,7 @@ func (q *Queries) LockCampaign(ctx context.Context, id lifecycle.CampaignID) (Ca
 		&i.Pilot,
 		&i.Hourly,
 		&i.Waiver,
+		&i.SecondCards,
 		&i.RequestedBy,
 		&i.RequesterAs,
 		&i.ApprovedBy,
@@ -374,10 +379,20 @@ func (q *Queries) LockCampaign(ctx context.Context, id lifecycle.CampaignID) (Ca
 const lockWaitingCards = `-- name: LockWaitingCards :many
 SELECT c.id, c.state, c.product, c.usable_until, c.place, c.holder_id, c.delivery, c.branch_id, h.given_name, h.surname, h.address_changed_at,
     EXISTS (SELECT FROM card n WHERE n.place = c.place
-        AND n.state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed'))::boolean AS replaced
+        AND n.state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed'))::boolean AS replaced,
+    EXISTS (SELECT FROM orders p WHERE p.holder_id = c.holder_id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+        AND p.state NOT IN ('refused', 'cancelled') AND p.created_at > $1
+        AND NOT EXISTS (SELECT FROM campaign_card x WHERE x.order_id = p.id AND x.campaign_id = w.campaign_id))::boolean AS second_card
 FROM campaign_card w JOIN card c ON c.id = w.card_id JOIN holder h ON h.id = c.holder_id
-WHERE w.campaign_id = $1 AND w.state = 'waiting' AND w.card_id > $2 ORDER BY w.card_id LIMIT $3 FOR UPDATE OF c FOR SHARE OF h
+WHERE w.campaign_id = $2 AND w.state = 'waiting' AND w.card_id > $3 ORDER BY w.card_id LIMIT $4 FOR UPDATE OF c FOR SHARE OF h
 `
+
+type LockWaitingCardsParams struct {
+	SecondSince time.Time
+	CampaignID  lifecycle.CampaignID
+	After       lifecycle.CardID
+	MaxRows     int32
+}
 
 type LockWaitingCardsRow struct {
 	ID               lifecycle.CardID
@@ -392,12 +407,18 @@ type LockWaitingCardsRow struct {
 	Surname          string
 	AddressChangedAt *time.Time
 	Replaced         bool
+	SecondCard       bool
 }
 
 // The cards that are next, with what their renewal needs. Cards are locked in the
 // order of their identifiers.
-func (q *Queries) LockWaitingCards(ctx context.Context, campaignID lifecycle.CampaignID, after lifecycle.CardID, maxRows int32) ([]LockWaitingCardsRow, error) {
-	rows, err := q.db.Query(ctx, lockWaitingCards, campaignID, after, maxRows)
+func (q *Queries) LockWaitingCards(ctx context.Context, arg LockWaitingCardsParams) ([]LockWaitingCardsRow, error) {
+	rows, err := q.db.Query(ctx, lockWaitingCards,
+		arg.SecondSince,
+		arg.CampaignID,
+		arg.After,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -418,6 +439,7 @@ func (q *Queries) LockWaitingCards(ctx context.Context, campaignID lifecycle.Cam
 			&i.Surname,
 			&i.AddressChangedAt,
 			&i.Replaced,
+			&i.SecondCard,
 		); err != nil {
 			return nil, err
 		}

@@ -94,6 +94,7 @@ type Campaign struct {
 	Pilot       int32
 	Hourly      int32
 	Waiver      string
+	SecondCards bool
 	RequestedBy string
 	RequesterAs string
 	ApprovedBy  string

@@ -1,19 +1,19 @@
 -- name: InsertCampaign :exec
-INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, created_at, updated_at)
-VALUES (@id, @state, @why, @criteria, @cards, @digest, @pilot, @hourly, @waiver, @requested_by, @requester_as, @created_at, @created_at);
+INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
+VALUES (@id, @state, @why, @criteria, @cards, @digest, @pilot, @hourly, @waiver, @second_cards, @requested_by, @requester_as, @created_at, @created_at);
 
 -- name: Campaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id = @id;
 
 -- name: LockCampaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id = @id FOR UPDATE;
 
 -- name: Campaigns :many
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, requested_by, requester_as, approved_by, content_hash, next_at,
+SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
     reached, created_at, updated_at
 FROM campaign WHERE id > @after ORDER BY id LIMIT @max_rows;
 
@@ -59,7 +59,10 @@ SELECT card_id FROM campaign_card WHERE campaign_id = @campaign_id AND card_id >
 -- name: LockWaitingCards :many
 SELECT c.id, c.state, c.product, c.usable_until, c.place, c.holder_id, c.delivery, c.branch_id, h.given_name, h.surname, h.address_changed_at,
     EXISTS (SELECT FROM card n WHERE n.place = c.place
-        AND n.state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed'))::boolean AS replaced
+        AND n.state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed'))::boolean AS replaced,
+    EXISTS (SELECT FROM orders p WHERE p.holder_id = c.holder_id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+        AND p.state NOT IN ('refused', 'cancelled') AND p.created_at > @second_since
+        AND NOT EXISTS (SELECT FROM campaign_card x WHERE x.order_id = p.id AND x.campaign_id = w.campaign_id))::boolean AS second_card
 FROM campaign_card w JOIN card c ON c.id = w.card_id JOIN holder h ON h.id = c.holder_id
 WHERE w.campaign_id = @campaign_id AND w.state = 'waiting' AND w.card_id > @after ORDER BY w.card_id LIMIT @max_rows FOR UPDATE OF c FOR SHARE OF h;
 
