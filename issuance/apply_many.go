@@ -17,15 +17,29 @@ const bulkSize = 500
 
 // several is one event on several rows, which the caller has locked and which are in
 // one state.
-type several[R any] struct {
+type several[R any, S ~string] struct {
 	on        lifecycle.Event
 	by        lifecycle.Actor
 	requester func(R) string            // who asked, for moves barred to the requester
 	detail    func(R) map[string]string // for the audit entries; never a secret
-	written   bool                      // this transaction has written the rows where the event leads
+	// set sets the states, and tells of how many rows; nil: as is usual.
+	set func(ids []string, from, to S) (moved int64, err error)
 }
 
-func (e several[R]) change(id string, row R) change {
+type (
+	severalOrders      = several[db.Order, lifecycle.OrderState]
+	severalCards       = several[db.Card, lifecycle.CardState]
+	severalCardLetters = several[db.CardLetter, lifecycle.LetterState]
+	severalPINLetters  = several[db.PINLetter, lifecycle.LetterState]
+)
+
+// writtenAlready is for rows that this transaction has written where they end, with
+// the steps that lead there: the trail has each.
+func writtenAlready[S ~string](ids []string, _, _ S) (moved int64, err error) {
+	return int64(len(ids)), nil
+}
+
+func (e several[R, S]) change(id string, row R) change {
 	c := change{id: id, on: e.on, by: e.by}
 	if e.requester != nil {
 		c.requester = e.requester(row)
@@ -39,8 +53,8 @@ func (e several[R]) change(id string, row R) change {
 // applyMany is apply for several rows: each is looked up and judged by itself, then
 // their states are set in one statement and their trail is written in another. All
 // of them move, or none.
-func applyMany[S ~string, R any](ctx context.Context, s *Service, tx store.Tx, table lifecycle.Table[S], rows []R, e several[R],
-	of func(R) (id string, state S), set func(ids []string, from, to S) (moved int64, err error), jobFor func(R, lifecycle.JobKind) Job,
+func applyMany[S ~string, R any](ctx context.Context, s *Service, tx store.Tx, table lifecycle.Table[S], rows []R, e several[R, S],
+	of func(R) (id string, state S), jobFor func(R, lifecycle.JobKind) Job,
 ) (S, error) {
 	if len(rows) == 0 {
 		return "", nil
@@ -59,14 +73,12 @@ func applyMany[S ~string, R any](ctx context.Context, s *Service, tx store.Tx, t
 			return from, err
 		}
 	}
-	if !e.written {
-		n, err := set(ids, from, move.To)
-		if err != nil {
-			return from, fmt.Errorf("%d of %s: set state %s: %w", len(ids), table.Thing, move.To, err)
-		}
-		if n != int64(len(ids)) {
-			return from, fmt.Errorf("%d of %d of %s: %w: they are no longer %s", int64(len(ids))-n, len(ids), table.Thing, lifecycle.Conflict, from)
-		}
+	n, err := e.set(ids, from, move.To)
+	if err != nil {
+		return from, fmt.Errorf("%d of %s: set state %s: %w", len(ids), table.Thing, move.To, err)
+	}
+	if n != int64(len(ids)) {
+		return from, fmt.Errorf("%d of %d of %s: %w: they are no longer %s", int64(len(ids))-n, len(ids), table.Thing, lifecycle.Conflict, from)
 	}
 	if err := s.auditMany(ctx, tx, table.Thing, changes, string(from), string(move.To)); err != nil {
 		return from, err
@@ -122,13 +134,16 @@ func (s *Service) bornMany(ctx context.Context, tx store.Tx, thing string, ids [
 }
 
 // moveOrders moves orders that are in one state, and notes in each where it is then.
-func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order, e several[db.Order]) error {
+func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order, e severalOrders) error {
 	e.requester = func(o db.Order) string { return o.RequestedBy }
+	if e.set == nil {
+		e.set = func(ids []string, from, to lifecycle.OrderState) (int64, error) {
+			return tx.SetOrdersState(ctx, db.SetOrdersStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
+		}
+	}
 	to, err := applyMany(ctx, s, tx, lifecycle.Orders, orders, e,
 		func(o db.Order) (string, lifecycle.OrderState) { return string(o.ID), o.State },
-		func(ids []string, from, to lifecycle.OrderState) (int64, error) {
-			return tx.SetOrdersState(ctx, db.SetOrdersStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
-		}, func(db.Order, lifecycle.JobKind) Job { return nil })
+		func(db.Order, lifecycle.JobKind) Job { return nil })
 	for i := range orders {
 		orders[i].State = to
 	}
@@ -137,36 +152,43 @@ func (s *Service) moveOrders(ctx context.Context, tx store.Tx, orders []db.Order
 
 // moveCards moves cards that are in one state, by staff or the system; never to
 // suspend or resume them, which is a decision on each.
-func (s *Service) moveCards(ctx context.Context, tx store.Tx, cards []db.Card, e several[db.Card]) error {
-	to, err := applyMany(ctx, s, tx, lifecycle.Cards, cards, e,
-		func(c db.Card) (string, lifecycle.CardState) { return string(c.ID), c.State },
-		func(ids []string, from, to lifecycle.CardState) (int64, error) {
+func (s *Service) moveCards(ctx context.Context, tx store.Tx, cards []db.Card, e severalCards) error {
+	if e.set == nil {
+		e.set = func(ids []string, from, to lifecycle.CardState) (int64, error) {
 			return tx.SetCardsState(ctx, db.SetCardsStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
-		}, cardJob)
+		}
+	}
+	to, err := applyMany(ctx, s, tx, lifecycle.Cards, cards, e,
+		func(c db.Card) (string, lifecycle.CardState) { return string(c.ID), c.State }, cardJob)
 	for i := range cards {
 		cards[i].State = to
 	}
 	return err
 }
 
-func (s *Service) moveCardLetters(ctx context.Context, tx store.Tx, letters []db.CardLetter, e several[db.CardLetter]) error {
+func (s *Service) moveCardLetters(ctx context.Context, tx store.Tx, letters []db.CardLetter, e severalCardLetters) error {
+	if e.set == nil {
+		e.set = func(ids []string, from, to lifecycle.LetterState) (int64, error) {
+			return tx.SetCardLettersState(ctx, to, ids, from)
+		}
+	}
 	to, err := applyMany(ctx, s, tx, lifecycle.CardLetters, letters, e,
 		func(l db.CardLetter) (string, lifecycle.LetterState) { return string(l.ID), l.State },
-		func(ids []string, from, to lifecycle.LetterState) (int64, error) {
-			return tx.SetCardLettersState(ctx, to, ids, from)
-		}, func(db.CardLetter, lifecycle.JobKind) Job { return nil })
+		func(db.CardLetter, lifecycle.JobKind) Job { return nil })
 	for i := range letters {
 		letters[i].State = to
 	}
 	return err
 }
 
-func (s *Service) movePINLetters(ctx context.Context, tx store.Tx, letters []db.PINLetter, e several[db.PINLetter]) error {
-	to, err := applyMany(ctx, s, tx, lifecycle.PINLetters, letters, e,
-		func(l db.PINLetter) (string, lifecycle.LetterState) { return string(l.ID), l.State },
-		func(ids []string, from, to lifecycle.LetterState) (int64, error) {
+func (s *Service) movePINLetters(ctx context.Context, tx store.Tx, letters []db.PINLetter, e severalPINLetters) error {
+	if e.set == nil {
+		e.set = func(ids []string, from, to lifecycle.LetterState) (int64, error) {
 			return tx.SetPINLettersState(ctx, to, ids, from)
-		}, pinLetterJob)
+		}
+	}
+	to, err := applyMany(ctx, s, tx, lifecycle.PINLetters, letters, e,
+		func(l db.PINLetter) (string, lifecycle.LetterState) { return string(l.ID), l.State }, pinLetterJob)
 	for i := range letters {
 		letters[i].State = to
 	}

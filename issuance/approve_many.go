@@ -71,7 +71,7 @@ func (s *Service) approveTogether(ctx context.Context, by lifecycle.Actor, ids [
 		revision := func(o db.Order) map[string]string {
 			return map[string]string{"revision": strconv.Itoa(int(o.Revision))}
 		}
-		if err := s.moveOrders(ctx, tx, orders, several[db.Order]{on: lifecycle.Approve, by: by, detail: revision}); err != nil {
+		if err := s.moveOrders(ctx, tx, orders, severalOrders{on: lifecycle.Approve, by: by, detail: revision}); err != nil {
 			return err
 		}
 		if err := tx.InsertApprovals(ctx, approvals); err != nil {
@@ -104,9 +104,9 @@ func (s *Service) followTogetherTx(ctx context.Context, tx store.Tx, orders []db
 		for _, f := range follows(g.orders[0], lifecycle.Approve, by) {
 			var err error
 			if f.order {
-				err = s.moveOrders(ctx, tx, g.orders, several[db.Order]{on: f.on, by: f.by})
+				err = s.moveOrders(ctx, tx, g.orders, severalOrders{on: f.on, by: f.by})
 			} else {
-				err = s.moveCards(ctx, tx, g.cards, several[db.Card]{on: f.on, by: f.by, requester: requester})
+				err = s.moveCards(ctx, tx, g.cards, severalCards{on: f.on, by: f.by, requester: requester})
 			}
 			if err != nil {
 				return err

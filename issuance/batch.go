@@ -80,10 +80,10 @@ func (s *Service) sealTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, u
 	if err != nil {
 		return none, err
 	}
-	if err := tx.SetCardsBatch(ctx, &batch.ID, texts(cards, cardID)); err != nil {
-		return none, fmt.Errorf("batch %s: %w", batch.ID, err)
-	}
-	if err := s.moveCards(ctx, tx, cards, several[db.Card]{on: lifecycle.Seal, by: by, detail: intoBatch(batch)}); err != nil {
+	seal := severalCards{on: lifecycle.Seal, by: by, detail: intoBatch(batch), set: func(ids []string, from, to lifecycle.CardState) (int64, error) {
+		return tx.SetCardsSealed(ctx, db.SetCardsSealedParams{ToState: to, BatchID: &batch.ID, At: s.now(), IDs: ids, FromState: from})
+	}}
+	if err := s.moveCards(ctx, tx, cards, seal); err != nil {
 		return none, err
 	}
 	orders, err := tx.LockOrders(ctx, texts(cards, func(c db.Card) lifecycle.OrderID { return c.OrderID }))
@@ -92,7 +92,7 @@ func (s *Service) sealTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, u
 	}
 	// The order of a card that is made again is under way.
 	orders = slices.DeleteFunc(orders, func(o db.Order) bool { return o.State != lifecycle.OrderApproved })
-	if err := s.moveOrders(ctx, tx, orders, several[db.Order]{on: lifecycle.Start, by: lifecycle.System("batch")}); err != nil {
+	if err := s.moveOrders(ctx, tx, orders, severalOrders{on: lifecycle.Start, by: lifecycle.System("batch")}); err != nil {
 		return none, err
 	}
 	return SealedBatch{batch.ID, len(cards)}, s.closeBatchTx(ctx, tx, by, batch, cards)
@@ -294,7 +294,7 @@ func (s *Service) personalisedTx(ctx context.Context, tx store.Tx, plan BatchPla
 		going, dgis = append(going, card), append(dgis, sealed)
 		keys.add(card.ID, answer.Keys)
 	}
-	if err := s.moveCards(ctx, tx, going, several[db.Card]{on: lifecycle.Personalise, by: by}); err != nil {
+	if err := s.moveCards(ctx, tx, going, severalCards{on: lifecycle.Personalise, by: by}); err != nil {
 		return err
 	}
 	if err := tx.SetBatchCardsDGIs(ctx, plan.Batch, keys.IDs, dgis); err != nil {
@@ -351,7 +351,7 @@ func (s *Service) sendCardsTx(ctx context.Context, tx store.Tx, plan BatchPlan, 
 	}
 	// One opposed meanwhile: the bureau's answer finds it so.
 	cards = slices.DeleteFunc(cards, func(c db.Card) bool { return c.State != lifecycle.CardPersonalised })
-	if err := s.moveCards(ctx, tx, cards, several[db.Card]{on: lifecycle.Send, by: by}); err != nil {
+	if err := s.moveCards(ctx, tx, cards, severalCards{on: lifecycle.Send, by: by}); err != nil {
 		return err
 	}
 	if err := tx.DropUnsentCards(ctx, plan.Batch, sent); err != nil {

@@ -135,23 +135,22 @@ func (s *Service) answersTx(ctx context.Context, tx store.Tx, batch lifecycle.Ba
 			waited[result] = append(waited[result], card)
 		}
 	}
-	event := several[db.Card]{by: lifecycle.System("bureau-return"), detail: func(c db.Card) map[string]string {
+	event := severalCards{by: lifecycle.System("bureau-return"), detail: func(c db.Card) map[string]string {
 		return map[string]string{"batch": string(batch), "plastic": said[c.ID].PlasticSerial}
 	}}
 	made, spoiled := waited[lifecycle.BureauMade], waited[lifecycle.BureauSpoiled]
-	event.on = lifecycle.Make
+	event.on = lifecycle.Spoil
+	if err := s.moveCards(ctx, tx, spoiled, event); err != nil {
+		return err
+	}
+	event.on, event.set = lifecycle.Make, func(ids []string, from, to lifecycle.CardState) (int64, error) {
+		serials := texts(made, func(c db.Card) string { return said[c.ID].PlasticSerial })
+		return tx.SetCardsMade(ctx, db.SetCardsMadeParams{ToState: to, At: s.now(), IDs: ids, Serials: serials, FromState: from})
+	}
 	if err := s.moveCards(ctx, tx, made, event); err != nil {
 		return err
 	}
-	serials := texts(made, func(c db.Card) string { return said[c.ID].PlasticSerial })
-	if err := tx.SetCardsPlastic(ctx, texts(made, cardID), serials); err != nil {
-		return fmt.Errorf("cards of batch %s: %w", batch, err)
-	}
 	if err := s.newCardLettersTx(ctx, tx, made); err != nil {
-		return err
-	}
-	event.on = lifecycle.Spoil
-	if err := s.moveCards(ctx, tx, spoiled, event); err != nil {
 		return err
 	}
 	for _, card := range spoiled {

@@ -183,8 +183,8 @@ func (s *Service) renewTx(ctx context.Context, tx store.Tx, c db.Campaign, r ren
 		return err
 	}
 	approver := lifecycle.Actor{ID: c.ApprovedBy, Role: lifecycle.RoleApprover}
-	approved := several[db.Order]{
-		on: lifecycle.Approve, by: approver, written: true, detail: func(db.Order) map[string]string { return named },
+	approved := severalOrders{
+		on: lifecycle.Approve, by: approver, set: writtenAlready[lifecycle.OrderState], detail: func(db.Order) map[string]string { return named },
 	}
 	if err := s.moveOrders(ctx, tx, orders, approved); err != nil {
 		return err
@@ -198,15 +198,15 @@ func (s *Service) renewTx(ctx context.Context, tx store.Tx, c db.Campaign, r ren
 	}); err != nil {
 		return fmt.Errorf("record %d approvals: %w", len(hashes), err)
 	}
-	approvedCards := several[db.Card]{
-		on: lifecycle.Approve, by: approver, written: true, requester: func(db.Card) string { return c.RequestedBy },
+	approvedCards := severalCards{
+		on: lifecycle.Approve, by: approver, set: writtenAlready[lifecycle.CardState], requester: func(db.Card) string { return c.RequestedBy },
 		detail: func(db.Card) map[string]string { return named },
 	}
 	if err := s.moveCards(ctx, tx, cards, approvedCards); err != nil {
 		return err
 	}
 	for _, b := range batches {
-		seal := several[db.Card]{on: lifecycle.Seal, by: campaigns, written: true, detail: intoBatch(b.Batch)}
+		seal := severalCards{on: lifecycle.Seal, by: campaigns, set: writtenAlready[lifecycle.CardState], detail: intoBatch(b.Batch)}
 		if err := s.moveCards(ctx, tx, b.cards, seal); err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (s *Service) renewTx(ctx context.Context, tx store.Tx, c db.Campaign, r ren
 			return err
 		}
 	}
-	if err := s.moveOrders(ctx, tx, orders, several[db.Order]{on: lifecycle.Start, by: lifecycle.System("batch"), written: true}); err != nil {
+	if err := s.moveOrders(ctx, tx, orders, severalOrders{on: lifecycle.Start, by: lifecycle.System("batch"), set: writtenAlready[lifecycle.OrderState]}); err != nil {
 		return err
 	}
 	return arrived(orders, cards, r)

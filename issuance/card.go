@@ -195,15 +195,19 @@ func (s *Service) Activate(ctx context.Context, by lifecycle.Actor, id lifecycle
 		return err
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		place, err := tx.LockPlace(ctx, id) // the old card before the new one, as everybody does
+		seen, err := tx.Card(ctx, id)
 		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		// The old card before the new one, as everybody does.
+		if _, err := tx.LockPlace(ctx, seen.Place); err != nil {
 			return fmt.Errorf("place of card %s: %w", id, err)
 		}
-		at := slices.IndexFunc(place, func(c db.Card) bool { return c.ID == id })
-		if at < 0 {
-			return fmt.Errorf("card %s: %w", id, lifecycle.NotFound)
+		locked, err := tx.LockCard(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
 		}
-		card := &place[at]
+		card := &locked
 		if err := ownCard(by, card); err != nil || card.State == lifecycle.CardActive {
 			return err
 		}

@@ -255,7 +255,7 @@ func (s *Service) endChipTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if result == chipSpoiled || chip.Serial == nil {
 		return nil
 	}
-	if err := tx.SetCardsPlastic(ctx, []string{string(chip.CardID)}, []string{*chip.Serial}); err != nil {
+	if err := tx.SetCardPlastic(ctx, chip.Serial, chip.CardID); err != nil {
 		return fmt.Errorf("card %s: %w", chip.CardID, err)
 	}
 	return nil

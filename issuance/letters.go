@@ -175,7 +175,7 @@ func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []
 			return fmt.Errorf("letters of run %s: %w", plan.Run, err)
 		}
 		letters = slices.DeleteFunc(letters, func(l db.CardLetter) bool { return l.State == lifecycle.LetterCancelled })
-		if err := s.moveCardLetters(ctx, tx, letters, several[db.CardLetter]{on: lifecycle.Render, by: system}); err != nil {
+		if err := s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Render, by: system}); err != nil {
 			return err
 		}
 		if err := s.storeSectionTx(ctx, tx, plan.Run, 1, sealed, set); err != nil {
@@ -268,7 +268,7 @@ func (s *Service) FinishPINSection(ctx context.Context, plan PINRunPlan, section
 			return fmt.Errorf("letters of run %s: %w", plan.Run, err)
 		}
 		letters = slices.DeleteFunc(letters, func(l db.PINLetter) bool { return l.State == lifecycle.LetterCancelled })
-		if err := s.movePINLetters(ctx, tx, letters, several[db.PINLetter]{on: lifecycle.Render, by: system}); err != nil {
+		if err := s.movePINLetters(ctx, tx, letters, severalPINLetters{on: lifecycle.Render, by: system}); err != nil {
 			return err
 		}
 		for _, f := range failed {

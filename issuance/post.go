@@ -62,7 +62,7 @@ func (s *Service) postCardLetters(ctx context.Context, listed []db.CardLettersPr
 			return fmt.Errorf("letters to post: %w", err)
 		}
 		letters = slices.DeleteFunc(letters, func(l db.CardLetter) bool { return l.State != lifecycle.LetterPrinted })
-		if err := s.moveCardLetters(ctx, tx, letters, several[db.CardLetter]{on: lifecycle.Post, by: system}); err != nil {
+		if err := s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Post, by: system}); err != nil {
 			return err
 		}
 		if err := tx.SetCardLettersPosted(ctx, new(s.now()), texts(letters, func(l db.CardLetter) lifecycle.CardLetterID { return l.ID })); err != nil {
@@ -107,7 +107,7 @@ func (s *Service) postCardsTx(ctx context.Context, tx store.Tx, by lifecycle.Act
 		ways[way] = append(ways[way], c)
 	}
 	for way, some := range ways {
-		if err := s.moveCards(ctx, tx, some, several[db.Card]{on: way, by: by, detail: reader}); err != nil {
+		if err := s.moveCards(ctx, tx, some, severalCards{on: way, by: by, detail: reader}); err != nil {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func (s *Service) postPINLetters(ctx context.Context, ids []lifecycle.PINLetterI
 		now := s.now()
 		letters = slices.DeleteFunc(letters, func(l db.PINLetter) bool { return l.State != lifecycle.LetterPrinted || l.PostAfter.After(now) })
 		gone = len(letters)
-		if err := s.movePINLetters(ctx, tx, letters, several[db.PINLetter]{on: lifecycle.Post, by: system}); err != nil {
+		if err := s.movePINLetters(ctx, tx, letters, severalPINLetters{on: lifecycle.Post, by: system}); err != nil {
 			return err
 		}
 		if err := tx.SetPINLettersPosted(ctx, &now, texts(letters, func(l db.PINLetter) lifecycle.PINLetterID { return l.ID })); err != nil {
@@ -165,7 +165,7 @@ func (s *Service) postPINLetters(ctx context.Context, ids []lifecycle.PINLetterI
 			return fmt.Errorf("orders of the letters: %w", err)
 		}
 		orders = slices.DeleteFunc(orders, func(o db.Order) bool { return o.State != lifecycle.OrderInProgress })
-		return s.moveOrders(ctx, tx, orders, several[db.Order]{on: lifecycle.Complete, by: system})
+		return s.moveOrders(ctx, tx, orders, severalOrders{on: lifecycle.Complete, by: system})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("post PIN letters from %s: %w", ids[0], err)

@@ -212,14 +212,14 @@ func (s *Service) printedTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 			return err
 		}
 		letters = slices.DeleteFunc(letters, func(l db.PINLetter) bool { return l.State != lifecycle.LetterRendered })
-		return s.movePINLetters(ctx, tx, letters, several[db.PINLetter]{on: lifecycle.Print, by: by})
+		return s.movePINLetters(ctx, tx, letters, severalPINLetters{on: lifecycle.Print, by: by})
 	}
 	letters, err := tx.LockCardLetters(ctx, ids)
 	if err != nil {
 		return err
 	}
 	letters = slices.DeleteFunc(letters, func(l db.CardLetter) bool { return l.State != lifecycle.LetterRendered })
-	return s.moveCardLetters(ctx, tx, letters, several[db.CardLetter]{on: lifecycle.Print, by: by})
+	return s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Print, by: by})
 }
 
 // SpoilLetter records that a printed letter cannot be posted: torn in the

@@ -51,7 +51,7 @@ func TestAWorkerKilledAtAnyStepOfABatchLeavesOneOfEach(t *testing.T) {
 			h.wantOneOfEach(t, batch, n)
 		})
 	}
-	for _, point := range []string{"LockReturnFile", "SetCardsPlastic", "SetReturnFileApplied"} {
+	for _, point := range []string{"LockReturnFile", "SetCardsMade", "SetReturnFileApplied"} {
 		t.Run("when the bureau has answered: "+point, func(t *testing.T) {
 			t.Parallel()
 			h := setup(t, sharedRealm(t))

@@ -45,5 +45,5 @@ CREATE TABLE campaign_card (
 CREATE INDEX campaign_card_to_do ON campaign_card (campaign_id, card_id) WHERE state = 'waiting';
 CREATE INDEX campaign_card_failed ON campaign_card (campaign_id, card_id) WHERE state = 'failed';
 
--- The cards of a place are locked together, the old one first.
-CREATE INDEX card_by_place ON card (place);
+-- What is kept there is encrypted: it never becomes smaller.
+ALTER TABLE document ALTER COLUMN content SET STORAGE EXTERNAL;

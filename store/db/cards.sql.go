@@ -1100,53 +1100,26 @@ func (q *Queries) LockCardsOfOrders(ctx context.Context, ids []string) ([]Card, 
 }
 
 const lockPlace = `-- name: LockPlace :many
-SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4, suspended_by, place
-FROM card WHERE place = (SELECT c.place FROM card c WHERE c.id = $1) ORDER BY id FOR UPDATE
+SELECT id FROM card
+WHERE place = $1 AND state IN ('active', 'suspended', 'pin_blocked')
+    OR place = $1 AND state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed')
+ORDER BY id FOR UPDATE
 `
 
-func (q *Queries) LockPlace(ctx context.Context, id lifecycle.CardID) ([]Card, error) {
-	rows, err := q.db.Query(ctx, lockPlace, id)
+// The cards of a place that are in use or on their way.
+func (q *Queries) LockPlace(ctx context.Context, place lifecycle.CardID) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, lockPlace, place)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Card
+	var items []lifecycle.CardID
 	for rows.Next() {
-		var i Card
-		if err := rows.Scan(
-			&i.ID,
-			&i.OrderID,
-			&i.HolderID,
-			&i.State,
-			&i.Product,
-			&i.Profile,
-			&i.PSN,
-			&i.Expiry,
-			&i.PINVersion,
-			&i.Delivery,
-			&i.BranchID,
-			&i.Replaces,
-			&i.BatchID,
-			&i.PlasticSerial,
-			&i.LastATC,
-			&i.Scripts,
-			&i.CAPFailures,
-			&i.UsableUntil,
-			&i.EndReason,
-			&i.Receipt,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PANSealed,
-			&i.PANMark,
-			&i.Last4,
-			&i.SuspendedBy,
-			&i.Place,
-		); err != nil {
+		var id lifecycle.CardID
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -1398,6 +1371,15 @@ func (q *Queries) SetCardEnd(ctx context.Context, endReason string, receipt stri
 	return err
 }
 
+const setCardPlastic = `-- name: SetCardPlastic :exec
+UPDATE card SET plastic_serial = $1 WHERE id = $2
+`
+
+func (q *Queries) SetCardPlastic(ctx context.Context, plasticSerial *string, iD lifecycle.CardID) error {
+	_, err := q.db.Exec(ctx, setCardPlastic, plasticSerial, iD)
+	return err
+}
+
 const setCardScripts = `-- name: SetCardScripts :exec
 UPDATE card SET scripts = $1 WHERE id = $2
 `
@@ -1433,15 +1415,6 @@ func (q *Queries) SetCardState(ctx context.Context, arg SetCardStateParams) (int
 	return result.RowsAffected(), nil
 }
 
-const setCardsBatch = `-- name: SetCardsBatch :exec
-UPDATE card SET batch_id = $1 WHERE id = ANY ($2::text[])
-`
-
-func (q *Queries) SetCardsBatch(ctx context.Context, batchID *lifecycle.BatchID, iDs []string) error {
-	_, err := q.db.Exec(ctx, setCardsBatch, batchID, iDs)
-	return err
-}
-
 const setCardsKeys = `-- name: SetCardsKeys :exec
 INSERT INTO card_keys (card_id, ac, smi, smc) SELECT unnest($1::text[]), unnest($2::int[]), unnest($3::int[]), unnest($4::int[])
 ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc
@@ -1464,14 +1437,57 @@ func (q *Queries) SetCardsKeys(ctx context.Context, arg SetCardsKeysParams) erro
 	return err
 }
 
-const setCardsPlastic = `-- name: SetCardsPlastic :exec
-UPDATE card c SET plastic_serial = n.serial
-FROM (SELECT unnest($1::text[]) AS id, unnest($2::text[]) AS serial) n WHERE c.id = n.id
+const setCardsMade = `-- name: SetCardsMade :execrows
+UPDATE card c SET state = $1, plastic_serial = n.serial, updated_at = $2
+FROM (SELECT unnest($4::text[]) AS id, unnest($5::text[]) AS serial) n WHERE c.id = n.id AND c.state = $3
 `
 
-func (q *Queries) SetCardsPlastic(ctx context.Context, iDs []string, serials []string) error {
-	_, err := q.db.Exec(ctx, setCardsPlastic, iDs, serials)
-	return err
+type SetCardsMadeParams struct {
+	ToState   lifecycle.CardState
+	At        time.Time
+	FromState lifecycle.CardState
+	IDs       []string
+	Serials   []string
+}
+
+func (q *Queries) SetCardsMade(ctx context.Context, arg SetCardsMadeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardsMade,
+		arg.ToState,
+		arg.At,
+		arg.FromState,
+		arg.IDs,
+		arg.Serials,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setCardsSealed = `-- name: SetCardsSealed :execrows
+UPDATE card SET state = $1, batch_id = $2, updated_at = $3 WHERE id = ANY ($4::text[]) AND state = $5
+`
+
+type SetCardsSealedParams struct {
+	ToState   lifecycle.CardState
+	BatchID   *lifecycle.BatchID
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.CardState
+}
+
+func (q *Queries) SetCardsSealed(ctx context.Context, arg SetCardsSealedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardsSealed,
+		arg.ToState,
+		arg.BatchID,
+		arg.At,
+		arg.IDs,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const setCardsState = `-- name: SetCardsState :execrows

@@ -19,11 +19,12 @@ SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_versio
     pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = @id FOR UPDATE;
 
+-- The cards of a place that are in use or on their way.
 -- name: LockPlace :many
-SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4, suspended_by, place
-FROM card WHERE place = (SELECT c.place FROM card c WHERE c.id = @id) ORDER BY id FOR UPDATE;
+SELECT id FROM card
+WHERE place = @place AND state IN ('active', 'suspended', 'pin_blocked')
+    OR place = @place AND state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed')
+ORDER BY id FOR UPDATE;
 
 -- name: LockCardPIN :one
 SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
@@ -54,6 +55,9 @@ UPDATE card SET delivery = @delivery, branch_id = sqlc.narg('branch_id') WHERE o
 
 -- name: SetCardEnd :exec
 UPDATE card SET end_reason = @end_reason, receipt = @receipt WHERE id = @id;
+
+-- name: SetCardPlastic :exec
+UPDATE card SET plastic_serial = @plastic_serial WHERE id = @id;
 
 -- name: PrepareRemake :exec
 UPDATE card SET psn = psn + 1, pin_version = pin_version + 1, batch_id = NULL, last_atc = 0, cap_failures = 0, scripts = '{0}'
@@ -162,12 +166,12 @@ FROM card WHERE order_id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
 -- name: SetCardsState :execrows
 UPDATE card SET state = @to_state, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state;
 
--- name: SetCardsBatch :exec
-UPDATE card SET batch_id = @batch_id WHERE id = ANY (@ids::text[]);
+-- name: SetCardsSealed :execrows
+UPDATE card SET state = @to_state, batch_id = @batch_id, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state;
 
--- name: SetCardsPlastic :exec
-UPDATE card c SET plastic_serial = n.serial
-FROM (SELECT unnest(@ids::text[]) AS id, unnest(@serials::text[]) AS serial) n WHERE c.id = n.id;
+-- name: SetCardsMade :execrows
+UPDATE card c SET state = @to_state, plastic_serial = n.serial, updated_at = @at
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@serials::text[]) AS serial) n WHERE c.id = n.id AND c.state = @from_state;
 
 -- name: InsertBatchCards :exec
 INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT @batch_id, id, psn, pin_version FROM card WHERE id = ANY (@ids::text[]);
