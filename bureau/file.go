@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -22,8 +23,9 @@ const Format = "sceau-bureau/1"
 type File struct {
 	Format       string            `json:"format"`
 	Batch        lifecycle.BatchID `json:"batch"`
-	Sequence     int64             `json:"sequence"` // rises by one for each file to this bureau
+	Sequence     int64             `json:"sequence"` // rises with each file, and is never that of another
 	Bureau       string            `json:"bureau"`
+	Urgency      lifecycle.Urgency `json:"urgency,omitempty"`
 	Created      time.Time         `json:"created"`       // UTC, whole seconds
 	TransportKey string            `json:"transport_key"` // name of the key that enciphers key and PIN data groupings
 	TransportKCV string            `json:"transport_kcv"` // its key check value, 6 upper-case hexadecimal digits
@@ -183,6 +185,9 @@ func (f File) check() error {
 	}
 	if why := checkName(f.Bureau); why != "" {
 		return wrong(1, "bureau", "%s", why)
+	}
+	if f.Urgency != "" && !slices.Contains([]lifecycle.Urgency{lifecycle.Urgent, lifecycle.Standard, lifecycle.InBulk}, f.Urgency) {
+		return wrong(1, "urgency", "is urgent, standard or campaign")
 	}
 	if y := f.Created.Year(); y < 2000 || y > 9999 || f.Created.Nanosecond() != 0 || f.Created.Location() != time.UTC {
 		return wrong(1, "created", "is a time in UTC with whole seconds")

@@ -9,11 +9,17 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sceau/lifecycle"
 )
 
 // maxCardsPerCall keeps one call short, so that a killed worker repeats little.
 const maxCardsPerCall = 100
+
+// callsInFlight are the calls of one batch under way at a time: Vault works while
+// another's answer is read.
+const callsInFlight = 4
 
 // PersonaliseRequest asks for the card data of a batch.
 type PersonaliseRequest struct {
@@ -71,14 +77,22 @@ func (c *Client) cardDataInChunks(ctx context.Context, command string, r Persona
 			return nil, fmt.Errorf("%s card %s: %w: a PAN sequence number is 0 to 99", command, card.Card, lifecycle.Invalid)
 		}
 	}
-	made := make([]PersonalisedCard, 0, len(r.Cards))
+	made := make([]PersonalisedCard, len(r.Cards))
+	var calls errgroup.Group
+	calls.SetLimit(callsInFlight)
+	at := 0
 	for chunk := range slices.Chunk(r.Cards, maxCardsPerCall) {
-		doing := fmt.Sprintf("%s %d cards in attempt %s", command, len(chunk), r.Attempt)
-		cards, err := c.cardData(ctx, doing, "card/"+command, r, renew, chunk)
-		if err != nil {
-			return nil, err
-		}
-		made = append(made, cards...)
+		place := made[at : at+len(chunk)]
+		at += len(chunk)
+		calls.Go(func() error {
+			doing := fmt.Sprintf("%s %d cards in attempt %s", command, len(chunk), r.Attempt)
+			cards, err := c.cardData(ctx, doing, "card/"+command, r, renew, chunk)
+			copy(place, cards)
+			return err
+		})
+	}
+	if err := calls.Wait(); err != nil {
+		return nil, err
 	}
 	return made, nil
 }

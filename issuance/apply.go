@@ -24,13 +24,9 @@ type change struct {
 func apply[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecycle.Table[S], from S, c change,
 	set func(to S) (int64, error), jobFor func(lifecycle.JobKind) Job,
 ) (S, error) {
-	move, err := table.Next(from, c.on, c.by.Role)
+	move, err := allowed(table, from, c)
 	if err != nil {
-		return from, fmt.Errorf("%s %s: %w", table.Thing, c.id, err)
-	}
-	if move.Not == lifecycle.NotRequester && c.requester == c.by.ID {
-		return from, fmt.Errorf("%s %s: %w: %s asked for it, somebody else must %s it",
-			table.Thing, c.id, lifecycle.Forbidden, c.by.ID, c.on)
+		return from, err
 	}
 	n, err := set(move.To)
 	if err != nil {
@@ -52,6 +48,19 @@ func apply[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecy
 		}
 	}
 	return move.To, nil
+}
+
+// allowed looks a move up, and keeps from it who is barred.
+func allowed[S ~string](table lifecycle.Table[S], from S, c change) (lifecycle.Move[S], error) {
+	move, err := table.Next(from, c.on, c.by.Role)
+	if err != nil {
+		return move, fmt.Errorf("%s %s: %w", table.Thing, c.id, err)
+	}
+	if move.Not == lifecycle.NotRequester && c.requester == c.by.ID {
+		return move, fmt.Errorf("%s %s: %w: %s asked for it, somebody else must %s it",
+			table.Thing, c.id, lifecycle.Forbidden, c.by.ID, c.on)
+	}
+	return move, nil
 }
 
 // audit writes who did what to what, in the transaction that did it.
@@ -108,16 +117,16 @@ func (s *Service) moveCard(ctx context.Context, tx store.Tx, c *db.Card, on life
 				ToState: to, At: s.now(), SuspendedBy: suspendedBy, ID: c.ID, FromState: c.State,
 			})
 		},
-		func(kind lifecycle.JobKind) Job {
-			switch kind {
-			case lifecycle.JobPINDestroy:
-				return PINDestroyArgs{Card: c.ID, PINVersion: c.PINVersion}
-			default:
-				return nil
-			}
-		})
+		func(kind lifecycle.JobKind) Job { return cardJob(*c, kind) })
 	c.State, c.SuspendedBy = to, suspendedBy
 	return err
+}
+
+func cardJob(c db.Card, kind lifecycle.JobKind) Job {
+	if kind == lifecycle.JobPINDestroy {
+		return PINDestroyArgs{Card: c.ID, PINVersion: c.PINVersion}
+	}
+	return nil
 }
 
 func (s *Service) moveBatch(ctx context.Context, tx store.Tx, b *db.Batch, on lifecycle.Event, by lifecycle.Actor, detail map[string]string) error {
@@ -154,14 +163,16 @@ func (s *Service) movePINLetter(ctx context.Context, tx store.Tx, l *db.PINLette
 		func(to lifecycle.LetterState) (int64, error) {
 			return tx.SetPINLetterState(ctx, to, l.ID, l.State)
 		},
-		func(kind lifecycle.JobKind) Job {
-			if kind == lifecycle.JobPINDestroy {
-				return PINDestroyArgs{Card: l.CardID, PINVersion: l.PINVersion}
-			}
-			return nil
-		})
+		func(kind lifecycle.JobKind) Job { return pinLetterJob(*l, kind) })
 	l.State = to
 	return err
+}
+
+func pinLetterJob(l db.PINLetter, kind lifecycle.JobKind) Job {
+	if kind == lifecycle.JobPINDestroy {
+		return PINDestroyArgs{Card: l.CardID, PINVersion: l.PINVersion}
+	}
+	return nil
 }
 
 func (s *Service) moveCertificate(ctx context.Context, tx store.Tx, c *db.Certificate, on lifecycle.Event, by lifecycle.Actor, requester string, detail map[string]string) error {

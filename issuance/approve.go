@@ -3,7 +3,6 @@ package issuance
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -31,9 +30,9 @@ func (s *Service) Refuse(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 
 func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID, shown [32]byte, on lifecycle.Event, note string) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if err := s.sameAsShownTx(ctx, tx, o, shown); err != nil {
 			return err
@@ -58,7 +57,7 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err != nil {
 			return fmt.Errorf("order %s: record decision: %w", id, err)
 		}
-		return s.followDecisionTx(ctx, tx, o, on, by)
+		return s.followDecisionTx(ctx, tx, o, its, on, by)
 	})
 }
 
@@ -93,58 +92,105 @@ func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, sh
 	return nil
 }
 
-// followDecisionTx moves the card or certificate along with its order.
-func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order, on lifecycle.Event, by lifecycle.Actor) error {
+// follow is a move that a decision on an order entails: of what the order makes, or
+// of the order itself.
+type follow struct {
+	on    lifecycle.Event
+	by    lifecycle.Actor
+	order bool
+}
+
+// follows are the moves that a decision entails behind the order's own, one after the
+// other: the same for an order by itself and among many.
+func follows(o db.Order, on lifecycle.Event, by lifecycle.Actor) []follow {
+	if !o.Kind.HasCard() && o.Kind != lifecycle.OrderNewCertificate {
+		return nil
+	}
+	all := []follow{{on: on, by: by}}
 	switch {
-	case o.Kind.HasCard():
-		card, err := lockCardOfOrderTx(ctx, tx, o.ID)
-		if err != nil {
-			return err
-		}
-		if err := s.moveCard(ctx, tx, &card, on, by, o.RequestedBy, nil); err != nil {
-			return err
-		}
-		if o.InHouse && on == lifecycle.Approve { // no batch finds it among the approved
-			return s.moveCard(ctx, tx, &card, lifecycle.KeepInHouse, lifecycle.System("in-house"), "", nil)
-		}
-		if o.Kind != lifecycle.OrderRegistration || on != lifecycle.Approve {
-			return nil
-		}
-		return s.registerTx(ctx, tx, &o, &card)
+	case on != lifecycle.Approve:
+	case o.InHouse: // no batch finds it among the approved
+		all = append(all, follow{on: lifecycle.KeepInHouse, by: lifecycle.System("in-house")})
+	case o.Kind == lifecycle.OrderRegistration: // its holder has the card: the first right code activates it
+		system := lifecycle.System("registration")
+		all = append(all, follow{lifecycle.Start, system, true}, follow{on: lifecycle.Register, by: system}, follow{lifecycle.Complete, system, true})
 	case o.Kind == lifecycle.OrderNewCertificate:
-		cert, err := lockCertificateOfOrderTx(ctx, tx, o.ID)
+		system := lifecycle.System("invitation")
+		all = append(all, follow{on: lifecycle.Invite, by: system}, follow{lifecycle.Start, system, true})
+	}
+	return all
+}
+
+// followDecisionTx moves the card or certificate along with its order.
+func (s *Service) followDecisionTx(ctx context.Context, tx store.Tx, o db.Order, its ordered, on lifecycle.Event, by lifecycle.Actor) error {
+	for _, f := range follows(o, on, by) {
+		var err error
+		switch {
+		case f.order:
+			err = s.moveOrder(ctx, tx, &o, f.on, f.by, nil)
+		case its.card != nil:
+			err = s.moveCard(ctx, tx, its.card, f.on, f.by, o.RequestedBy, nil)
+		default:
+			err = s.moveCertificate(ctx, tx, its.certificate, f.on, f.by, o.RequestedBy, nil)
+		}
 		if err != nil {
 			return err
 		}
-		if err := s.moveCertificate(ctx, tx, &cert, on, by, o.RequestedBy, nil); err != nil {
-			return err
-		}
-		if on != lifecycle.Approve {
-			return nil
-		}
-		system := lifecycle.System("invitation")
-		if err := s.moveCertificate(ctx, tx, &cert, lifecycle.Invite, system, "", nil); err != nil {
-			return err
-		}
-		return s.moveOrder(ctx, tx, &o, lifecycle.Start, system, nil)
 	}
 	return nil
 }
 
-func lockCardOfOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (db.Card, error) {
-	card, err := tx.CardByOrder(ctx, id)
-	if err != nil {
-		return card, fmt.Errorf("card of order %s: %w", id, err)
-	}
-	return tx.LockCard(ctx, card.ID)
+// ordered is the card or certificate of an order, and the card that it replaces; one
+// that is about a card made before has neither.
+type ordered struct {
+	card, replaced *db.Card
+	certificate    *db.Certificate
 }
 
-func lockCertificateOfOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (db.Certificate, error) {
-	cert, err := tx.CertificateByOrder(ctx, id)
-	if err != nil {
-		return cert, fmt.Errorf("certificate of order %s: %w", id, err)
+// lockOrderTx locks an order behind what it makes and replaces. Whoever locks
+// several rows takes campaign, batch, cards or certificate, letters, orders and
+// holders one after the other, of each kind the lowest identifier first: so no two
+// wait for each other.
+func lockOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (o db.Order, its ordered, err error) {
+	if o, err = tx.Order(ctx, id); err != nil {
+		return o, its, fmt.Errorf("order %s: %w", id, err)
 	}
-	return tx.LockCertificate(ctx, cert.ID)
+	switch { // which card or certificate it is never changes
+	case o.Kind.HasCard():
+		if its.card, its.replaced, err = lockCardsTx(ctx, tx, o); err != nil {
+			return o, its, fmt.Errorf("cards of order %s: %w", id, err)
+		}
+	case o.Kind == lifecycle.OrderNewCertificate:
+		cert, err := tx.CertificateByOrder(ctx, id)
+		if err == nil {
+			cert, err = tx.LockCertificate(ctx, cert.ID)
+		}
+		if err != nil {
+			return o, its, fmt.Errorf("certificate of order %s: %w", id, err)
+		}
+		its.certificate = &cert
+	}
+	if o, err = tx.LockOrder(ctx, id); err != nil {
+		return o, its, fmt.Errorf("order %s: %w", id, err)
+	}
+	return o, its, nil
+}
+
+// lockCardsTx locks the card of an order, and the one that it replaces.
+func lockCardsTx(ctx context.Context, tx store.Tx, o db.Order) (card, replaced *db.Card, err error) {
+	made, err := tx.CardByOrder(ctx, o.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	locked, err := tx.LockCards(ctx, []string{string(made.ID), string(deref(o.TargetCard))})
+	for i := range locked {
+		if locked[i].ID == made.ID {
+			card = &locked[i]
+		} else {
+			replaced = &locked[i]
+		}
+	}
+	return card, replaced, err
 }
 
 // OrderEdit changes where a card goes, why it is ordered, what comes with it and
@@ -163,9 +209,9 @@ type OrderEdit struct {
 // whoever edited last has requested the order.
 func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID, e OrderEdit) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if !o.Kind.MakesCard() {
 			return fmt.Errorf("order %s: %w: nothing of a %s can be edited", id, lifecycle.Illegal, o.Kind)
@@ -175,19 +221,15 @@ func (s *Service) Edit(ctx context.Context, by lifecycle.Actor, id lifecycle.Ord
 			return err
 		}
 		if was == lifecycle.OrderApproved {
-			card, err := lockCardOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			if err := s.moveCard(ctx, tx, &card, lifecycle.Edit, by, "", nil); err != nil {
+			if err := s.moveCard(ctx, tx, its.card, lifecycle.Edit, by, "", nil); err != nil {
 				return err
 			}
 		}
-		return s.editTx(ctx, tx, by, o, e)
+		return s.editTx(ctx, tx, by, o, its, e)
 	})
 }
 
-func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.Order, e OrderEdit) error {
+func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.Order, its ordered, e OrderEdit) error {
 	product, err := s.productTx(ctx, tx.Queries, o.Product)
 	if err != nil {
 		return err
@@ -205,11 +247,7 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		return err
 	}
 	if o.Kind == lifecycle.OrderReplacementCard {
-		card, err := tx.LockCard(ctx, deref(o.TargetCard))
-		if err != nil {
-			return fmt.Errorf("card %s: %w", deref(o.TargetCard), err)
-		}
-		if err := s.replaceTx(ctx, tx, by, &card, o.Kind, e.Reason); err != nil {
+		if err := s.replaceTx(ctx, tx, by, its.replaced, o.Kind, e.Reason); err != nil {
 			return err
 		}
 	}
@@ -229,24 +267,4 @@ func (s *Service) editTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o
 		return fmt.Errorf("order %s: %w: it has been edited since revision %d", o.ID, lifecycle.Conflict, e.Revision)
 	}
 	return tx.SetCardDelivery(ctx, *delivery, branch, o.ID)
-}
-
-// BulkResult is one row of a bulk decision.
-type BulkResult struct {
-	Order lifecycle.OrderID
-	Err   error
-}
-
-// ApproveMany approves each order as it was shown, one transaction a row, and
-// answers row by row: a row that fails stops no other.
-func (s *Service) ApproveMany(ctx context.Context, by lifecycle.Actor, shown map[lifecycle.OrderID][32]byte) []BulkResult {
-	results := make([]BulkResult, 0, len(shown))
-	for id, hash := range shown {
-		err := s.Approve(ctx, by, id, hash)
-		results = append(results, BulkResult{Order: id, Err: err})
-		if errors.Is(err, context.Canceled) {
-			break
-		}
-	}
-	return results
 }

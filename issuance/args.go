@@ -53,6 +53,10 @@ type (
 	}
 	// ExpireArgs asks to expire what has reached its end.
 	ExpireArgs struct{}
+	// CampaignArgs asks to order a campaign's next cards.
+	CampaignArgs struct {
+		Campaign lifecycle.CampaignID `json:"campaign"`
+	}
 )
 
 // Kind is the job's name for ever.
@@ -69,3 +73,4 @@ func (CertificateIssueArgs) Kind() string { return string(lifecycle.JobCertifica
 func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublish) }
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
+func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }

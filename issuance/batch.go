@@ -3,6 +3,7 @@ package issuance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -10,75 +11,124 @@ import (
 	"sceau/store/db"
 )
 
-// SealBatch gathers approved cards of one product into a personalisation batch, oldest first,
-// and sends it on its way. It answers an empty ID when no card waits.
+// SealedBatch is a batch that was sent on its way.
+type SealedBatch struct {
+	Batch lifecycle.BatchID
+	Cards int
+}
+
+// SealBatch gathers approved cards of one product and urgency into a batch for
+// their bureau, the urgent first, then the oldest, and sends it on its way. It
+// answers an empty ID when no card waits.
 func (s *Service) SealBatch(ctx context.Context, by lifecycle.Actor) (lifecycle.BatchID, int, error) {
-	var id lifecycle.BatchID
-	count := 0
+	groups, err := s.store.GroupsWaiting(ctx)
+	if err != nil {
+		return "", 0, fmt.Errorf("cards that wait: %w", err)
+	}
+	for _, g := range groups {
+		sealed, err := s.sealGroup(ctx, by, g)
+		if err != nil || sealed.Cards > 0 {
+			return sealed.Batch, sealed.Cards, err
+		}
+	}
+	return "", 0, nil
+}
+
+// SealBatches seals batches until no card waits, a transaction each, and gives
+// those that were sealed also when one fails.
+func (s *Service) SealBatches(ctx context.Context, by lifecycle.Actor) ([]SealedBatch, error) {
+	groups, err := s.store.GroupsWaiting(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cards that wait: %w", err)
+	}
+	var all []SealedBatch
+	for _, g := range groups {
+		for {
+			sealed, err := s.sealGroup(ctx, by, g)
+			if err != nil {
+				return all, err
+			}
+			if sealed.Cards == 0 {
+				break
+			}
+			all = append(all, sealed)
+		}
+	}
+	return all, nil
+}
+
+func (s *Service) sealGroup(ctx context.Context, by lifecycle.Actor, g db.GroupsWaitingRow) (SealedBatch, error) {
+	var sealed SealedBatch
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		first, err := tx.ProductWaiting(ctx) // of the card that waits longest
-		if isNotFound(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("cards that wait: %w", err)
-		}
-		cards, err := tx.ApprovedCards(ctx, first.Product, first.Profile, int32(s.policy.BatchSize)) //nolint:gosec // at most 500
+		cards, err := tx.ApprovedCards(ctx, db.ApprovedCardsParams{
+			Product: g.Product, Profile: g.Profile, Urgency: g.Urgency, MaxRows: int32(s.policy.BatchSize), //nolint:gosec // at most 500
+		})
 		if err != nil || len(cards) == 0 {
 			return err
 		}
-		product, err := s.productTx(ctx, tx.Queries, first.Product)
-		if err != nil {
-			return err
-		}
-		batch := db.Batch{
-			ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: first.Product, Bureau: product.Bureau,
-			State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
-		}
-		if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
-			ID: batch.ID, Product: batch.Product, Bureau: batch.Bureau, State: batch.State, AttemptID: batch.AttemptID,
-			CreatedAt: batch.CreatedAt,
-		}); err != nil {
-			return fmt.Errorf("open batch: %w", err)
-		}
-		if err := s.born(ctx, tx, "batch", string(batch.ID), string(batch.State), by, nil); err != nil {
-			return err
-		}
-		for _, cardID := range cards {
-			if err := s.intoBatchTx(ctx, tx, by, batch.ID, cardID); err != nil {
-				return err
-			}
-		}
-		id, count = batch.ID, len(cards)
-		return s.moveBatch(ctx, tx, &batch, lifecycle.Seal, by, nil)
+		sealed, err = s.sealTx(ctx, tx, by, g.Urgency, cards)
+		return err
 	})
-	return id, count, err
+	return sealed, err
 }
 
-func (s *Service) intoBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, batch lifecycle.BatchID, id lifecycle.CardID) error {
-	card, err := tx.LockCard(ctx, id)
+// sealTx makes a batch of approved cards of one product and profile, which are
+// locked, and moves their orders along.
+func (s *Service) sealTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, urgency lifecycle.Urgency, cards []db.Card) (SealedBatch, error) {
+	none := SealedBatch{}
+	batch, err := s.openBatchTx(ctx, tx, by, cards[0].Product, urgency)
 	if err != nil {
-		return fmt.Errorf("card %s: %w", id, err)
+		return none, err
 	}
-	if err := s.moveCard(ctx, tx, &card, lifecycle.Seal, by, "", map[string]string{"batch": string(batch)}); err != nil {
-		return err
+	seal := severalCards{on: lifecycle.Seal, by: by, detail: intoBatch(batch), set: func(ids []string, from, to lifecycle.CardState) (int64, error) {
+		return tx.SetCardsSealed(ctx, db.SetCardsSealedParams{ToState: to, BatchID: &batch.ID, At: s.now(), IDs: ids, FromState: from})
+	}}
+	if err := s.moveCards(ctx, tx, cards, seal); err != nil {
+		return none, err
 	}
-	if err := tx.SetCardBatch(ctx, &batch, id); err != nil {
-		return fmt.Errorf("card %s: %w", id, err)
+	orders, err := tx.LockOrders(ctx, texts(cards, func(c db.Card) lifecycle.OrderID { return c.OrderID }))
+	if err != nil {
+		return none, fmt.Errorf("orders of batch %s: %w", batch.ID, err)
 	}
-	if err := tx.InsertBatchCard(ctx, db.InsertBatchCardParams{
-		BatchID: batch, CardID: id, PSN: card.PSN, PINVersion: card.PINVersion,
+	// The order of a card that is made again is under way.
+	orders = slices.DeleteFunc(orders, func(o db.Order) bool { return o.State != lifecycle.OrderApproved })
+	if err := s.moveOrders(ctx, tx, orders, severalOrders{on: lifecycle.Start, by: lifecycle.System("batch")}); err != nil {
+		return none, err
+	}
+	return SealedBatch{batch.ID, len(cards)}, s.closeBatchTx(ctx, tx, by, batch, cards)
+}
+
+// intoBatch is what the trail of a card says when it is sealed.
+func intoBatch(b db.Batch) func(db.Card) map[string]string {
+	detail := map[string]string{"batch": string(b.ID)}
+	return func(db.Card) map[string]string { return detail }
+}
+
+// openBatchTx opens a batch for the bureau of a product.
+func (s *Service) openBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, code string, urgency lifecycle.Urgency) (db.Batch, error) {
+	product, err := s.productTx(ctx, tx.Queries, code)
+	if err != nil {
+		return db.Batch{}, err
+	}
+	batch := db.Batch{
+		ID: lifecycle.BatchID(s.newID(lifecycle.PrefixBatch)), Product: product.Code, Bureau: product.Bureau, Urgency: urgency,
+		State: lifecycle.BatchOpen, AttemptID: lifecycle.AttemptID(s.newID(lifecycle.PrefixAttempt)), CreatedAt: s.now(),
+	}
+	if batch.Sequence, err = tx.InsertBatch(ctx, db.InsertBatchParams{
+		ID: batch.ID, Product: batch.Product, Bureau: batch.Bureau, Urgency: urgency, State: batch.State, AttemptID: batch.AttemptID,
+		CreatedAt: batch.CreatedAt,
 	}); err != nil {
-		return fmt.Errorf("card %s: %w", id, err)
+		return batch, fmt.Errorf("open batch: %w", err)
 	}
-	order, err := tx.LockOrder(ctx, card.OrderID)
-	if err != nil {
-		return fmt.Errorf("order of card %s: %w", id, err)
+	return batch, s.born(ctx, tx, "batch", string(batch.ID), string(batch.State), by, nil)
+}
+
+// closeBatchTx notes which cards a batch has, and sends it on its way.
+func (s *Service) closeBatchTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, batch db.Batch, cards []db.Card) error {
+	if err := tx.InsertBatchCards(ctx, batch.ID, texts(cards, cardID)); err != nil {
+		return fmt.Errorf("batch %s: %w", batch.ID, err)
 	}
-	if order.State != lifecycle.OrderApproved { // a card made again: its order is under way
-		return nil
-	}
-	return s.moveOrder(ctx, tx, &order, lifecycle.Start, lifecycle.System("batch"), nil)
+	return s.moveBatch(ctx, tx, &batch, lifecycle.Seal, by, nil)
 }
 
 // CardToPersonalise is a card's part of a batch.
@@ -104,6 +154,7 @@ type BatchPlan struct {
 	Attempt  lifecycle.AttemptID
 	Fence    int32
 	Bureau   string
+	Urgency  lifecycle.Urgency
 	Profile  string
 	Created  time.Time
 	// TransportKCV is the check value of the key that enciphers keys and PINs;
@@ -139,7 +190,7 @@ func (s *Service) beginBatch(ctx context.Context, id lifecycle.BatchID, next lif
 			return fmt.Errorf("batch %s: %w", id, err)
 		}
 		plan = BatchPlan{
-			Batch: b.ID, Sequence: b.Sequence, Attempt: b.AttemptID, Fence: fence, Bureau: b.Bureau,
+			Batch: b.ID, Sequence: b.Sequence, Attempt: b.AttemptID, Fence: fence, Bureau: b.Bureau, Urgency: b.Urgency,
 			Created: b.CreatedAt.Truncate(time.Second), TransportKCV: b.TransportKCV,
 		}
 		rows, err := tx.BatchCards(ctx, id)
@@ -197,32 +248,8 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 		if err != nil {
 			return err
 		}
-		for _, p := range cards {
-			card, err := tx.LockCard(ctx, p.Card)
-			if err != nil {
-				return fmt.Errorf("card %s: %w", p.Card, err)
-			}
-			if card.State != lifecycle.CardPersonalising || deref(card.BatchID) != plan.Batch {
-				// Stopped while its worker was at Vault: the PIN made since is erased.
-				late := PINDestroyArgs{Card: card.ID, PINVersion: card.PINVersion}
-				if err := s.queue.EnqueueTx(ctx, tx.Pgx(), late); err != nil {
-					return fmt.Errorf("card %s: %w", p.Card, err)
-				}
-				continue
-			}
-			if err := s.moveCard(ctx, tx, &card, lifecycle.Personalise, system, "", nil); err != nil {
-				return err
-			}
-			sealed, err := s.safe.Seal(dgisName, string(p.Card), p.DGIs)
-			if err != nil {
-				return err
-			}
-			if err := tx.SetBatchCardDGIs(ctx, sealed, plan.Batch, p.Card); err != nil {
-				return fmt.Errorf("card %s: %w", p.Card, err)
-			}
-			if err := tx.SetCardKeys(ctx, p.Keys.row(p.Card)); err != nil {
-				return fmt.Errorf("card %s: %w", p.Card, err)
-			}
+		if err := s.personalisedTx(ctx, tx, plan, cards, system); err != nil {
+			return err
 		}
 		if len(cards) > 0 {
 			if err := tx.SetBatchTransportKCV(ctx, cards[0].TransportKCV, b.ID); err != nil {
@@ -234,6 +261,49 @@ func (s *Service) FinishPersonalise(ctx context.Context, plan BatchPlan, cards [
 		}
 		return done.run(tx)
 	})
+}
+
+// personalisedTx moves the cards that were made, and keeps their data until the
+// bureau's file is written.
+func (s *Service) personalisedTx(ctx context.Context, tx store.Tx, plan BatchPlan, made []PersonalisedCard, by lifecycle.Actor) error {
+	answers := make(map[lifecycle.CardID]PersonalisedCard, len(made))
+	for _, p := range made {
+		answers[p.Card] = p
+	}
+	cards, err := tx.LockCards(ctx, texts(made, func(p PersonalisedCard) lifecycle.CardID { return p.Card }))
+	if err != nil {
+		return fmt.Errorf("cards of batch %s: %w", plan.Batch, err)
+	}
+	var going []db.Card
+	var dgis [][]byte
+	var keys keysOf
+	for _, card := range cards {
+		if card.State != lifecycle.CardPersonalising || deref(card.BatchID) != plan.Batch {
+			// Stopped while its worker was at Vault: the PIN made since is erased.
+			late := PINDestroyArgs{Card: card.ID, PINVersion: card.PINVersion}
+			if err := s.queue.EnqueueTx(ctx, tx.Pgx(), late); err != nil {
+				return fmt.Errorf("card %s: %w", card.ID, err)
+			}
+			continue
+		}
+		answer := answers[card.ID]
+		sealed, err := s.safe.Seal(dgisName, string(card.ID), answer.DGIs)
+		if err != nil {
+			return err
+		}
+		going, dgis = append(going, card), append(dgis, sealed)
+		keys.add(card.ID, answer.Keys)
+	}
+	if err := s.moveCards(ctx, tx, going, severalCards{on: lifecycle.Personalise, by: by}); err != nil {
+		return err
+	}
+	if err := tx.SetBatchCardsDGIs(ctx, plan.Batch, keys.IDs, dgis); err != nil {
+		return fmt.Errorf("batch %s: %w", plan.Batch, err)
+	}
+	if err := tx.SetCardsKeys(ctx, db.SetCardsKeysParams(keys)); err != nil {
+		return fmt.Errorf("batch %s: %w", plan.Batch, err)
+	}
+	return nil
 }
 
 // FinishBureauFile records the file, encrypted for the bureau, and forgets the
@@ -274,19 +344,15 @@ func (s *Service) FinishBureauFile(ctx context.Context, plan BatchPlan, sealed [
 // sendCardsTx moves the cards of the file, and drops from the batch those that
 // were stopped before it was written: the bureau will never answer for them.
 func (s *Service) sendCardsTx(ctx context.Context, tx store.Tx, plan BatchPlan, by lifecycle.Actor) error {
-	sent := make([]string, len(plan.Cards))
-	for i, p := range plan.Cards {
-		sent[i] = string(p.Card)
-		card, err := tx.LockCard(ctx, p.Card)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", p.Card, err)
-		}
-		if card.State != lifecycle.CardPersonalised { // opposed meanwhile: the bureau's answer finds it so
-			continue
-		}
-		if err := s.moveCard(ctx, tx, &card, lifecycle.Send, by, "", nil); err != nil {
-			return err
-		}
+	sent := texts(plan.Cards, func(c CardToPersonalise) lifecycle.CardID { return c.Card })
+	cards, err := tx.LockCards(ctx, sent)
+	if err != nil {
+		return fmt.Errorf("cards of batch %s: %w", plan.Batch, err)
+	}
+	// One opposed meanwhile: the bureau's answer finds it so.
+	cards = slices.DeleteFunc(cards, func(c db.Card) bool { return c.State != lifecycle.CardPersonalised })
+	if err := s.moveCards(ctx, tx, cards, severalCards{on: lifecycle.Send, by: by}); err != nil {
+		return err
 	}
 	if err := tx.DropUnsentCards(ctx, plan.Batch, sent); err != nil {
 		return fmt.Errorf("batch %s: %w", plan.Batch, err)

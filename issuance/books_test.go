@@ -50,6 +50,7 @@ func ledgers() map[string]ledger {
 		"count":           ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
 		"destruction":     ledgerOf(lifecycle.Destructions, "SELECT id, state::text FROM stock_destruction", lifecycle.DestructionProposed),
 		"shortfall":       ledgerOf(lifecycle.Shortfalls, "SELECT id, state::text FROM stock_shortfall", lifecycle.ShortfallOpen),
+		"campaign":        ledgerOf(lifecycle.Campaigns, "SELECT id, state::text FROM campaign", lifecycle.CampaignProposed),
 	}
 }
 

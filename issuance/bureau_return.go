@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -85,10 +86,8 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 		if err != nil {
 			return fmt.Errorf("batch %s: %w", f.BatchID, err)
 		}
-		for _, a := range answers {
-			if err := s.answerTx(ctx, tx, b.ID, a); err != nil {
-				return fmt.Errorf("return file %s: %w", id, err)
-			}
+		if err := s.answersTx(ctx, tx, b.ID, answers); err != nil {
+			return fmt.Errorf("return file %s: %w", id, err)
 		}
 		if err := s.usePlasticsTx(ctx, tx, b, id, answers); err != nil {
 			return fmt.Errorf("return file %s: %w", id, err)
@@ -114,52 +113,96 @@ func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, an
 	})
 }
 
-func (s *Service) answerTx(ctx context.Context, tx store.Tx, batch lifecycle.BatchID, a BureauAnswer) error {
-	var serial *string
-	if a.PlasticSerial != "" {
-		serial = &a.PlasticSerial
+// answersTx records a bureau's answers and moves the cards that waited for them.
+// Cards opposed meanwhile, or made again in another batch since, stay where they
+// are: the answer is kept, nothing goes out.
+func (s *Service) answersTx(ctx context.Context, tx store.Tx, batch lifecycle.BatchID, answers []BureauAnswer) error {
+	if err := s.recordAnswersTx(ctx, tx, batch, answers); err != nil {
+		return err
 	}
-	n, err := tx.AnswerBatchCard(ctx, db.AnswerBatchCardParams{
-		Result: &a.Result, PlasticSerial: serial, Reason: a.Reason, At: new(s.now()), BatchID: batch, CardID: a.Card,
-	})
-	if errors.Is(err, lifecycle.Conflict) {
-		return &lifecycle.FieldError{Field: "plastic serial", Why: fmt.Sprintf("%s of card %s is another card's", a.PlasticSerial, a.Card)}
-	}
+	cards, err := tx.LockCards(ctx, texts(answers, func(a BureauAnswer) lifecycle.CardID { return a.Card }))
 	if err != nil {
-		return fmt.Errorf("card %s: %w", a.Card, err)
+		return fmt.Errorf("cards of batch %s: %w", batch, err)
 	}
-	if n != 1 {
-		return &lifecycle.FieldError{Field: "card", Why: fmt.Sprintf("%s is not of batch %s, or was answered before", a.Card, batch)}
+	said := make(map[lifecycle.CardID]BureauAnswer, len(answers))
+	for _, a := range answers {
+		said[a.Card] = a
 	}
-	card, err := tx.LockCard(ctx, a.Card)
+	waited := make(map[lifecycle.BureauResult][]db.Card)
+	for _, card := range cards {
+		if card.State == lifecycle.CardWithBureau && deref(card.BatchID) == batch {
+			result := said[card.ID].Result
+			waited[result] = append(waited[result], card)
+		}
+	}
+	event := severalCards{by: lifecycle.System("bureau-return"), detail: func(c db.Card) map[string]string {
+		return map[string]string{"batch": string(batch), "plastic": said[c.ID].PlasticSerial}
+	}}
+	made, spoiled := waited[lifecycle.BureauMade], waited[lifecycle.BureauSpoiled]
+	event.on = lifecycle.Spoil
+	if err := s.moveCards(ctx, tx, spoiled, event); err != nil {
+		return err
+	}
+	event.on, event.set = lifecycle.Make, func(ids []string, from, to lifecycle.CardState) (int64, error) {
+		serials := texts(made, func(c db.Card) string { return said[c.ID].PlasticSerial })
+		return tx.SetCardsMade(ctx, db.SetCardsMadeParams{ToState: to, At: s.now(), IDs: ids, Serials: serials, FromState: from})
+	}
+	if err := s.moveCards(ctx, tx, made, event); err != nil {
+		return err
+	}
+	if err := s.newCardLettersTx(ctx, tx, made); err != nil {
+		return err
+	}
+	for _, card := range spoiled {
+		if err := tx.PrepareRemake(ctx, card.ID); err != nil {
+			return fmt.Errorf("card %s: %w", card.ID, err)
+		}
+	}
+	return nil
+}
+
+// recordAnswersTx keeps what the bureau says of each card, if it can be true: of a
+// card that it was sent and has not answered for, with the serial number of a
+// plastic that is no other card's.
+func (s *Service) recordAnswersTx(ctx context.Context, tx store.Tx, batch lifecycle.BatchID, answers []BureauAnswer) error {
+	results := []lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}
+	p := db.AnswerBatchCardsParams{BatchID: batch, At: new(s.now())}
+	for _, a := range answers {
+		if !slices.Contains(results, a.Result) {
+			return &lifecycle.FieldError{Field: "result", Why: "use made, spoiled or missing"}
+		}
+		p.Cards, p.Results = append(p.Cards, string(a.Card)), append(p.Results, string(a.Result))
+		p.Serials, p.Reasons = append(p.Serials, a.PlasticSerial), append(p.Reasons, a.Reason)
+	}
+	known, err := tx.PlasticsKnown(ctx, p.Serials)
 	if err != nil {
-		return fmt.Errorf("card %s: %w", a.Card, err)
+		return fmt.Errorf("plastics of batch %s: %w", batch, err)
 	}
-	// Opposed meanwhile, or made again in another batch since: the answer is kept,
-	// nothing goes out.
-	if card.State != lifecycle.CardWithBureau || deref(card.BatchID) != batch {
-		return nil
+	taken := make(map[string]bool, len(known)+len(answers))
+	for _, serial := range known {
+		taken[serial] = true
 	}
-	system := lifecycle.System("bureau-return")
-	detail := map[string]string{"batch": string(batch), "plastic": a.PlasticSerial}
-	switch a.Result {
-	case lifecycle.BureauMade:
-		if err := tx.SetCardPlastic(ctx, serial, card.ID); err != nil {
-			return fmt.Errorf("card %s: %w", a.Card, err)
+	for _, a := range answers {
+		if taken[a.PlasticSerial] {
+			return &lifecycle.FieldError{Field: "plastic serial", Why: fmt.Sprintf("%s of card %s is another card's", a.PlasticSerial, a.Card)}
 		}
-		if err := s.moveCard(ctx, tx, &card, lifecycle.Make, system, "", detail); err != nil {
-			return err
-		}
-		return s.newCardLetterTx(ctx, tx, &card)
-	case lifecycle.BureauSpoiled:
-		if err := s.moveCard(ctx, tx, &card, lifecycle.Spoil, system, "", detail); err != nil {
-			return err
-		}
-		return tx.PrepareRemake(ctx, card.ID)
-	case lifecycle.BureauMissing:
-		return nil
+		taken[a.PlasticSerial] = a.PlasticSerial != ""
 	}
-	return &lifecycle.FieldError{Field: "result", Why: "use made, spoiled or missing"}
+	recorded, err := tx.AnswerBatchCards(ctx, p)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", batch, err)
+	}
+	awaited := make(map[lifecycle.CardID]bool, len(recorded))
+	for _, id := range recorded {
+		awaited[id] = true
+	}
+	for _, a := range answers {
+		if !awaited[a.Card] {
+			return &lifecycle.FieldError{Field: "card", Why: fmt.Sprintf("%s is not of batch %s, or was answered before", a.Card, batch)}
+		}
+		delete(awaited, a.Card) // once more in this file is twice
+	}
+	return nil
 }
 
 // Remake has a card that the bureau lost made again: new sequence number, new

@@ -191,7 +191,23 @@ func (s *Service) Destroy(ctx context.Context, by lifecycle.Actor, id lifecycle.
 // checked. An old card in its place stays usable for the product's days, then
 // expires by itself. A second activation changes nothing.
 func (s *Service) Activate(ctx context.Context, by lifecycle.Actor, id lifecycle.CardID) error {
-	return s.withCard(ctx, id, func(tx store.Tx, card *db.Card) error {
+	if err := lifecycle.CheckID(lifecycle.PrefixCard, string(id)); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		seen, err := tx.Card(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		// The old card before the new one, as everybody does.
+		if _, err := tx.LockPlace(ctx, seen.Place); err != nil {
+			return fmt.Errorf("place of card %s: %w", id, err)
+		}
+		locked, err := tx.LockCard(ctx, id)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", id, err)
+		}
+		card := &locked
 		if err := ownCard(by, card); err != nil || card.State == lifecycle.CardActive {
 			return err
 		}

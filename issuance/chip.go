@@ -131,7 +131,9 @@ func (s *Service) GiveChip(ctx context.Context, by lifecycle.Actor, plan ChipPla
 		if err != nil {
 			return fmt.Errorf("chip of card %s: %w", card.ID, err)
 		}
-		if err := tx.SetCardKeys(ctx, data.Keys.row(card.ID)); err != nil {
+		var keys keysOf
+		keys.add(card.ID, data.Keys)
+		if err := tx.SetCardsKeys(ctx, db.SetCardsKeysParams(keys)); err != nil {
 			return fmt.Errorf("card %s: %w", card.ID, err)
 		}
 		return s.moveCard(ctx, tx, card, lifecycle.WriteChip, lifecycle.System("terminal"), "", chipDetail(by, o, data.Serial))
@@ -306,9 +308,9 @@ func (s *Service) withChipOrder(ctx context.Context, id lifecycle.OrderID, work 
 		return err
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if !o.InHouse {
 			return fmt.Errorf("order %s: %w: its card is not made at a branch", id, lifecycle.Illegal)
@@ -316,13 +318,9 @@ func (s *Service) withChipOrder(ctx context.Context, id lifecycle.OrderID, work 
 		if o.State != lifecycle.OrderApproved && o.State != lifecycle.OrderInProgress {
 			return fmt.Errorf("order %s: %w: it is %s", id, lifecycle.Illegal, o.State)
 		}
-		card, err := lockCardOfOrderTx(ctx, tx, id)
-		if err != nil {
-			return err
+		if !lifecycle.Cards.Can(its.card.State, lifecycle.WriteChip) {
+			return fmt.Errorf("order %s: %w: its card is %s", id, lifecycle.Illegal, its.card.State)
 		}
-		if !lifecycle.Cards.Can(card.State, lifecycle.WriteChip) {
-			return fmt.Errorf("order %s: %w: its card is %s", id, lifecycle.Illegal, card.State)
-		}
-		return work(tx, &o, &card)
+		return work(tx, &o, its.card)
 	})
 }

@@ -40,7 +40,8 @@ type OrderContent struct {
 	FeeCents       int64                `json:"fee_cents"` // by the tariff, also when it is waived
 	ReaderFeeCents int64                `json:"reader_fee_cents,omitempty"`
 	Currency       string               `json:"currency"`
-	Waiver         string               `json:"waiver,omitempty"` // why nothing is charged
+	Waiver         string               `json:"waiver,omitempty"`  // why nothing is charged
+	Urgency        lifecycle.Urgency    `json:"urgency,omitempty"` // unless it is as urgent as any
 	Flags          []Flag               `json:"flags,omitempty"`
 	ClientID       string               `json:"client_id"`
 	Company        string               `json:"company"`
@@ -80,13 +81,7 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 	if err != nil {
 		return OrderContent{}, fmt.Errorf("company of order %s: %w", o.ID, err)
 	}
-	content := OrderContent{
-		ID: o.ID, Kind: o.Kind, Revision: o.Revision, RequestedBy: o.RequestedBy, Product: o.Product, Reason: o.Reason,
-		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), InHouse: o.InHouse, WithReader: o.WithReader,
-		FeeCents: o.FeeCents, ReaderFeeCents: o.ReaderFeeCents, Currency: o.Currency, Waiver: o.Waiver, ClientID: c.ClientID,
-		Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname, Language: h.Language, Email: h.Email,
-		Address: [5]string{h.Complement, h.Street, h.Postcode, h.City, h.Country}, State: o.State,
-	}
+	content := plainContent(o, h, c)
 	if _, script := scriptEvent(o.Kind); script {
 		if content.Identity, err = q.IdentityProof(ctx, string(o.ID)); err != nil {
 			return content, fmt.Errorf("order %s: %w", o.ID, err)
@@ -97,7 +92,7 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 		if err != nil {
 			return content, fmt.Errorf("card of order %s: %w", o.ID, err)
 		}
-		content.Registers = fmt.Sprintf("%s/%02d %s", card.Last4, card.PSN, card.Expiry.Format("2006-01"))
+		content.Registers = registers(card)
 	}
 	if o.Kind.MakesCard() {
 		content.Flags, err = s.flags(ctx, q, o.ID)
@@ -105,20 +100,45 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 	return content, err
 }
 
+// registers is what an approver is told of a card that is taken in.
+func registers(c db.Card) string {
+	return fmt.Sprintf("%s/%02d %s", c.Last4, c.PSN, c.Expiry.Format("2006-01"))
+}
+
+// plainContent is what order, holder and company say.
+func plainContent(o db.Order, h db.Holder, c db.Company) OrderContent {
+	content := OrderContent{
+		ID: o.ID, Kind: o.Kind, Revision: o.Revision, RequestedBy: o.RequestedBy, Product: o.Product, Reason: o.Reason,
+		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), InHouse: o.InHouse, WithReader: o.WithReader,
+		FeeCents: o.FeeCents, ReaderFeeCents: o.ReaderFeeCents, Currency: o.Currency, Waiver: o.Waiver, ClientID: c.ClientID,
+		Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname, Language: h.Language, Email: h.Email,
+		Address: [5]string{h.Complement, h.Street, h.Postcode, h.City, h.Country}, State: o.State,
+	}
+	if o.Urgency != lifecycle.Standard {
+		content.Urgency = o.Urgency
+	}
+	return content
+}
+
 // flags follow from the order's date, not from today's: they change only with
 // what they speak of, and then the hash changes too.
 func (s *Service) flags(ctx context.Context, q *db.Queries, id lifecycle.OrderID) ([]Flag, error) {
-	days := func(d time.Duration) int32 { return int32(d / (24 * time.Hour)) } //nolint:gosec // the policy's months
 	row, err := q.OrderFlags(ctx, days(s.policy.SecondCardWithin), days(s.policy.AddressChangeWithin), id)
 	if err != nil {
 		return nil, fmt.Errorf("flags of order %s: %w", id, err)
 	}
+	return flagsOf(row.SecondCard, row.AddressChanged), nil
+}
+
+func flagsOf(secondCard, addressChanged bool) []Flag {
 	var flags []Flag
-	if row.SecondCard {
+	if secondCard {
 		flags = append(flags, SecondCard)
 	}
-	if row.AddressChanged {
+	if addressChanged {
 		flags = append(flags, AddressChanged)
 	}
-	return flags, nil
+	return flags
 }
+
+func days(d time.Duration) int32 { return int32(d / (24 * time.Hour)) } //nolint:gosec // the policy's months

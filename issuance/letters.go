@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -71,17 +72,19 @@ type PINRunPlan struct {
 // LetterFailure is a letter that a worker could not set, and why.
 type LetterFailure struct{ Letter, Why string }
 
-// newCardLetterTx makes the letter of a card that is made; the next run takes
-// it.
-func (s *Service) newCardLetterTx(ctx context.Context, tx store.Tx, card *db.Card) error {
-	id := lifecycle.CardLetterID(s.newID(lifecycle.PrefixCardLetter))
-	err := tx.InsertCardLetter(ctx, db.InsertCardLetterParams{
-		ID: id, CardID: card.ID, PSN: card.PSN, State: lifecycle.LetterRequested, CreatedAt: s.now(),
+// newCardLettersTx makes the letters of cards that are made; the next run takes
+// them.
+func (s *Service) newCardLettersTx(ctx context.Context, tx store.Tx, cards []db.Card) error {
+	ids := s.newIDs(lifecycle.PrefixCardLetter, len(cards))
+	err := tx.InsertCardLetters(ctx, db.InsertCardLettersParams{
+		State: lifecycle.LetterRequested, CreatedAt: s.now(), IDs: ids, Cards: texts(cards, cardID),
 	})
 	if err != nil {
-		return fmt.Errorf("letter of card %s: %w", card.ID, err)
+		return fmt.Errorf("letters of %d cards: %w", len(cards), err)
 	}
-	return s.born(ctx, tx, "card letter", string(id), string(lifecycle.LetterRequested), lifecycle.System("card-letter"), map[string]string{"card": string(card.ID)})
+	return s.bornMany(ctx, tx, "card letter", ids, string(lifecycle.LetterRequested), lifecycle.System("card-letter"), func(n int) map[string]string {
+		return map[string]string{"card": string(cards[n].ID)}
+	})
 }
 
 // BeginCardRun records the intent to render a run. Letters stopped since they
@@ -161,24 +164,19 @@ func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []
 		if err != nil {
 			return err
 		}
-		set := make([]string, len(pages))
-		for i, id := range pages {
-			set[i] = string(id)
-			l, err := tx.LockCardLetter(ctx, id)
-			if err != nil {
-				return fmt.Errorf("card letter %s: %w", id, err)
-			}
-			if l.State == lifecycle.LetterCancelled {
-				continue
-			}
-			if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Render, system); err != nil {
-				return err
-			}
-		}
-		for _, f := range failed {
+		for _, f := range failed { // cards before letters
 			if err := s.failCardLetterTx(ctx, tx, f); err != nil {
 				return err
 			}
+		}
+		set := texts(pages, func(id lifecycle.CardLetterID) lifecycle.CardLetterID { return id })
+		letters, err := tx.LockCardLetters(ctx, set)
+		if err != nil {
+			return fmt.Errorf("letters of run %s: %w", plan.Run, err)
+		}
+		letters = slices.DeleteFunc(letters, func(l db.CardLetter) bool { return l.State == lifecycle.LetterCancelled })
+		if err := s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Render, by: system}); err != nil {
+			return err
 		}
 		if err := s.storeSectionTx(ctx, tx, plan.Run, 1, sealed, set); err != nil {
 			return err
@@ -264,19 +262,14 @@ func (s *Service) FinishPINSection(ctx context.Context, plan PINRunPlan, section
 		if _, err := s.fencedRunTx(ctx, tx, plan.Run, plan.Fence); err != nil {
 			return err
 		}
-		set := make([]string, len(pages))
-		for i, id := range pages {
-			set[i] = string(id)
-			l, err := tx.LockPINLetter(ctx, id)
-			if err != nil {
-				return fmt.Errorf("PIN letter %s: %w", id, err)
-			}
-			if l.State == lifecycle.LetterCancelled {
-				continue
-			}
-			if err := s.movePINLetter(ctx, tx, &l, lifecycle.Render, system); err != nil {
-				return err
-			}
+		set := texts(pages, func(id lifecycle.PINLetterID) lifecycle.PINLetterID { return id })
+		letters, err := tx.LockPINLetters(ctx, set)
+		if err != nil {
+			return fmt.Errorf("letters of run %s: %w", plan.Run, err)
+		}
+		letters = slices.DeleteFunc(letters, func(l db.PINLetter) bool { return l.State == lifecycle.LetterCancelled })
+		if err := s.movePINLetters(ctx, tx, letters, severalPINLetters{on: lifecycle.Render, by: system}); err != nil {
+			return err
 		}
 		for _, f := range failed {
 			l, err := tx.LockPINLetter(ctx, lifecycle.PINLetterID(f.Letter))

@@ -23,11 +23,13 @@ const (
 // made under.
 type MasterKeyVersions struct{ AC, SMI, SMC int }
 
-// row is the versions as they are kept; what is not told is the first version.
-func (v MasterKeyVersions) row(card lifecycle.CardID) db.SetCardKeysParams {
-	return db.SetCardKeysParams{
-		CardID: card, AC: int32(max(v.AC, 1)), SMI: int32(max(v.SMI, 1)), SMC: int32(max(v.SMC, 1)), //nolint:gosec // the engine keeps at most 99
-	}
+// keysOf are the versions of cards as they are kept; what is not told is the first
+// version.
+type keysOf db.SetCardsKeysParams
+
+func (k *keysOf) add(card lifecycle.CardID, v MasterKeyVersions) {
+	k.IDs, k.AC = append(k.IDs, string(card)), append(k.AC, int32(max(v.AC, 1)))            //nolint:gosec // the engine keeps at most 99
+	k.SMI, k.SMC = append(k.SMI, int32(max(v.SMI, 1))), append(k.SMC, int32(max(v.SMC, 1))) //nolint:gosec // likewise
 }
 
 // CardsUnder counts the cards that were made under a version of a master key and

@@ -31,6 +31,7 @@ type OrderRequest struct {
 	WithReader bool
 	Waiver     string // why the fee is waived: the approver approves that too
 	Registers  *RegisteredCard
+	Urgent     bool   // it goes to the bureau before others
 	Reference  string // the caller's own, unique; "" for none
 	importID   lifecycle.ImportID
 }
@@ -100,7 +101,10 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	o := db.InsertOrderParams{
 		ID: lifecycle.OrderID(s.newID(lifecycle.PrefixOrder)), Kind: r.Kind, State: lifecycle.OrderSubmitted, HolderID: r.Holder,
 		Product: r.Product, Reason: string(r.Reason), Currency: "EUR", RequestedBy: by.ID, WithReader: r.WithReader, Waiver: r.Waiver,
-		CreatedAt: s.now(),
+		Urgency: lifecycle.Standard, CreatedAt: s.now(),
+	}
+	if r.Urgent {
+		o.Urgency = lifecycle.Urgent
 	}
 	if r.Reference != "" {
 		o.Reference = &r.Reference
@@ -300,15 +304,24 @@ func (s *Service) newCardTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if err != nil {
 		return fmt.Errorf("draw card number: %w", err)
 	}
+	pan, err := s.cardNumber(n)
+	if err != nil {
+		return err
+	}
+	return s.bornCardTx(ctx, tx, by, o, product, RegisteredCard{PAN: pan, PSN: 1, Expiry: cardExpiry(s.now(), product.Validity)})
+}
+
+// cardNumber is the nth card number of the bank.
+func (s *Service) cardNumber(n int64) (lifecycle.PAN, error) {
 	body := fmt.Sprintf("%s%0*d", s.policy.IIN, 15-len(s.policy.IIN), n)
 	if len(body) != 15 {
-		return fmt.Errorf("card numbers under %s are used up: take another IIN", s.policy.IIN)
+		return lifecycle.PAN{}, fmt.Errorf("card numbers under %s are used up: take another IIN", s.policy.IIN)
 	}
 	pan, err := lifecycle.NewPAN(body + string(lifecycle.LuhnDigit(body)))
 	if err != nil {
-		return fmt.Errorf("draw card number: %w", err)
+		return pan, fmt.Errorf("draw card number: %w", err)
 	}
-	return s.bornCardTx(ctx, tx, by, o, product, RegisteredCard{PAN: pan, PSN: 1, Expiry: cardExpiry(s.now(), product.Validity)})
+	return pan, nil
 }
 
 // bornCardTx writes an order's card. One that replaces another takes its place,

@@ -116,10 +116,8 @@ func (s *Service) endSitting(ctx context.Context, by lifecycle.Actor, id lifecyc
 		if err != nil {
 			return err
 		}
-		for _, row := range out {
-			if err := s.cameOutTx(ctx, tx, by, id, row, slices.Contains(report.Spoiled, int(row.Position))); err != nil {
-				return err
-			}
+		if err := s.cameOutTx(ctx, tx, by, &r, out, report.Spoiled); err != nil {
+			return err
 		}
 		used := int32(len(out) + report.Waste) //nolint:gosec // equals a difference of counters that was checked
 		if err := tx.EndSitting(ctx, used, int32(report.Waste), id); err != nil {
@@ -182,29 +180,46 @@ func (p PrintReport) sheets(open []db.PrintSheetsRow, counter int64, whole bool)
 	return out, wrongs.Err()
 }
 
-// cameOutTx records a sheet. A letter that was stopped while it was printed
-// stays stopped: its sheet is destroyed.
-func (s *Service) cameOutTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, run lifecycle.PrintRunID, row db.PrintSheetsRow, spoiled bool) error {
-	if err := tx.SetSheetResult(ctx, "printed", run, row.Position); err != nil {
-		return fmt.Errorf("print run %s: %w", run, err)
+// cameOutTx records the sheets that came out. A letter that was stopped while it was
+// printed stays stopped: its sheet is destroyed.
+func (s *Service) cameOutTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, r *db.PrintRun, out []db.PrintSheetsRow, spoiled []int) error {
+	positions := make([]int32, len(out))
+	for i, row := range out {
+		positions[i] = row.Position
 	}
-	err := s.eachKind(ctx, tx, row.LetterID,
-		func(l *db.CardLetter) error {
-			if l.State != lifecycle.LetterRendered {
-				return nil
-			}
-			return s.moveCardLetter(ctx, tx, l, lifecycle.Print, by)
-		},
-		func(l *db.PINLetter) error {
-			if l.State != lifecycle.LetterRendered {
-				return nil
-			}
-			return s.movePINLetter(ctx, tx, l, lifecycle.Print, by)
-		})
-	if err != nil || !spoiled {
+	if err := tx.SetSheetsPrinted(ctx, r.ID, positions); err != nil {
+		return fmt.Errorf("print run %s: %w", r.ID, err)
+	}
+	ids := texts(out, func(row db.PrintSheetsRow) string { return row.LetterID })
+	if err := s.printedTx(ctx, tx, by, r.Kind, ids); err != nil {
+		return fmt.Errorf("print run %s: %w", r.ID, err)
+	}
+	for _, row := range out {
+		if !slices.Contains(spoiled, int(row.Position)) {
+			continue
+		}
+		if err := s.spoilTx(ctx, tx, by, row.LetterID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) printedTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, kind lifecycle.PrintKind, ids []string) error {
+	if kind == lifecycle.PrintPIN {
+		letters, err := tx.LockPINLetters(ctx, ids)
+		if err != nil {
+			return err
+		}
+		letters = slices.DeleteFunc(letters, func(l db.PINLetter) bool { return l.State != lifecycle.LetterRendered })
+		return s.movePINLetters(ctx, tx, letters, severalPINLetters{on: lifecycle.Print, by: by})
+	}
+	letters, err := tx.LockCardLetters(ctx, ids)
+	if err != nil {
 		return err
 	}
-	return s.spoilTx(ctx, tx, by, row.LetterID)
+	letters = slices.DeleteFunc(letters, func(l db.CardLetter) bool { return l.State != lifecycle.LetterRendered })
+	return s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Print, by: by})
 }
 
 // SpoilLetter records that a printed letter cannot be posted: torn in the

@@ -205,20 +205,33 @@ func (s *Service) Products(ctx context.Context) ([]Product, error) {
 	return all, nil
 }
 
-// parcelTx is a card's product, and what is posted with the card: a reader that
-// was ordered with it goes along to the holder's home. At the branch it is
-// handed out with the card.
-func (s *Service) parcelTx(ctx context.Context, tx store.Tx, card db.Card) (Product, map[string]string, error) {
-	product, err := s.productTx(ctx, tx.Queries, card.Product)
+// parcel is what is posted with a card, and how many business days before its PIN.
+type parcel struct {
+	reader string
+	delay  int
+}
+
+// parcelsTx are the parcels of cards: a reader that was ordered with a card goes
+// along to its holder's home. At the branch it is handed out with the card.
+func (s *Service) parcelsTx(ctx context.Context, tx store.Tx, cards []db.Card) (map[lifecycle.CardID]parcel, error) {
+	ordered, err := tx.OrdersWithReader(ctx, texts(cards, func(c db.Card) lifecycle.OrderID { return c.OrderID }))
 	if err != nil {
-		return product, nil, err
+		return nil, fmt.Errorf("readers of %d cards: %w", len(cards), err)
 	}
-	order, err := tx.Order(ctx, card.OrderID)
-	if err != nil {
-		return product, nil, fmt.Errorf("order %s: %w", card.OrderID, err)
+	products, parcels := map[string]Product{}, make(map[lifecycle.CardID]parcel, len(cards))
+	for _, c := range cards {
+		product, known := products[c.Product]
+		if !known {
+			if product, err = s.productTx(ctx, tx.Queries, c.Product); err != nil {
+				return nil, err
+			}
+			products[c.Product] = product
+		}
+		p := parcel{delay: product.PINDelay}
+		if c.Delivery == lifecycle.DeliverHome && slices.Contains(ordered, c.OrderID) {
+			p.reader = product.Reader
+		}
+		parcels[c.ID] = p
 	}
-	if order.WithReader && card.Delivery == lifecycle.DeliverHome {
-		return product, map[string]string{"reader": product.Reader}, nil
-	}
-	return product, nil, nil
+	return parcels, nil
 }

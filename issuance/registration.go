@@ -43,16 +43,3 @@ func (s *Service) registeredCardTx(ctx context.Context, tx store.Tx, by lifecycl
 }
 
 const maxCardYears = 10
-
-// registerTx takes an approved registration to its end: the holder has the card
-// already, and its first right code activates it.
-func (s *Service) registerTx(ctx context.Context, tx store.Tx, o *db.Order, card *db.Card) error {
-	system := lifecycle.System("registration")
-	if err := s.moveOrder(ctx, tx, o, lifecycle.Start, system, nil); err != nil {
-		return err
-	}
-	if err := s.moveCard(ctx, tx, card, lifecycle.Register, system, "", nil); err != nil {
-		return err
-	}
-	return s.moveOrder(ctx, tx, o, lifecycle.Complete, system, nil)
-}

@@ -17,33 +17,22 @@ func (s *Service) Cancel(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		return err
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		failed := o.State == lifecycle.OrderFailed
 		if err := s.moveOrder(ctx, tx, &o, lifecycle.Cancel, by, map[string]string{"failure": why}); err != nil {
 			return err
 		}
 		switch {
-		case o.Kind.HasCard():
-			card, err := lockCardOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			if !failed {
-				return s.moveCard(ctx, tx, &card, lifecycle.Cancel, by, "", nil)
-			}
-			if lifecycle.Cards.Can(card.State, lifecycle.Oppose) {
-				_, err = s.opposeTx(ctx, tx, lifecycle.System("cancel"), &card, lifecycle.CardOrderEnded)
-			}
+		case its.card != nil && !failed:
+			return s.moveCard(ctx, tx, its.card, lifecycle.Cancel, by, "", nil)
+		case its.card != nil && lifecycle.Cards.Can(its.card.State, lifecycle.Oppose):
+			_, err = s.opposeTx(ctx, tx, lifecycle.System("cancel"), its.card, lifecycle.CardOrderEnded)
 			return err
-		case o.Kind == lifecycle.OrderNewCertificate && !failed: // a failed one's certificate has its end
-			cert, err := lockCertificateOfOrderTx(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			return s.moveCertificate(ctx, tx, &cert, lifecycle.Cancel, by, "", nil)
+		case its.certificate != nil && !failed: // a failed one's certificate has its end
+			return s.moveCertificate(ctx, tx, its.certificate, lifecycle.Cancel, by, "", nil)
 		}
 		return nil
 	})
@@ -104,9 +93,9 @@ func (s *Service) RetryLetter(ctx context.Context, by lifecycle.Actor, id string
 // certificate has ended cannot be helped: order another.
 func (s *Service) Retry(ctx context.Context, by lifecycle.Actor, id lifecycle.OrderID) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
-		o, err := tx.LockOrder(ctx, id)
+		o, its, err := lockOrderTx(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("order %s: %w", id, err)
+			return err
 		}
 		if err := s.moveOrder(ctx, tx, &o, lifecycle.Retry, by, nil); err != nil {
 			return err
@@ -114,16 +103,12 @@ func (s *Service) Retry(ctx context.Context, by lifecycle.Actor, id lifecycle.Or
 		if !o.Kind.MakesCard() {
 			return fmt.Errorf("order %s: %w: nothing of a failed %s goes on: order again", id, lifecycle.Illegal, o.Kind)
 		}
-		card, err := lockCardOfOrderTx(ctx, tx, id)
-		if err != nil {
-			return err
+		if its.card.State != lifecycle.CardMade { // the one stop that leaves the card as it is
+			return fmt.Errorf("order %s: %w: its card is %s: order another", id, lifecycle.Illegal, its.card.State)
 		}
-		if card.State != lifecycle.CardMade { // the one stop that leaves the card as it is
-			return fmt.Errorf("order %s: %w: its card is %s: order another", id, lifecycle.Illegal, card.State)
-		}
-		l, err := tx.LockCardLetterOfCard(ctx, card.ID, card.PSN)
+		l, err := tx.LockCardLetterOfCard(ctx, its.card.ID, its.card.PSN)
 		if err != nil {
-			return fmt.Errorf("letter of card %s: %w", card.ID, err)
+			return fmt.Errorf("letter of card %s: %w", its.card.ID, err)
 		}
 		return s.moveCardLetter(ctx, tx, &l, lifecycle.Retry, by)
 	})

@@ -244,20 +244,24 @@ func (s *Service) withScript(ctx context.Context, id lifecycle.OrderID, work fun
 		return err
 	}
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		seen, err := tx.Order(ctx, id)
+		if err != nil {
+			return fmt.Errorf("order %s: %w", id, err)
+		}
+		event, ok := scriptEvent(seen.Kind)
+		if !ok || seen.TargetCard == nil {
+			return fmt.Errorf("order %s: %w: it is a %s, which no script fulfils", id, lifecycle.Illegal, seen.Kind)
+		}
+		card, err := tx.LockCard(ctx, *seen.TargetCard)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", *seen.TargetCard, err)
+		}
 		o, err := tx.LockOrder(ctx, id)
 		if err != nil {
 			return fmt.Errorf("order %s: %w", id, err)
 		}
-		event, ok := scriptEvent(o.Kind)
-		if !ok || o.TargetCard == nil {
-			return fmt.Errorf("order %s: %w: it is a %s, which no script fulfils", id, lifecycle.Illegal, o.Kind)
-		}
 		if o.State != lifecycle.OrderApproved && o.State != lifecycle.OrderInProgress {
 			return fmt.Errorf("order %s: %w: it is %s, a second person must approve it first", id, lifecycle.Illegal, o.State)
-		}
-		card, err := tx.LockCard(ctx, *o.TargetCard)
-		if err != nil {
-			return fmt.Errorf("card %s: %w", *o.TargetCard, err)
 		}
 		if !lifecycle.Cards.Can(card.State, event) {
 			return fmt.Errorf("card %s: %w: it is %s", card.ID, lifecycle.Illegal, card.State)

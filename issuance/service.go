@@ -108,6 +108,19 @@ func (s *Service) newID(prefix string) string {
 	return lifecycle.NewID(prefix, s.now(), binary.BigEndian.Uint32(random[:]))
 }
 
+// newIDs makes so many identifiers, each another.
+func (s *Service) newIDs(prefix string, n int) []string {
+	seen := make(map[string]bool, n)
+	ids := make([]string, 0, n)
+	for len(ids) < n {
+		id := s.newID(prefix)
+		if !seen[id] {
+			seen[id], ids = true, append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Done finishes something of the caller's in the same transaction: a worker
 // completes its job with it. nil does nothing.
 type Done func(tx pgx.Tx) error

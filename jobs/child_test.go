@@ -12,9 +12,12 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"sceau/hsm"
 	"sceau/internal/testenv"
@@ -101,6 +104,21 @@ func (d deadly) Signer(ctx context.Context, key string, public crypto.PublicKey)
 	return deadlySigner{signer}, nil
 }
 
+// deadlyQuery kills its process when it is about to put a query of this name to
+// the database, in the midst of a transaction.
+type deadlyQuery string
+
+// TraceQueryStart dies.
+func (q deadlyQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "-- name: "+string(q)+" ") {
+		die([]byte(q))
+	}
+	return ctx
+}
+
+// TraceQueryEnd is never of interest.
+func (deadlyQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
 type deadlySigner struct{ crypto.Signer }
 
 // Sign signs, and dies.
@@ -133,7 +151,7 @@ func runChild(text string) error {
 		queue      Queue
 		url, token string
 	}{{QueueDefault, t.App, t.Realm.Worker}, {QueuePIN, t.PIN, t.Realm.PINs}} {
-		p, err := openProcess(ctx, q.url, now)
+		p, err := openProcess(ctx, q.url, now, deadlyQuery(t.Die))
 		if err != nil {
 			return err
 		}

@@ -24,15 +24,17 @@ func TestAProcessWithoutItsQueuesToolsDoesNotStart(t *testing.T) {
 		queues []Queue
 		lacks  func(*Tools)
 	}{
-		"use cases":           {[]Queue{QueueDefault}, func(t *Tools) { t.Service = nil }},
-		"a clock":             {[]Queue{QueueDefault}, func(t *Tools) { t.Now = nil }},
-		"a logger":            {[]Queue{QueueDefault}, func(t *Tools) { t.Logger = nil }},
-		"the card engine":     {[]Queue{QueueDefault}, func(t *Tools) { t.Engine = nil }},
-		"signers":             {[]Queue{QueueDefault}, func(t *Tools) { t.Signers = nil }},
-		"the transport key":   {[]Queue{QueueDefault}, func(t *Tools) { t.TransportKey = "" }},
-		"the public base":     {[]Queue{QueueDefault}, func(t *Tools) { t.PublicBase = "" }},
-		"the bureau":          {[]Queue{QueueDefault}, func(t *Tools) { t.BureauCert = nil }},
-		"a bureau with RSA":   {[]Queue{QueueDefault}, func(t *Tools) { t.BureauCert = parsed(h.Issuing) }},
+		"use cases":         {[]Queue{QueueDefault}, func(t *Tools) { t.Service = nil }},
+		"a clock":           {[]Queue{QueueDefault}, func(t *Tools) { t.Now = nil }},
+		"a logger":          {[]Queue{QueueDefault}, func(t *Tools) { t.Logger = nil }},
+		"the card engine":   {[]Queue{QueueDefault}, func(t *Tools) { t.Engine = nil }},
+		"signers":           {[]Queue{QueueDefault}, func(t *Tools) { t.Signers = nil }},
+		"the transport key": {[]Queue{QueueDefault}, func(t *Tools) { t.Bureaux = map[string]Bureau{"bureau-1": {Certificate: parsed(h.Bureau)}} }},
+		"the public base":   {[]Queue{QueueDefault}, func(t *Tools) { t.PublicBase = "" }},
+		"the bureau":        {[]Queue{QueueDefault}, func(t *Tools) { t.Bureaux = nil }},
+		"a bureau with RSA": {[]Queue{QueueDefault}, func(t *Tools) {
+			t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(h.Issuing)}}
+		}},
 		"the PINs":            {both, func(*Tools) {}},
 		"a known queue":       {[]Queue{"letters"}, func(*Tools) {}},
 		"the print room too":  {[]Queue{QueueDefault}, func(t *Tools) { t.PrintRoomCert = nil }},

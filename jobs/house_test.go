@@ -34,7 +34,12 @@ func TestMain(m *testing.M) {
 	if task := os.Getenv(childTask); task != "" {
 		os.Exit(child(task))
 	}
-	testenv.Main(m, testenv.WithMigrations(migrate))
+	options := []testenv.Option{testenv.WithMigrations(migrate)}
+	measures := func(arg string) bool { return strings.HasPrefix(arg, "-test.bench=") }
+	if slices.ContainsFunc(os.Args, measures) {
+		options = append(options, testenv.Durable())
+	}
+	testenv.Main(m, options...)
 }
 
 func migrate(ctx context.Context, url string) error {
@@ -59,7 +64,7 @@ var (
 )
 
 // holder is whose card or certificate it is: nobody else acts on it as a holder.
-func (h *house) holder(t *testing.T, id string) lifecycle.Actor {
+func (h *house) holder(t testing.TB, id string) lifecycle.Actor {
 	t.Helper()
 	var holder string
 	err := h.admin.QueryRow(t.Context(), "SELECT holder_id FROM card WHERE id = $1 UNION SELECT holder_id FROM certificate WHERE id = $1", id).Scan(&holder)
@@ -76,12 +81,12 @@ type process struct {
 	pool *pgxpool.Pool
 }
 
-func openProcess(ctx context.Context, url string, now func() time.Time) (process, error) {
+func openProcess(ctx context.Context, url string, now func() time.Time, tracer pgx.QueryTracer) (process, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return process{}, err
 	}
-	config.MaxConns = 12
+	config.MaxConns, config.ConnConfig.Tracer = 12, tracer
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return process{}, err
@@ -124,11 +129,11 @@ type house struct {
 	log   *buffer
 }
 
-func setup(t *testing.T, r realm) *house {
+func setup(t testing.TB, r realm) *house {
 	t.Helper()
 	h := &house{realm: r, url: testenv.Database(t), clock: &clock{at: monday}, log: &buffer{}}
 	open := func(url string) process {
-		p, err := openProcess(t.Context(), url, h.clock.now)
+		p, err := openProcess(t.Context(), url, h.clock.now, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,14 +148,14 @@ func setup(t *testing.T, r realm) *house {
 	return h
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func get[T any](t *testing.T) func(T, error) T {
+func get[T any](t testing.TB) func(T, error) T {
 	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
@@ -159,7 +164,7 @@ func get[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-func sampleBank(t *testing.T) issuance.Bank {
+func sampleBank(t testing.TB) issuance.Bank {
 	t.Helper()
 	var file demodata.Setup
 	must(t, yaml.Unmarshal(get[[]byte](t)(demodata.BankFile()), &file))
@@ -177,7 +182,7 @@ func sampleBank(t *testing.T) issuance.Bank {
 
 // orders brings in n orders of a product from the sample file and approves them.
 // Cards are one by one: home, then to a branch.
-func (h *house) orders(t *testing.T, product string, n int) []issuance.OrderView {
+func (h *house) orders(t testing.TB, product string, n int) []issuance.OrderView {
 	t.Helper()
 	lines := []string{strings.Join(demodata.Header(), ";")}
 	var references []string
@@ -206,7 +211,7 @@ func (h *house) orders(t *testing.T, product string, n int) []issuance.OrderView
 }
 
 // tools are those of the default queue.
-func (h *house) tools(t *testing.T) Tools {
+func (h *house) tools(t testing.TB) Tools {
 	t.Helper()
 	vault := get[*hsm.Client](t)(hsm.Open(t.Context(), hsm.Config{Address: h.Address, Token: h.Worker}))
 	t.Cleanup(vault.Close)
@@ -214,7 +219,7 @@ func (h *house) tools(t *testing.T) Tools {
 }
 
 // pinTools are those of the PIN queue.
-func (h *house) pinTools(t *testing.T) Tools {
+func (h *house) pinTools(t testing.TB) Tools {
 	t.Helper()
 	vault := get[*hsm.Client](t)(hsm.Open(t.Context(), hsm.Config{Address: h.Address, Token: h.PINs}))
 	t.Cleanup(vault.Close)
@@ -233,9 +238,10 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
-	t.Engine, t.Signers, t.TransportKey, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), transportKey, publicBase, true
+	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
 	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
-	t.BureauCert, t.PrintRoomCert = parsed(r.Bureau), parsed(r.PrintRoom)
+	t.PrintRoomCert = parsed(r.PrintRoom)
+	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t
 }
 
@@ -279,7 +285,7 @@ func (h *house) logger() *slog.Logger {
 const patience = 90 * time.Second
 
 // run starts workers, and stops them when the test ends.
-func (h *house) run(t *testing.T, pool *pgxpool.Pool, tools Tools, s Settings) *Client {
+func (h *house) run(t testing.TB, pool *pgxpool.Pool, tools Tools, s Settings) *Client {
 	t.Helper()
 	client := get[*Client](t)(NewClient(t.Context(), pool, tools, s))
 	ctx := context.WithoutCancel(t.Context())
@@ -295,25 +301,25 @@ func (h *house) run(t *testing.T, pool *pgxpool.Pool, tools Tools, s Settings) *
 }
 
 // toil starts the default queue's workers, without a leader: nothing is rescued.
-func (h *house) toil(t *testing.T, tools Tools) *Client {
+func (h *house) toil(t testing.TB, tools Tools) *Client {
 	t.Helper()
 	return h.run(t, h.pool, tools, Settings{Queues: []Queue{QueueDefault}, Wait: 300 * time.Millisecond})
 }
 
 // work starts the default queue's workers, with a leader, who rescues at once
 // and then each half minute.
-func (h *house) work(t *testing.T, tools Tools) *Client {
+func (h *house) work(t testing.TB, tools Tools) *Client {
 	t.Helper()
 	return h.run(t, h.pool, tools, Settings{Queues: []Queue{QueueDefault}, Periodic: true, Wait: 300 * time.Millisecond})
 }
 
-func (h *house) workPINs(t *testing.T, tools Tools) *Client {
+func (h *house) workPINs(t testing.TB, tools Tools) *Client {
 	t.Helper()
 	return h.run(t, h.pins.pool, tools, Settings{Queues: []Queue{QueuePIN}, Wait: 300 * time.Millisecond})
 }
 
 // await waits until a query answers true.
-func (h *house) await(t *testing.T, what, query string, args ...any) {
+func (h *house) await(t testing.TB, what, query string, args ...any) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -329,13 +335,13 @@ func (h *house) await(t *testing.T, what, query string, args ...any) {
 	}
 }
 
-func (h *house) awaitBatch(t *testing.T, id lifecycle.BatchID, state lifecycle.BatchState) {
+func (h *house) awaitBatch(t testing.TB, id lifecycle.BatchID, state lifecycle.BatchState) {
 	t.Helper()
 	h.await(t, "batch "+string(state), "SELECT EXISTS (SELECT FROM batch WHERE id = $1 AND state = $2::batch_state)", id, state)
 }
 
 // awaitIdle waits until no job of a queue is still to come.
-func (h *house) awaitIdle(t *testing.T, q Queue) {
+func (h *house) awaitIdle(t testing.TB, q Queue) {
 	t.Helper()
 	h.await(t, "an idle queue", "SELECT NOT EXISTS (SELECT FROM river_job WHERE queue = $1 AND finalized_at IS NULL)", q)
 }
@@ -349,7 +355,7 @@ type job struct {
 	Metadata    json.RawMessage
 }
 
-func (h *house) jobs(t *testing.T) []job {
+func (h *house) jobs(t testing.TB) []job {
 	t.Helper()
 	rows, err := h.admin.Query(t.Context(), "SELECT kind, state::text, attempt, coalesce((SELECT array_agg(e ->> 'error') "+
 		"FROM unnest(errors) e), '{}'), args, metadata FROM river_job ORDER BY id")
@@ -357,7 +363,7 @@ func (h *house) jobs(t *testing.T) []job {
 	return get[[]job](t)(pgx.CollectRows(rows, pgx.RowToStructByPos[job]))
 }
 
-func (h *house) jobsOf(t *testing.T, kind lifecycle.JobKind) []job {
+func (h *house) jobsOf(t testing.TB, kind lifecycle.JobKind) []job {
 	t.Helper()
 	return slices.DeleteFunc(h.jobs(t), func(j job) bool { return j.Kind != string(kind) })
 }

@@ -43,6 +43,31 @@ type Signers interface {
 	Signer(ctx context.Context, key string, public crypto.PublicKey) (crypto.Signer, error)
 }
 
+// Bureau is what is agreed with a card bureau.
+type Bureau struct {
+	TransportKey string            // enciphers keys and PINs; by its name in the engine
+	Certificate  *x509.Certificate // its files are encrypted for it
+}
+
+func (b Bureau) check(name string) error {
+	if b.TransportKey == "" || b.Certificate == nil {
+		return fmt.Errorf("%w: bureau %s needs a transport key and a certificate", lifecycle.Invalid, name)
+	}
+	if err := cms.CheckRecipient(b.Certificate); err != nil {
+		return fmt.Errorf("certificate of bureau %s: %w", name, err)
+	}
+	return nil
+}
+
+// bureau is the one that a batch goes to: never another one in its place.
+func (t Tools) bureau(name string) (Bureau, error) {
+	b, ok := t.Bureaux[name]
+	if !ok {
+		return b, fmt.Errorf("%w: nothing is agreed with the bureau %q here: give its transport key and certificate", lifecycle.Unavailable, name)
+	}
+	return b, nil
+}
+
 // Tools are what workers act with. A process that does not work a queue leaves
 // that queue's tools out; Service, Now and Logger are always needed.
 type Tools struct {
@@ -52,8 +77,7 @@ type Tools struct {
 
 	Engine        CardEngine        // default queue
 	Signers       Signers           // default queue
-	TransportKey  string            // the bureau's transport key, by name in the engine
-	BureauCert    *x509.Certificate // bureau files are encrypted for it
+	Bureaux       map[string]Bureau // default queue; by name
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
 	CertProfiles  []ca.Profile      // profiles of persons' certificates, by name
@@ -73,14 +97,16 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || t.TransportKey == "" || t.BureauCert == nil || t.PrintRoomCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, transport key, certificates of bureau and print room, and public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
 			}
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)
 			}
-			if err := cms.CheckRecipient(t.BureauCert); err != nil {
-				return fmt.Errorf("bureau certificate: %w", err)
+			for name, b := range t.Bureaux {
+				if err := b.check(name); err != nil {
+					return err
+				}
 			}
 		case QueuePIN:
 			if t.PINs == nil || t.PrintRoomCert == nil {

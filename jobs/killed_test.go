@@ -43,7 +43,7 @@ func (w *witness) Personalise(ctx context.Context, r hsm.PersonaliseRequest) ([]
 	return made, err
 }
 
-func (h *house) seal(t *testing.T) lifecycle.BatchID {
+func (h *house) seal(t testing.TB) lifecycle.BatchID {
 	t.Helper()
 	batch, n, err := h.SealBatch(t.Context(), operator)
 	must(t, err)
@@ -54,7 +54,7 @@ func (h *house) seal(t *testing.T) lifecycle.BatchID {
 }
 
 // bureauFile opens what was sent to the bureau, and checks whose it is.
-func (h *house) bureauFile(t *testing.T, batch lifecycle.BatchID) (bureau.File, []emv.CardImage) {
+func (h *house) bureauFile(t testing.TB, batch lifecycle.BatchID) (bureau.File, []emv.CardImage) {
 	t.Helper()
 	sealed := get[[]byte](t)(h.Document(t.Context(), string(batch)))
 	signed := get[[]byte](t)(cms.Open(sealed, h.bureau.certificate, h.bureau.key))
@@ -68,7 +68,7 @@ func (h *house) bureauFile(t *testing.T, batch lifecycle.BatchID) (bureau.File, 
 }
 
 // answer has the bureau make every card of a batch.
-func (h *house) answer(t *testing.T, batch lifecycle.BatchID) {
+func (h *house) answer(t testing.TB, batch lifecycle.BatchID) {
 	t.Helper()
 	file, _ := h.bureauFile(t, batch)
 	back := bureau.Return{Batch: batch, Sequence: 1}
@@ -79,7 +79,7 @@ func (h *house) answer(t *testing.T, batch lifecycle.BatchID) {
 }
 
 // posted takes every approved card as far as the post, and gives the batch.
-func (h *house) posted(t *testing.T) lifecycle.BatchID {
+func (h *house) posted(t testing.TB) lifecycle.BatchID {
 	t.Helper()
 	batch := h.seal(t)
 	h.awaitBatch(t, batch, lifecycle.BatchSent)
@@ -174,7 +174,7 @@ func TestAWorkerKilledWithAPINInItsHandsLeavesOneLetter(t *testing.T) {
 }
 
 // wantClosed proves that the engine gives the PIN to nobody any more.
-func (h *house) wantClosed(t *testing.T, pins PINSource, card lifecycle.CardID, letter lifecycle.PINLetterID) {
+func (h *house) wantClosed(t testing.TB, pins PINSource, card lifecycle.CardID, letter lifecycle.PINLetterID) {
 	t.Helper()
 	for _, l := range []lifecycle.PINLetterID{letter, "P-0000000000000000"} {
 		if _, err := pins.ReleasePIN(t.Context(), hsm.PINRelease{Card: card, PINVersion: 1, Letter: l}); !errors.Is(err, lifecycle.Conflict) {
@@ -184,7 +184,7 @@ func (h *house) wantClosed(t *testing.T, pins PINSource, card lifecycle.CardID, 
 }
 
 // request is a holder's certificate request with a new key.
-func request(t *testing.T) []byte {
+func request(t testing.TB) []byte {
 	t.Helper()
 	key := get[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	return get[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key))

@@ -47,6 +47,7 @@ func options(kind string) (option, bool) {
 		lifecycle.JobPINDestroy:       {queue: QueueDefault, limit: time.Minute, attempts: 100, priority: 2},
 		lifecycle.JobPostLetters:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 3},
 		lifecycle.JobForgetFiles:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
+		lifecycle.JobCampaign:         {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 3, once: true},
 		lifecycle.JobCertificateIssue: {queue: QueueDefault, limit: time.Minute, attempts: 25, priority: 2, once: true},
 		// Never once: a job under way may have read the shard before the
 		// revocation that asks for this one.

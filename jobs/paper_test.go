@@ -48,7 +48,7 @@ func (h *house) sheetOf(t *testing.T, letter string) (document string, page int)
 }
 
 // print plays the print room for every run that is rendered.
-func (h *house) print(t *testing.T) {
+func (h *house) print(t testing.TB) {
 	t.Helper()
 	for _, run := range get[[]issuance.PrintRun](t)(h.PrintRuns(t.Context(), lifecycle.PrintRunRendered)) {
 		job := get[issuance.PrintJob](t)(h.StartPrinting(t.Context(), operator, run.ID, issuance.Printer{Name: "Laser 1"}))

@@ -22,7 +22,11 @@ func (t Tools) personalise(ctx context.Context, args issuance.PersonaliseArgs, d
 	if err != nil {
 		return err
 	}
-	request := hsm.PersonaliseRequest{Attempt: plan.Attempt, Profile: plan.Profile, TransportKey: t.TransportKey}
+	agreed, err := t.bureau(plan.Bureau)
+	if err != nil {
+		return err
+	}
+	request := hsm.PersonaliseRequest{Attempt: plan.Attempt, Profile: plan.Profile, TransportKey: agreed.TransportKey}
 	for _, c := range plan.Cards {
 		request.Cards = append(request.Cards, hsm.CardToPersonalise{
 			Card: c.Card, PINVersion: c.PINVersion, PAN: c.PAN, PSN: c.PSN, Expiry: c.Expiry,
@@ -48,9 +52,13 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 	if len(plan.Cards) == 0 { // each was stopped on its way
 		return t.Service.FinishBureauFile(ctx, plan, nil, done)
 	}
+	agreed, err := t.bureau(plan.Bureau)
+	if err != nil {
+		return err
+	}
 	file := bureau.File{
-		Format: bureau.Format, Batch: plan.Batch, Sequence: plan.Sequence, Bureau: plan.Bureau,
-		Created: plan.Created, TransportKey: t.TransportKey, TransportKCV: plan.TransportKCV,
+		Format: bureau.Format, Batch: plan.Batch, Sequence: plan.Sequence, Bureau: plan.Bureau, Urgency: plan.Urgency,
+		Created: plan.Created, TransportKey: agreed.TransportKey, TransportKCV: plan.TransportKCV,
 	}
 	for _, c := range plan.Cards {
 		record, err := recordOf(c)
@@ -71,7 +79,7 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 	if err != nil {
 		return err
 	}
-	sealed, err := cms.Seal(signed, t.BureauCert)
+	sealed, err := cms.Seal(signed, agreed.Certificate)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ var shared struct {
 
 // sharedRealm is the realm of this binary's Vault. Card identifiers are drawn, so
 // that its tests do not meet.
-func sharedRealm(t *testing.T) realm {
+func sharedRealm(t testing.TB) realm {
 	t.Helper()
 	vault := testenv.Vault(t)
 	shared.once.Do(func() { shared.realm, shared.err = newRealm(context.WithoutCancel(t.Context()), vault) })

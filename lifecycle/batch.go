@@ -45,3 +45,13 @@ const (
 	BureauSpoiled BureauResult = "spoiled"
 	BureauMissing BureauResult = "missing"
 )
+
+// Urgency says what goes to the bureau first.
+type Urgency string
+
+// The urgencies.
+const (
+	Urgent   Urgency = "urgent"
+	Standard Urgency = "standard"
+	InBulk   Urgency = "campaign" // of a campaign: nobody waits for it
+)

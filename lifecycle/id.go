@@ -25,6 +25,7 @@ type (
 	WorkItemID    string
 	CertificateID string
 	BatchID       string
+	CampaignID    string
 	ReturnFileID  string
 	ImportID      string
 	APIKeyID      string
@@ -49,6 +50,7 @@ const (
 	PrefixWorkItem    = "W"
 	PrefixCertificate = "N"
 	PrefixBatch       = "B"
+	PrefixCampaign    = "CM"
 	PrefixReturnFile  = "R"
 	PrefixImport      = "I"
 	PrefixAPIKey      = "K"

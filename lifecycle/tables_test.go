@@ -15,7 +15,7 @@ var roles = append(lifecycle.StaffRoles(), lifecycle.RoleSystem, lifecycle.RoleH
 var jobKinds = []lifecycle.JobKind{
 	lifecycle.JobPersonalise, lifecycle.JobBureauFile, lifecycle.JobBureauReturn, lifecycle.JobGatherLetters,
 	lifecycle.JobCardRun, lifecycle.JobPINRun, lifecycle.JobForgetFiles, lifecycle.JobPINDestroy, lifecycle.JobPostLetters, lifecycle.JobCertificateIssue,
-	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire,
+	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire, lifecycle.JobCampaign,
 }
 
 // reachable are the states that a thing in the state can still come to, by one
@@ -111,6 +111,7 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("counts", sound(lifecycle.Counts, lifecycle.CountAgreed, lifecycle.CountAdjusted, lifecycle.CountDiscarded, lifecycle.CountCancelled))
 	t.Run("destructions", sound(lifecycle.Destructions, lifecycle.DestructionDone, lifecycle.DestructionCancelled))
 	t.Run("shortfalls", sound(lifecycle.Shortfalls, lifecycle.ShortfallBooked, lifecycle.ShortfallSettled))
+	t.Run("campaigns", sound(lifecycle.Campaigns, lifecycle.CampaignRefused, lifecycle.CampaignCancelled))
 }
 
 // walked makes random attempts from the first state on, and proves of each what
@@ -174,6 +175,7 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("counts", walked(lifecycle.Counts))
 	t.Run("destructions", walked(lifecycle.Destructions))
 	t.Run("shortfalls", walked(lifecycle.Shortfalls))
+	t.Run("campaigns", walked(lifecycle.Campaigns))
 }
 
 func TestWhatHasEndedNeverComesBack(t *testing.T) {

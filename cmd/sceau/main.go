@@ -46,6 +46,8 @@ type cli struct {
 	Stock    stockCmd    `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
 	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
+	Batch    batchCmd    `cmd:"" help:"Personalisation batches."`
+	Campaign campaignCmd `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Lint     lintCmd     `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`

@@ -20,6 +20,7 @@ type workCmd struct {
 	Queues        []jobs.Queue `help:"Queues to work: default, pin, or both." default:"default" env:"SCEAU_QUEUES"`
 	Parallel      int          `help:"Jobs at the same time in each queue." default:"8" env:"SCEAU_PARALLEL"`
 	PublicBase    string       `help:"Where relying parties reach the public door, http://host." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	Bureau        string       `help:"The card bureau that the two flags below describe; further ones stand in the bank's file." default:"bureau-1" env:"SCEAU_BUREAU"`
 	TransportKey  string       `help:"The bureau's transport key, by its name in the engine." default:"transport-bureau-1" env:"SCEAU_TRANSPORT_KEY"`
 	BureauCert    string       `help:"The card bureau's certificate: its files are encrypted for it." env:"SCEAU_BUREAU_CERT" placeholder:"FILE"`
 	PrintRoomCert string       `help:"The print room's certificate: print runs are encrypted for it." env:"SCEAU_PRINT_ROOM_CERT" placeholder:"FILE"`
@@ -47,7 +48,7 @@ func (c workCmd) Run(w *world) error {
 	defer h.Close()
 	workers := house.Workers{
 		Settings: jobs.Settings{Queues: c.Queues, Parallel: c.Parallel, Periodic: slices.Contains(c.Queues, jobs.QueueDefault)},
-		Bank:     bank, TransportKey: c.TransportKey, PublicBase: c.PublicBase,
+		Bank:     bank, PublicBase: c.PublicBase,
 	}
 	// One token serves one policy: a process that works both queues needs one
 	// that has both, which only a test environment gives.
@@ -58,8 +59,8 @@ func (c workCmd) Run(w *world) error {
 		}
 		defer closeKeys()
 		workers.Vault = vault
-		if workers.BureauCert, err = house.ReadCertificate(c.BureauCert); err != nil {
-			return fmt.Errorf("--bureau-cert: %w", err)
+		if workers.Bureaux, err = c.bureaux(bank); err != nil {
+			return err
 		}
 	}
 	if slices.Contains(c.Queues, jobs.QueuePIN) {
@@ -81,4 +82,21 @@ func (c workCmd) Run(w *world) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), shutdownPatience)
 	defer cancel()
 	return client.Stop(ctx)
+}
+
+// bureaux are that of the flags, and those of the bank's file.
+func (c workCmd) bureaux(bank *house.Bank) (map[string]jobs.Bureau, error) {
+	bureaux, err := bank.ReadBureaux()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := house.ReadCertificate(c.BureauCert)
+	if err != nil {
+		return nil, fmt.Errorf("--bureau-cert: %w", err)
+	}
+	if _, twice := bureaux[c.Bureau]; twice {
+		return nil, fmt.Errorf("%w: bureau %s stands in the bank's file and in flags", errUsage, c.Bureau)
+	}
+	bureaux[c.Bureau] = jobs.Bureau{TransportKey: c.TransportKey, Certificate: certificate}
+	return bureaux, nil
 }

@@ -195,6 +195,39 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 	return err
 }
 
+const insertAudits = `-- name: InsertAudits :exec
+INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+SELECT $1, $2, $3, $4, n.id, $5, $6, $7, n.detail::jsonb
+FROM (SELECT unnest($8::text[]) AS id, unnest($9::text[]) AS detail) n
+`
+
+type InsertAuditsParams struct {
+	At        time.Time
+	Actor     string
+	Role      string
+	Thing     string
+	Event     string
+	FromState string
+	ToState   string
+	IDs       []string
+	Details   []string
+}
+
+func (q *Queries) InsertAudits(ctx context.Context, arg InsertAuditsParams) error {
+	_, err := q.db.Exec(ctx, insertAudits,
+		arg.At,
+		arg.Actor,
+		arg.Role,
+		arg.Thing,
+		arg.Event,
+		arg.FromState,
+		arg.ToState,
+		arg.IDs,
+		arg.Details,
+	)
+	return err
+}
+
 const newestAuditOf = `-- name: NewestAuditOf :many
 SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
 WHERE thing_id = $1 AND event = ANY ($2::text[]) ORDER BY id DESC LIMIT $3

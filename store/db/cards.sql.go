@@ -67,52 +67,109 @@ func (q *Queries) AllCards(ctx context.Context, after lifecycle.CardID, maxRows 
 	return items, nil
 }
 
-const answerBatchCard = `-- name: AnswerBatchCard :execrows
-UPDATE batch_card SET result = $1, plastic_serial = $2, reason = $3, answered_at = $4
-WHERE batch_id = $5 AND card_id = $6 AND (result IS NULL OR result = 'missing')
+const answerBatchCards = `-- name: AnswerBatchCards :many
+UPDATE batch_card b SET result = n.result::bureau_result, plastic_serial = nullif(n.serial, ''), reason = n.reason, answered_at = $1
+FROM (SELECT unnest($3::text[]) AS card_id, unnest($4::text[]) AS result, unnest($5::text[]) AS serial,
+        unnest($6::text[]) AS reason) n
+WHERE b.batch_id = $2 AND b.card_id = n.card_id AND (b.result IS NULL OR b.result = 'missing') RETURNING b.card_id
 `
 
-type AnswerBatchCardParams struct {
-	Result        *lifecycle.BureauResult
-	PlasticSerial *string
-	Reason        string
-	At            *time.Time
-	BatchID       lifecycle.BatchID
-	CardID        lifecycle.CardID
+type AnswerBatchCardsParams struct {
+	At      *time.Time
+	BatchID lifecycle.BatchID
+	Cards   []string
+	Results []string
+	Serials []string
+	Reasons []string
 }
 
-func (q *Queries) AnswerBatchCard(ctx context.Context, arg AnswerBatchCardParams) (int64, error) {
-	result, err := q.db.Exec(ctx, answerBatchCard,
-		arg.Result,
-		arg.PlasticSerial,
-		arg.Reason,
+func (q *Queries) AnswerBatchCards(ctx context.Context, arg AnswerBatchCardsParams) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, answerBatchCards,
 		arg.At,
 		arg.BatchID,
-		arg.CardID,
+		arg.Cards,
+		arg.Results,
+		arg.Serials,
+		arg.Reasons,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const approvedCards = `-- name: ApprovedCards :many
-SELECT id FROM card WHERE state = 'approved' AND product = $1 AND profile = $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
-`
-
-func (q *Queries) ApprovedCards(ctx context.Context, product string, profile string, maxRows int32) ([]lifecycle.CardID, error) {
-	rows, err := q.db.Query(ctx, approvedCards, product, profile, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var items []lifecycle.CardID
 	for rows.Next() {
-		var id lifecycle.CardID
-		if err := rows.Scan(&id); err != nil {
+		var card_id lifecycle.CardID
+		if err := rows.Scan(&card_id); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, card_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const approvedCards = `-- name: ApprovedCards :many
+SELECT c.id, c.order_id, c.holder_id, c.state, c.product, c.profile, c.psn, c.expiry, c.pin_version, c.delivery, c.branch_id, c.replaces, c.batch_id, c.plastic_serial, c.last_atc, c.scripts, c.cap_failures, c.usable_until, c.end_reason, c.receipt, c.created_at, c.updated_at, c.pan_sealed, c.pan_mark, c.last4, c.suspended_by, c.place
+FROM card c JOIN orders o ON o.id = c.order_id
+WHERE c.state = 'approved' AND c.product = $1 AND c.profile = $2 AND o.urgency = $3
+ORDER BY c.id LIMIT $4 FOR UPDATE OF c SKIP LOCKED
+`
+
+type ApprovedCardsParams struct {
+	Product string
+	Profile string
+	Urgency lifecycle.Urgency
+	MaxRows int32
+}
+
+func (q *Queries) ApprovedCards(ctx context.Context, arg ApprovedCardsParams) ([]Card, error) {
+	rows, err := q.db.Query(ctx, approvedCards,
+		arg.Product,
+		arg.Profile,
+		arg.Urgency,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.ID,
+			&i.OrderID,
+			&i.HolderID,
+			&i.State,
+			&i.Product,
+			&i.Profile,
+			&i.PSN,
+			&i.Expiry,
+			&i.PINVersion,
+			&i.Delivery,
+			&i.BranchID,
+			&i.Replaces,
+			&i.BatchID,
+			&i.PlasticSerial,
+			&i.LastATC,
+			&i.Scripts,
+			&i.CAPFailures,
+			&i.UsableUntil,
+			&i.EndReason,
+			&i.Receipt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
+			&i.SuspendedBy,
+			&i.Place,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -121,7 +178,7 @@ func (q *Queries) ApprovedCards(ctx context.Context, product string, profile str
 }
 
 const batch = `-- name: Batch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = $1
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch WHERE id = $1
 `
 
 func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error) {
@@ -138,6 +195,7 @@ func (q *Queries) Batch(ctx context.Context, id lifecycle.BatchID) (Batch, error
 		&i.TransportKCV,
 		&i.CreatedAt,
 		&i.SentAt,
+		&i.Urgency,
 	)
 	return i, err
 }
@@ -210,7 +268,7 @@ func (q *Queries) BatchCards(ctx context.Context, batchID lifecycle.BatchID) ([]
 }
 
 const batches = `-- name: Batches :many
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch ORDER BY sequence
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch ORDER BY sequence
 `
 
 func (q *Queries) Batches(ctx context.Context) ([]Batch, error) {
@@ -233,6 +291,7 @@ func (q *Queries) Batches(ctx context.Context) ([]Batch, error) {
 			&i.TransportKCV,
 			&i.CreatedAt,
 			&i.SentAt,
+			&i.Urgency,
 		); err != nil {
 			return nil, err
 		}
@@ -692,15 +751,49 @@ func (q *Queries) GiveBackCAPAttempts(ctx context.Context, ids []string) error {
 	return err
 }
 
+const groupsWaiting = `-- name: GroupsWaiting :many
+SELECT c.product, c.profile, o.urgency FROM card c JOIN orders o ON o.id = c.order_id WHERE c.state = 'approved'
+GROUP BY c.product, c.profile, o.urgency ORDER BY array_position(ARRAY['urgent', 'standard', 'campaign'], o.urgency), min(c.id)
+`
+
+type GroupsWaitingRow struct {
+	Product string
+	Profile string
+	Urgency lifecycle.Urgency
+}
+
+// The groups that wait for batches, the most urgent first, then that of the card
+// that waits longest.
+func (q *Queries) GroupsWaiting(ctx context.Context) ([]GroupsWaitingRow, error) {
+	rows, err := q.db.Query(ctx, groupsWaiting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GroupsWaitingRow
+	for rows.Next() {
+		var i GroupsWaitingRow
+		if err := rows.Scan(&i.Product, &i.Profile, &i.Urgency); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertBatch = `-- name: InsertBatch :one
-INSERT INTO batch (id, product, bureau, state, attempt_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6) RETURNING sequence
+INSERT INTO batch (id, product, bureau, urgency, state, attempt_id, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING sequence
 `
 
 type InsertBatchParams struct {
 	ID        lifecycle.BatchID
 	Product   string
 	Bureau    string
+	Urgency   lifecycle.Urgency
 	State     lifecycle.BatchState
 	AttemptID lifecycle.AttemptID
 	CreatedAt time.Time
@@ -711,6 +804,7 @@ func (q *Queries) InsertBatch(ctx context.Context, arg InsertBatchParams) (int64
 		arg.ID,
 		arg.Product,
 		arg.Bureau,
+		arg.Urgency,
 		arg.State,
 		arg.AttemptID,
 		arg.CreatedAt,
@@ -720,24 +814,12 @@ func (q *Queries) InsertBatch(ctx context.Context, arg InsertBatchParams) (int64
 	return sequence, err
 }
 
-const insertBatchCard = `-- name: InsertBatchCard :exec
-INSERT INTO batch_card (batch_id, card_id, psn, pin_version) VALUES ($1, $2, $3, $4)
+const insertBatchCards = `-- name: InsertBatchCards :exec
+INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT $1, id, psn, pin_version FROM card WHERE id = ANY ($2::text[])
 `
 
-type InsertBatchCardParams struct {
-	BatchID    lifecycle.BatchID
-	CardID     lifecycle.CardID
-	PSN        int32
-	PINVersion int32
-}
-
-func (q *Queries) InsertBatchCard(ctx context.Context, arg InsertBatchCardParams) error {
-	_, err := q.db.Exec(ctx, insertBatchCard,
-		arg.BatchID,
-		arg.CardID,
-		arg.PSN,
-		arg.PINVersion,
-	)
+func (q *Queries) InsertBatchCards(ctx context.Context, batchID lifecycle.BatchID, iDs []string) error {
+	_, err := q.db.Exec(ctx, insertBatchCards, batchID, iDs)
 	return err
 }
 
@@ -825,7 +907,7 @@ func (q *Queries) InsertReturnFile(ctx context.Context, arg InsertReturnFilePara
 }
 
 const lockBatch = `-- name: LockBatch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = $1
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch WHERE id = $1
 FOR UPDATE
 `
 
@@ -843,6 +925,7 @@ func (q *Queries) LockBatch(ctx context.Context, id lifecycle.BatchID) (Batch, e
 		&i.TransportKCV,
 		&i.CreatedAt,
 		&i.SentAt,
+		&i.Urgency,
 	)
 	return i, err
 }
@@ -906,6 +989,144 @@ func (q *Queries) LockCardPIN(ctx context.Context, id lifecycle.CardID) (LockCar
 	return i, err
 }
 
+const lockCards = `-- name: LockCards :many
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4, suspended_by, place
+FROM card WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockCards(ctx context.Context, ids []string) ([]Card, error) {
+	rows, err := q.db.Query(ctx, lockCards, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.ID,
+			&i.OrderID,
+			&i.HolderID,
+			&i.State,
+			&i.Product,
+			&i.Profile,
+			&i.PSN,
+			&i.Expiry,
+			&i.PINVersion,
+			&i.Delivery,
+			&i.BranchID,
+			&i.Replaces,
+			&i.BatchID,
+			&i.PlasticSerial,
+			&i.LastATC,
+			&i.Scripts,
+			&i.CAPFailures,
+			&i.UsableUntil,
+			&i.EndReason,
+			&i.Receipt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
+			&i.SuspendedBy,
+			&i.Place,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockCardsOfOrders = `-- name: LockCardsOfOrders :many
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4, suspended_by, place
+FROM card WHERE order_id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockCardsOfOrders(ctx context.Context, ids []string) ([]Card, error) {
+	rows, err := q.db.Query(ctx, lockCardsOfOrders, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.ID,
+			&i.OrderID,
+			&i.HolderID,
+			&i.State,
+			&i.Product,
+			&i.Profile,
+			&i.PSN,
+			&i.Expiry,
+			&i.PINVersion,
+			&i.Delivery,
+			&i.BranchID,
+			&i.Replaces,
+			&i.BatchID,
+			&i.PlasticSerial,
+			&i.LastATC,
+			&i.Scripts,
+			&i.CAPFailures,
+			&i.UsableUntil,
+			&i.EndReason,
+			&i.Receipt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PANSealed,
+			&i.PANMark,
+			&i.Last4,
+			&i.SuspendedBy,
+			&i.Place,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockPlace = `-- name: LockPlace :many
+SELECT id FROM card
+WHERE place = $1 AND state IN ('active', 'suspended', 'pin_blocked')
+    OR place = $1 AND state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed')
+ORDER BY id FOR UPDATE
+`
+
+// The cards of a place that are in use or on their way.
+func (q *Queries) LockPlace(ctx context.Context, place lifecycle.CardID) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, lockPlace, place)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.CardID
+	for rows.Next() {
+		var id lifecycle.CardID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockReturnFile = `-- name: LockReturnFile :one
 SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return_file WHERE id = $1 FOR UPDATE
 `
@@ -936,6 +1157,30 @@ func (q *Queries) NextPANNumber(ctx context.Context) (int64, error) {
 	return column_1, err
 }
 
+const plasticsKnown = `-- name: PlasticsKnown :many
+SELECT plastic_serial::text AS serial FROM batch_card WHERE plastic_serial = ANY ($1::text[])
+`
+
+func (q *Queries) PlasticsKnown(ctx context.Context, serials []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, plasticsKnown, serials)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var serial string
+		if err := rows.Scan(&serial); err != nil {
+			return nil, err
+		}
+		items = append(items, serial)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const prepareRemake = `-- name: PrepareRemake :exec
 UPDATE card SET psn = psn + 1, pin_version = pin_version + 1, batch_id = NULL, last_atc = 0, cap_failures = 0, scripts = '{0}'
 WHERE id = $1
@@ -944,22 +1189,6 @@ WHERE id = $1
 func (q *Queries) PrepareRemake(ctx context.Context, id lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, prepareRemake, id)
 	return err
-}
-
-const productWaiting = `-- name: ProductWaiting :one
-SELECT product, profile FROM card WHERE state = 'approved' ORDER BY id LIMIT 1
-`
-
-type ProductWaitingRow struct {
-	Product string
-	Profile string
-}
-
-func (q *Queries) ProductWaiting(ctx context.Context) (ProductWaitingRow, error) {
-	row := q.db.QueryRow(ctx, productWaiting)
-	var i ProductWaitingRow
-	err := row.Scan(&i.Product, &i.Profile)
-	return i, err
 }
 
 const recordCAPAttempts = `-- name: RecordCAPAttempts :many
@@ -1075,12 +1304,13 @@ func (q *Queries) ReturnFile(ctx context.Context, id lifecycle.ReturnFileID) (Re
 	return i, err
 }
 
-const setBatchCardDGIs = `-- name: SetBatchCardDGIs :exec
-UPDATE batch_card SET dgis = $1 WHERE batch_id = $2 AND card_id = $3
+const setBatchCardsDGIs = `-- name: SetBatchCardsDGIs :exec
+UPDATE batch_card b SET dgis = n.dgis
+FROM (SELECT unnest($2::text[]) AS id, unnest($3::bytea[]) AS dgis) n WHERE b.batch_id = $1 AND b.card_id = n.id
 `
 
-func (q *Queries) SetBatchCardDGIs(ctx context.Context, dGIs []byte, batchID lifecycle.BatchID, cardID lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, setBatchCardDGIs, dGIs, batchID, cardID)
+func (q *Queries) SetBatchCardsDGIs(ctx context.Context, batchID lifecycle.BatchID, iDs []string, dGIs [][]byte) error {
+	_, err := q.db.Exec(ctx, setBatchCardsDGIs, batchID, iDs, dGIs)
 	return err
 }
 
@@ -1123,15 +1353,6 @@ func (q *Queries) SetCAPFailures(ctx context.Context, failures int32, iD lifecyc
 	return err
 }
 
-const setCardBatch = `-- name: SetCardBatch :exec
-UPDATE card SET batch_id = $1 WHERE id = $2
-`
-
-func (q *Queries) SetCardBatch(ctx context.Context, batchID *lifecycle.BatchID, iD lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, setCardBatch, batchID, iD)
-	return err
-}
-
 const setCardDelivery = `-- name: SetCardDelivery :exec
 UPDATE card SET delivery = $1, branch_id = $2 WHERE order_id = $3
 `
@@ -1147,28 +1368,6 @@ UPDATE card SET end_reason = $1, receipt = $2 WHERE id = $3
 
 func (q *Queries) SetCardEnd(ctx context.Context, endReason string, receipt string, iD lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, setCardEnd, endReason, receipt, iD)
-	return err
-}
-
-const setCardKeys = `-- name: SetCardKeys :exec
-INSERT INTO card_keys (card_id, ac, smi, smc) VALUES ($1, $2, $3, $4)
-ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc
-`
-
-type SetCardKeysParams struct {
-	CardID lifecycle.CardID
-	AC     int32
-	SMI    int32
-	SMC    int32
-}
-
-func (q *Queries) SetCardKeys(ctx context.Context, arg SetCardKeysParams) error {
-	_, err := q.db.Exec(ctx, setCardKeys,
-		arg.CardID,
-		arg.AC,
-		arg.SMI,
-		arg.SMC,
-	)
 	return err
 }
 
@@ -1208,6 +1407,105 @@ func (q *Queries) SetCardState(ctx context.Context, arg SetCardStateParams) (int
 		arg.At,
 		arg.SuspendedBy,
 		arg.ID,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setCardsKeys = `-- name: SetCardsKeys :exec
+INSERT INTO card_keys (card_id, ac, smi, smc) SELECT unnest($1::text[]), unnest($2::int[]), unnest($3::int[]), unnest($4::int[])
+ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc
+`
+
+type SetCardsKeysParams struct {
+	IDs []string
+	AC  []int32
+	SMI []int32
+	SMC []int32
+}
+
+func (q *Queries) SetCardsKeys(ctx context.Context, arg SetCardsKeysParams) error {
+	_, err := q.db.Exec(ctx, setCardsKeys,
+		arg.IDs,
+		arg.AC,
+		arg.SMI,
+		arg.SMC,
+	)
+	return err
+}
+
+const setCardsMade = `-- name: SetCardsMade :execrows
+UPDATE card c SET state = $1, plastic_serial = n.serial, updated_at = $2
+FROM (SELECT unnest($4::text[]) AS id, unnest($5::text[]) AS serial) n WHERE c.id = n.id AND c.state = $3
+`
+
+type SetCardsMadeParams struct {
+	ToState   lifecycle.CardState
+	At        time.Time
+	FromState lifecycle.CardState
+	IDs       []string
+	Serials   []string
+}
+
+func (q *Queries) SetCardsMade(ctx context.Context, arg SetCardsMadeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardsMade,
+		arg.ToState,
+		arg.At,
+		arg.FromState,
+		arg.IDs,
+		arg.Serials,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setCardsSealed = `-- name: SetCardsSealed :execrows
+UPDATE card SET state = $1, batch_id = $2, updated_at = $3 WHERE id = ANY ($4::text[]) AND state = $5
+`
+
+type SetCardsSealedParams struct {
+	ToState   lifecycle.CardState
+	BatchID   *lifecycle.BatchID
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.CardState
+}
+
+func (q *Queries) SetCardsSealed(ctx context.Context, arg SetCardsSealedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardsSealed,
+		arg.ToState,
+		arg.BatchID,
+		arg.At,
+		arg.IDs,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setCardsState = `-- name: SetCardsState :execrows
+UPDATE card SET state = $1, updated_at = $2 WHERE id = ANY ($3::text[]) AND state = $4
+`
+
+type SetCardsStateParams struct {
+	ToState   lifecycle.CardState
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.CardState
+}
+
+func (q *Queries) SetCardsState(ctx context.Context, arg SetCardsStateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardsState,
+		arg.ToState,
+		arg.At,
+		arg.IDs,
 		arg.FromState,
 	)
 	if err != nil {

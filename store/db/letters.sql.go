@@ -34,7 +34,7 @@ func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID,
 }
 
 const cardLettersPrinted = `-- name: CardLettersPrinted :many
-SELECT id, card_id FROM card_letter WHERE state = 'printed' ORDER BY id LIMIT $1
+SELECT id, card_id FROM card_letter WHERE state = 'printed' AND id > $1 ORDER BY id LIMIT $2
 `
 
 type CardLettersPrintedRow struct {
@@ -42,8 +42,8 @@ type CardLettersPrintedRow struct {
 	CardID lifecycle.CardID
 }
 
-func (q *Queries) CardLettersPrinted(ctx context.Context, maxRows int32) ([]CardLettersPrintedRow, error) {
-	rows, err := q.db.Query(ctx, cardLettersPrinted, maxRows)
+func (q *Queries) CardLettersPrinted(ctx context.Context, after lifecycle.CardLetterID, maxRows int32) ([]CardLettersPrintedRow, error) {
+	rows, err := q.db.Query(ctx, cardLettersPrinted, after, maxRows)
 	if err != nil {
 		return nil, err
 	}
@@ -140,25 +140,25 @@ func (q *Queries) FailedLetters(ctx context.Context, maxRows int32) ([]FailedLet
 	return items, nil
 }
 
-const insertCardLetter = `-- name: InsertCardLetter :exec
-INSERT INTO card_letter (id, card_id, psn, state, created_at) VALUES ($1, $2, $3, $4, $5)
+const insertCardLetters = `-- name: InsertCardLetters :exec
+INSERT INTO card_letter (id, card_id, psn, state, created_at)
+SELECT n.id, c.id, c.psn, $1::letter_state, $2::timestamptz
+FROM (SELECT unnest($3::text[]) AS id, unnest($4::text[]) AS card_id) n JOIN card c ON c.id = n.card_id
 `
 
-type InsertCardLetterParams struct {
-	ID        lifecycle.CardLetterID
-	CardID    lifecycle.CardID
-	PSN       int32
+type InsertCardLettersParams struct {
 	State     lifecycle.LetterState
 	CreatedAt time.Time
+	IDs       []string
+	Cards     []string
 }
 
-func (q *Queries) InsertCardLetter(ctx context.Context, arg InsertCardLetterParams) error {
-	_, err := q.db.Exec(ctx, insertCardLetter,
-		arg.ID,
-		arg.CardID,
-		arg.PSN,
+func (q *Queries) InsertCardLetters(ctx context.Context, arg InsertCardLettersParams) error {
+	_, err := q.db.Exec(ctx, insertCardLetters,
 		arg.State,
 		arg.CreatedAt,
+		arg.IDs,
+		arg.Cards,
 	)
 	return err
 }
@@ -186,28 +186,30 @@ func (q *Queries) InsertDocument(ctx context.Context, arg InsertDocumentParams) 
 	return err
 }
 
-const insertPINLetter = `-- name: InsertPINLetter :exec
+const insertPINLetters = `-- name: InsertPINLetters :exec
 INSERT INTO pin_letter (id, card_id, pin_version, state, post_after, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+SELECT n.id, n.card_id, n.pin_version, $1::letter_state, n.post_after, $2::timestamptz
+FROM (SELECT unnest($3::text[]) AS id, unnest($4::text[]) AS card_id, unnest($5::int[]) AS pin_version,
+        unnest($6::timestamptz[]) AS post_after) n
 `
 
-type InsertPINLetterParams struct {
-	ID         lifecycle.PINLetterID
-	CardID     lifecycle.CardID
-	PINVersion int32
-	State      lifecycle.LetterState
-	PostAfter  time.Time
-	CreatedAt  time.Time
+type InsertPINLettersParams struct {
+	State       lifecycle.LetterState
+	CreatedAt   time.Time
+	IDs         []string
+	Cards       []string
+	PINVersions []int32
+	PostAfter   []time.Time
 }
 
-func (q *Queries) InsertPINLetter(ctx context.Context, arg InsertPINLetterParams) error {
-	_, err := q.db.Exec(ctx, insertPINLetter,
-		arg.ID,
-		arg.CardID,
-		arg.PINVersion,
+func (q *Queries) InsertPINLetters(ctx context.Context, arg InsertPINLettersParams) error {
+	_, err := q.db.Exec(ctx, insertPINLetters,
 		arg.State,
-		arg.PostAfter,
 		arg.CreatedAt,
+		arg.IDs,
+		arg.Cards,
+		arg.PINVersions,
+		arg.PostAfter,
 	)
 	return err
 }
@@ -252,6 +254,41 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 		&i.Returned,
 	)
 	return i, err
+}
+
+const lockCardLetters = `-- name: LockCardLetters :many
+SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter
+WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockCardLetters(ctx context.Context, ids []string) ([]CardLetter, error) {
+	rows, err := q.db.Query(ctx, lockCardLetters, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CardLetter
+	for rows.Next() {
+		var i CardLetter
+		if err := rows.Scan(
+			&i.ID,
+			&i.CardID,
+			&i.PSN,
+			&i.State,
+			&i.Fence,
+			&i.CreatedAt,
+			&i.PostedAt,
+			&i.Failure,
+			&i.Returned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockPINLetter = `-- name: LockPINLetter :one
@@ -299,36 +336,13 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 	return i, err
 }
 
-const pINLetterOfCard = `-- name: PINLetterOfCard :one
+const lockPINLetters = `-- name: LockPINLetters :many
 SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
-WHERE card_id = $1 AND pin_version = $2
+WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
 `
 
-func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pINVersion int32) (PINLetter, error) {
-	row := q.db.QueryRow(ctx, pINLetterOfCard, cardID, pINVersion)
-	var i PINLetter
-	err := row.Scan(
-		&i.ID,
-		&i.CardID,
-		&i.PINVersion,
-		&i.State,
-		&i.Fence,
-		&i.PostAfter,
-		&i.CreatedAt,
-		&i.PostedAt,
-		&i.Failure,
-		&i.Returned,
-	)
-	return i, err
-}
-
-const pINLettersDue = `-- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
-WHERE state = 'printed' AND post_after <= $1 ORDER BY id LIMIT $2
-`
-
-func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, maxRows int32) ([]PINLetter, error) {
-	rows, err := q.db.Query(ctx, pINLettersDue, at, maxRows)
+func (q *Queries) LockPINLetters(ctx context.Context, ids []string) ([]PINLetter, error) {
+	rows, err := q.db.Query(ctx, lockPINLetters, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -358,13 +372,51 @@ func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, maxRows int32
 	return items, nil
 }
 
-const setCardLetterPosted = `-- name: SetCardLetterPosted :exec
-UPDATE card_letter SET posted_at = $1 WHERE id = $2
+const pINLetterOfCard = `-- name: PINLetterOfCard :one
+SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+WHERE card_id = $1 AND pin_version = $2
 `
 
-func (q *Queries) SetCardLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.CardLetterID) error {
-	_, err := q.db.Exec(ctx, setCardLetterPosted, postedAt, iD)
-	return err
+func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pINVersion int32) (PINLetter, error) {
+	row := q.db.QueryRow(ctx, pINLetterOfCard, cardID, pINVersion)
+	var i PINLetter
+	err := row.Scan(
+		&i.ID,
+		&i.CardID,
+		&i.PINVersion,
+		&i.State,
+		&i.Fence,
+		&i.PostAfter,
+		&i.CreatedAt,
+		&i.PostedAt,
+		&i.Failure,
+		&i.Returned,
+	)
+	return i, err
+}
+
+const pINLettersDue = `-- name: PINLettersDue :many
+SELECT id FROM pin_letter WHERE state = 'printed' AND post_after <= $1 AND id > $2 ORDER BY id LIMIT $3
+`
+
+func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, after lifecycle.PINLetterID, maxRows int32) ([]lifecycle.PINLetterID, error) {
+	rows, err := q.db.Query(ctx, pINLettersDue, at, after, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.PINLetterID
+	for rows.Next() {
+		var id lifecycle.PINLetterID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setCardLetterReturned = `-- name: SetCardLetterReturned :exec
@@ -388,13 +440,25 @@ func (q *Queries) SetCardLetterState(ctx context.Context, toState lifecycle.Lett
 	return result.RowsAffected(), nil
 }
 
-const setPINLetterPosted = `-- name: SetPINLetterPosted :exec
-UPDATE pin_letter SET posted_at = $1 WHERE id = $2
+const setCardLettersPosted = `-- name: SetCardLettersPosted :exec
+UPDATE card_letter SET posted_at = $1 WHERE id = ANY ($2::text[])
 `
 
-func (q *Queries) SetPINLetterPosted(ctx context.Context, postedAt *time.Time, iD lifecycle.PINLetterID) error {
-	_, err := q.db.Exec(ctx, setPINLetterPosted, postedAt, iD)
+func (q *Queries) SetCardLettersPosted(ctx context.Context, postedAt *time.Time, iDs []string) error {
+	_, err := q.db.Exec(ctx, setCardLettersPosted, postedAt, iDs)
 	return err
+}
+
+const setCardLettersState = `-- name: SetCardLettersState :execrows
+UPDATE card_letter SET state = $1 WHERE id = ANY ($2::text[]) AND state = $3
+`
+
+func (q *Queries) SetCardLettersState(ctx context.Context, toState lifecycle.LetterState, iDs []string, fromState lifecycle.LetterState) (int64, error) {
+	result, err := q.db.Exec(ctx, setCardLettersState, toState, iDs, fromState)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const setPINLetterReturned = `-- name: SetPINLetterReturned :exec
@@ -412,6 +476,27 @@ UPDATE pin_letter SET state = $1 WHERE id = $2 AND state = $3
 
 func (q *Queries) SetPINLetterState(ctx context.Context, toState lifecycle.LetterState, iD lifecycle.PINLetterID, fromState lifecycle.LetterState) (int64, error) {
 	result, err := q.db.Exec(ctx, setPINLetterState, toState, iD, fromState)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setPINLettersPosted = `-- name: SetPINLettersPosted :exec
+UPDATE pin_letter SET posted_at = $1 WHERE id = ANY ($2::text[])
+`
+
+func (q *Queries) SetPINLettersPosted(ctx context.Context, postedAt *time.Time, iDs []string) error {
+	_, err := q.db.Exec(ctx, setPINLettersPosted, postedAt, iDs)
+	return err
+}
+
+const setPINLettersState = `-- name: SetPINLettersState :execrows
+UPDATE pin_letter SET state = $1 WHERE id = ANY ($2::text[]) AND state = $3
+`
+
+func (q *Queries) SetPINLettersState(ctx context.Context, toState lifecycle.LetterState, iDs []string, fromState lifecycle.LetterState) (int64, error) {
+	result, err := q.db.Exec(ctx, setPINLettersState, toState, iDs, fromState)
 	if err != nil {
 		return 0, err
 	}

@@ -54,6 +54,7 @@ type Batch struct {
 	TransportKCV string
 	CreatedAt    time.Time
 	SentAt       *time.Time
+	Urgency      lifecycle.Urgency
 }
 
 type Branch struct {
@@ -87,6 +88,27 @@ type CRLShard struct {
 	IssuerID string
 	Shard    int32
 	Revision int64
+}
+
+type Campaign struct {
+	ID          lifecycle.CampaignID
+	State       lifecycle.CampaignState
+	Why         string
+	Criteria    string
+	Cards       int32
+	Digest      []byte
+	Pilot       int32
+	Hourly      int32
+	Waiver      string
+	SecondCards bool
+	RequestedBy string
+	RequesterAs string
+	ApprovedBy  string
+	ContentHash []byte
+	NextAt      *time.Time
+	Reached     string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 type Card struct {
@@ -261,6 +283,7 @@ type Order struct {
 	Waiver         string
 	CompletedAt    *time.Time
 	InHouse        bool
+	Urgency        lifecycle.Urgency
 }
 
 type PINChange struct {

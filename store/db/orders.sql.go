@@ -46,6 +46,38 @@ func (q *Queries) Approvals(ctx context.Context, orderID lifecycle.OrderID) ([]A
 	return items, nil
 }
 
+const companies = `-- name: Companies :many
+SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM company WHERE id = ANY ($1::text[])
+`
+
+func (q *Queries) Companies(ctx context.Context, ids []string) ([]Company, error) {
+	rows, err := q.db.Query(ctx, companies, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Company
+	for rows.Next() {
+		var i Company
+		if err := rows.Scan(
+			&i.ID,
+			&i.ClientID,
+			&i.Name,
+			&i.Country,
+			&i.RegistryNumber,
+			&i.BranchID,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countOrders = `-- name: CountOrders :many
 SELECT kind, state, count(*) AS n FROM orders GROUP BY kind, state ORDER BY kind, state
 `
@@ -215,6 +247,41 @@ func (q *Queries) FinishImport(ctx context.Context, arg FinishImportParams) erro
 	return err
 }
 
+const flagsOfOrders = `-- name: FlagsOfOrders :many
+SELECT o.id, EXISTS (SELECT 1 FROM orders p
+        WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+            AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+            AND p.created_at > o.created_at - make_interval(days => $1))::boolean AS second_card,
+    coalesce(h.address_changed_at > o.created_at - make_interval(days => $2), false)::boolean AS address_changed
+FROM orders o JOIN holder h ON h.id = o.holder_id WHERE o.id = ANY ($3::text[])
+`
+
+type FlagsOfOrdersRow struct {
+	ID             lifecycle.OrderID
+	SecondCard     bool
+	AddressChanged bool
+}
+
+func (q *Queries) FlagsOfOrders(ctx context.Context, cardDays int32, addressDays int32, iDs []string) ([]FlagsOfOrdersRow, error) {
+	rows, err := q.db.Query(ctx, flagsOfOrders, cardDays, addressDays, iDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FlagsOfOrdersRow
+	for rows.Next() {
+		var i FlagsOfOrdersRow
+		if err := rows.Scan(&i.ID, &i.SecondCard, &i.AddressChanged); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hadAHand = `-- name: HadAHand :one
 SELECT (EXISTS (SELECT 1 FROM audit_entry a
         WHERE a.thing_id = $1::text AND a.actor = $2 AND a.event IN ('submit', 'edit'))
@@ -227,6 +294,33 @@ func (q *Queries) HadAHand(ctx context.Context, orderID string, actor string) (b
 	var had_a_hand bool
 	err := row.Scan(&had_a_hand)
 	return had_a_hand, err
+}
+
+const hadAHandInOrders = `-- name: HadAHandInOrders :many
+SELECT o.id FROM orders o
+WHERE o.id = ANY ($1::text[]) AND (EXISTS (SELECT 1 FROM audit_entry a
+        WHERE a.thing_id = o.id AND a.actor = $2 AND a.event IN ('submit', 'edit'))
+    OR EXISTS (SELECT 1 FROM import i WHERE i.id = o.import_id AND i.taken_by = $2))
+`
+
+func (q *Queries) HadAHandInOrders(ctx context.Context, iDs []string, actor string) ([]lifecycle.OrderID, error) {
+	rows, err := q.db.Query(ctx, hadAHandInOrders, iDs, actor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.OrderID
+	for rows.Next() {
+		var id lifecycle.OrderID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertApproval = `-- name: InsertApproval :exec
@@ -259,6 +353,31 @@ func (q *Queries) InsertApproval(ctx context.Context, arg InsertApprovalParams) 
 	return err
 }
 
+const insertApprovals = `-- name: InsertApprovals :exec
+INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at)
+SELECT o.id, o.revision, 'approved', o.requested_by, $1::text, n.hash, $2::text, $3::timestamptz
+FROM (SELECT unnest($4::text[]) AS id, unnest($5::bytea[]) AS hash) n JOIN orders o ON o.id = n.id
+`
+
+type InsertApprovalsParams struct {
+	DecidedBy     string
+	Note          string
+	DecidedAt     time.Time
+	IDs           []string
+	ContentHashes [][]byte
+}
+
+func (q *Queries) InsertApprovals(ctx context.Context, arg InsertApprovalsParams) error {
+	_, err := q.db.Exec(ctx, insertApprovals,
+		arg.DecidedBy,
+		arg.Note,
+		arg.DecidedAt,
+		arg.IDs,
+		arg.ContentHashes,
+	)
+	return err
+}
+
 const insertImport = `-- name: InsertImport :exec
 INSERT INTO import (id, sha256, taken_by, taken_at) VALUES ($1, $2, $3, $4)
 `
@@ -282,10 +401,10 @@ func (q *Queries) InsertImport(ctx context.Context, arg InsertImportParams) erro
 
 const insertOrder = `-- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, urgency, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
     $9, $10, $11, $12, $13, $14, $15,
-    $16, $17, $18, $19, $19)
+    $16, $17, $18, $19, $20, $20)
 `
 
 type InsertOrderParams struct {
@@ -307,6 +426,7 @@ type InsertOrderParams struct {
 	ReaderFeeCents int64
 	Waiver         string
 	InHouse        bool
+	Urgency        lifecycle.Urgency
 	CreatedAt      time.Time
 }
 
@@ -330,14 +450,57 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 		arg.ReaderFeeCents,
 		arg.Waiver,
 		arg.InHouse,
+		arg.Urgency,
 		arg.CreatedAt,
 	)
 	return err
 }
 
+const lockHoldersForShare = `-- name: LockHoldersForShare :many
+SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country, created_at, updated_at,
+    address_changed_at
+FROM holder WHERE id = ANY ($1::text[]) ORDER BY id FOR SHARE
+`
+
+func (q *Queries) LockHoldersForShare(ctx context.Context, ids []string) ([]Holder, error) {
+	rows, err := q.db.Query(ctx, lockHoldersForShare, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Holder
+	for rows.Next() {
+		var i Holder
+		if err := rows.Scan(
+			&i.ID,
+			&i.CompanyID,
+			&i.UserNumber,
+			&i.GivenName,
+			&i.Surname,
+			&i.Language,
+			&i.Email,
+			&i.Complement,
+			&i.Street,
+			&i.Postcode,
+			&i.City,
+			&i.Country,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.AddressChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockOrder = `-- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = $1 FOR UPDATE
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -367,13 +530,118 @@ func (q *Queries) LockOrder(ctx context.Context, id lifecycle.OrderID) (Order, e
 		&i.Waiver,
 		&i.CompletedAt,
 		&i.InHouse,
+		&i.Urgency,
 	)
 	return i, err
 }
 
+const lockOrders = `-- name: LockOrders :many
+SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders
+WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+`
+
+// For a bulk decision: all its orders with their holders and companies, each
+// locked in the order of its identifiers.
+func (q *Queries) LockOrders(ctx context.Context, ids []string) ([]Order, error) {
+	rows, err := q.db.Query(ctx, lockOrders, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.HolderID,
+			&i.TargetCard,
+			&i.Reason,
+			&i.Delivery,
+			&i.BranchID,
+			&i.FeeCents,
+			&i.Currency,
+			&i.RequestedBy,
+			&i.Revision,
+			&i.Reference,
+			&i.ImportID,
+			&i.Failure,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Product,
+			&i.WithReader,
+			&i.ReaderFeeCents,
+			&i.Waiver,
+			&i.CompletedAt,
+			&i.InHouse,
+			&i.Urgency,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockOrdersOfCards = `-- name: LockOrdersOfCards :many
+SELECT o.id, o.kind, o.state, o.holder_id, o.target_card, o.reason, o.delivery, o.branch_id, o.fee_cents, o.currency, o.requested_by, o.revision,
+    o.reference, o.import_id, o.failure, o.created_at, o.updated_at, o.product, o.with_reader, o.reader_fee_cents, o.waiver, o.completed_at, o.in_house, o.urgency
+FROM orders o JOIN card c ON c.order_id = o.id WHERE c.id = ANY ($1::text[]) ORDER BY o.id FOR UPDATE OF o
+`
+
+func (q *Queries) LockOrdersOfCards(ctx context.Context, ids []string) ([]Order, error) {
+	rows, err := q.db.Query(ctx, lockOrdersOfCards, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.HolderID,
+			&i.TargetCard,
+			&i.Reason,
+			&i.Delivery,
+			&i.BranchID,
+			&i.FeeCents,
+			&i.Currency,
+			&i.RequestedBy,
+			&i.Revision,
+			&i.Reference,
+			&i.ImportID,
+			&i.Failure,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Product,
+			&i.WithReader,
+			&i.ReaderFeeCents,
+			&i.Waiver,
+			&i.CompletedAt,
+			&i.InHouse,
+			&i.Urgency,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const order = `-- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE id = $1
 `
 
 func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error) {
@@ -403,13 +671,14 @@ func (q *Queries) Order(ctx context.Context, id lifecycle.OrderID) (Order, error
 		&i.Waiver,
 		&i.CompletedAt,
 		&i.InHouse,
+		&i.Urgency,
 	)
 	return i, err
 }
 
 const orderByReference = `-- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE reference = $1
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE reference = $1
 `
 
 func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Order, error) {
@@ -439,6 +708,7 @@ func (q *Queries) OrderByReference(ctx context.Context, reference *string) (Orde
 		&i.Waiver,
 		&i.CompletedAt,
 		&i.InHouse,
+		&i.Urgency,
 	)
 	return i, err
 }
@@ -466,7 +736,7 @@ func (q *Queries) OrderFlags(ctx context.Context, cardDays int32, addressDays in
 
 const ordersInState = `-- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders
 WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
@@ -503,10 +773,35 @@ func (q *Queries) OrdersInState(ctx context.Context, state lifecycle.OrderState,
 			&i.Waiver,
 			&i.CompletedAt,
 			&i.InHouse,
+			&i.Urgency,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ordersWithReader = `-- name: OrdersWithReader :many
+SELECT id FROM orders WHERE id = ANY ($1::text[]) AND with_reader
+`
+
+func (q *Queries) OrdersWithReader(ctx context.Context, ids []string) ([]lifecycle.OrderID, error) {
+	rows, err := q.db.Query(ctx, ordersWithReader, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.OrderID
+	for rows.Next() {
+		var id lifecycle.OrderID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -534,6 +829,32 @@ func (q *Queries) SetOrderState(ctx context.Context, arg SetOrderStateParams) (i
 		arg.Failure,
 		arg.At,
 		arg.ID,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setOrdersState = `-- name: SetOrdersState :execrows
+UPDATE orders SET state = $1, failure = '', updated_at = $2,
+    completed_at = CASE WHEN $1 = 'completed'::order_state THEN $2 ELSE completed_at END
+WHERE id = ANY ($3::text[]) AND state = $4
+`
+
+type SetOrdersStateParams struct {
+	ToState   lifecycle.OrderState
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.OrderState
+}
+
+func (q *Queries) SetOrdersState(ctx context.Context, arg SetOrdersStateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setOrdersState,
+		arg.ToState,
+		arg.At,
+		arg.IDs,
 		arg.FromState,
 	)
 	if err != nil {

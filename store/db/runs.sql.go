@@ -522,6 +522,15 @@ func (q *Queries) SetSheetResult(ctx context.Context, result string, runID lifec
 	return err
 }
 
+const setSheetsPrinted = `-- name: SetSheetsPrinted :exec
+UPDATE print_sheet SET result = 'printed' WHERE run_id = $1 AND position = ANY ($2::int[])
+`
+
+func (q *Queries) SetSheetsPrinted(ctx context.Context, runID lifecycle.PrintRunID, positions []int32) error {
+	_, err := q.db.Exec(ctx, setSheetsPrinted, runID, positions)
+	return err
+}
+
 const spoilSheetOfLetter = `-- name: SpoilSheetOfLetter :exec
 UPDATE print_sheet SET result = 'spoiled' WHERE letter_id = $1 AND result = 'printed'
 `

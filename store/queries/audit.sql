@@ -33,3 +33,8 @@ WHERE thing_id = @card_id::text AND event = 'issue_script' AND detail ->> 'order
 
 -- name: EndAPIKey :execrows
 UPDATE api_key SET expires_at = @at WHERE id = @id AND expires_at > @at;
+
+-- name: InsertAudits :exec
+INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)
+SELECT @at, @actor, @role, @thing, n.id, @event, @from_state, @to_state, n.detail::jsonb
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@details::text[]) AS detail) n;

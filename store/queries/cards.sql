@@ -19,6 +19,13 @@ SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_versio
     pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE id = @id FOR UPDATE;
 
+-- The cards of a place that are in use or on their way.
+-- name: LockPlace :many
+SELECT id FROM card
+WHERE place = @place AND state IN ('active', 'suspended', 'pin_blocked')
+    OR place = @place AND state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed')
+ORDER BY id FOR UPDATE;
+
 -- name: LockCardPIN :one
 SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
 
@@ -48,9 +55,6 @@ UPDATE card SET delivery = @delivery, branch_id = sqlc.narg('branch_id') WHERE o
 
 -- name: SetCardEnd :exec
 UPDATE card SET end_reason = @end_reason, receipt = @receipt WHERE id = @id;
-
--- name: SetCardBatch :exec
-UPDATE card SET batch_id = @batch_id WHERE id = @id;
 
 -- name: SetCardPlastic :exec
 UPDATE card SET plastic_serial = @plastic_serial WHERE id = @id;
@@ -136,10 +140,49 @@ WHERE id = @id AND psn = @psn AND last_atc < @atc AND state::text = ANY (@states
 UPDATE card SET cap_failures = @failures WHERE id = @id;
 
 -- name: ApprovedCards :many
-SELECT id FROM card WHERE state = 'approved' AND product = @product AND profile = @profile ORDER BY id LIMIT @max_rows FOR UPDATE SKIP LOCKED;
+SELECT c.id, c.order_id, c.holder_id, c.state, c.product, c.profile, c.psn, c.expiry, c.pin_version, c.delivery, c.branch_id, c.replaces, c.batch_id, c.plastic_serial, c.last_atc, c.scripts, c.cap_failures, c.usable_until, c.end_reason, c.receipt, c.created_at, c.updated_at, c.pan_sealed, c.pan_mark, c.last4, c.suspended_by, c.place
+FROM card c JOIN orders o ON o.id = c.order_id
+WHERE c.state = 'approved' AND c.product = @product AND c.profile = @profile AND o.urgency = @urgency
+ORDER BY c.id LIMIT @max_rows FOR UPDATE OF c SKIP LOCKED;
 
--- name: ProductWaiting :one
-SELECT product, profile FROM card WHERE state = 'approved' ORDER BY id LIMIT 1;
+-- The groups that wait for batches, the most urgent first, then that of the card
+-- that waits longest.
+-- name: GroupsWaiting :many
+SELECT c.product, c.profile, o.urgency FROM card c JOIN orders o ON o.id = c.order_id WHERE c.state = 'approved'
+GROUP BY c.product, c.profile, o.urgency ORDER BY array_position(ARRAY['urgent', 'standard', 'campaign'], o.urgency), min(c.id);
+
+-- name: LockCards :many
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4, suspended_by, place
+FROM card WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
+
+-- name: LockCardsOfOrders :many
+SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
+    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
+    pan_sealed, pan_mark, last4, suspended_by, place
+FROM card WHERE order_id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
+
+-- name: SetCardsState :execrows
+UPDATE card SET state = @to_state, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state;
+
+-- name: SetCardsSealed :execrows
+UPDATE card SET state = @to_state, batch_id = @batch_id, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state;
+
+-- name: SetCardsMade :execrows
+UPDATE card c SET state = @to_state, plastic_serial = n.serial, updated_at = @at
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@serials::text[]) AS serial) n WHERE c.id = n.id AND c.state = @from_state;
+
+-- name: InsertBatchCards :exec
+INSERT INTO batch_card (batch_id, card_id, psn, pin_version) SELECT @batch_id, id, psn, pin_version FROM card WHERE id = ANY (@ids::text[]);
+
+-- name: SetBatchCardsDGIs :exec
+UPDATE batch_card b SET dgis = n.dgis
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@dgis::bytea[]) AS dgis) n WHERE b.batch_id = @batch_id AND b.card_id = n.id;
+
+-- name: SetCardsKeys :exec
+INSERT INTO card_keys (card_id, ac, smi, smc) SELECT unnest(@ids::text[]), unnest(@ac::int[]), unnest(@smi::int[]), unnest(@smc::int[])
+ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc;
 
 -- name: CardsToExpire :many
 SELECT id FROM card
@@ -151,18 +194,18 @@ ORDER BY id LIMIT @max_rows;
 SELECT state, count(*) AS n FROM card GROUP BY state ORDER BY state;
 
 -- name: InsertBatch :one
-INSERT INTO batch (id, product, bureau, state, attempt_id, created_at)
-VALUES (@id, @product, @bureau, @state, @attempt_id, @created_at) RETURNING sequence;
+INSERT INTO batch (id, product, bureau, urgency, state, attempt_id, created_at)
+VALUES (@id, @product, @bureau, @urgency, @state, @attempt_id, @created_at) RETURNING sequence;
 
 -- name: Batch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = @id;
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch WHERE id = @id;
 
 -- name: LockBatch :one
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch WHERE id = @id
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch WHERE id = @id
 FOR UPDATE;
 
 -- name: Batches :many
-SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at FROM batch ORDER BY sequence;
+SELECT id, sequence, product, bureau, state, attempt_id, fence, transport_kcv, created_at, sent_at, urgency FROM batch ORDER BY sequence;
 
 -- name: SetBatchState :execrows
 UPDATE batch SET state = @to_state WHERE id = @id AND state = @from_state;
@@ -176,24 +219,23 @@ UPDATE batch SET transport_kcv = @transport_kcv WHERE id = @id;
 -- name: SetBatchSent :exec
 UPDATE batch SET sent_at = @sent_at WHERE id = @id;
 
--- name: InsertBatchCard :exec
-INSERT INTO batch_card (batch_id, card_id, psn, pin_version) VALUES (@batch_id, @card_id, @psn, @pin_version);
-
 -- name: BatchCards :many
 SELECT b.batch_id, b.card_id, b.psn, b.pin_version, b.dgis, b.result, b.plastic_serial, b.reason, b.answered_at,
     c.pan_sealed, c.expiry, c.product, c.profile, c.state, c.batch_id AS current_batch, h.given_name, h.surname, o.name AS company
 FROM batch_card b JOIN card c ON c.id = b.card_id JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE b.batch_id = @batch_id ORDER BY b.card_id;
 
--- name: SetBatchCardDGIs :exec
-UPDATE batch_card SET dgis = @dgis WHERE batch_id = @batch_id AND card_id = @card_id;
-
 -- name: ForgetBatchDGIs :exec
 UPDATE batch_card SET dgis = NULL WHERE batch_id = @batch_id;
 
--- name: AnswerBatchCard :execrows
-UPDATE batch_card SET result = @result, plastic_serial = sqlc.narg('plastic_serial'), reason = @reason, answered_at = @at
-WHERE batch_id = @batch_id AND card_id = @card_id AND (result IS NULL OR result = 'missing');
+-- name: PlasticsKnown :many
+SELECT plastic_serial::text AS serial FROM batch_card WHERE plastic_serial = ANY (@serials::text[]);
+
+-- name: AnswerBatchCards :many
+UPDATE batch_card b SET result = n.result::bureau_result, plastic_serial = nullif(n.serial, ''), reason = n.reason, answered_at = @at
+FROM (SELECT unnest(@cards::text[]) AS card_id, unnest(@results::text[]) AS result, unnest(@serials::text[]) AS serial,
+        unnest(@reasons::text[]) AS reason) n
+WHERE b.batch_id = @batch_id AND b.card_id = n.card_id AND (b.result IS NULL OR b.result = 'missing') RETURNING b.card_id;
 
 -- name: DropUnsentCards :exec
 DELETE FROM batch_card WHERE batch_id = @batch_id AND NOT card_id = ANY (@sent::text[]);
@@ -214,10 +256,6 @@ SELECT id, batch_id, sha256, content, taken_by, taken_at, applied_at FROM return
 
 -- name: SetReturnFileApplied :exec
 UPDATE return_file SET applied_at = @applied_at WHERE id = @id;
-
--- name: SetCardKeys :exec
-INSERT INTO card_keys (card_id, ac, smi, smc) VALUES (@card_id, @ac, @smi, @smc)
-ON CONFLICT (card_id) DO UPDATE SET ac = excluded.ac, smi = excluded.smi, smc = excluded.smc;
 
 -- name: CardsUnder :one
 SELECT count(*) AS cards, coalesce(max(c.expiry), 'epoch')::date AS until

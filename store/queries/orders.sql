@@ -6,26 +6,26 @@ UPDATE import SET sha256 = @sha256, lines = @lines, kept = @kept, refused = @ref
 
 -- name: InsertOrder :exec
 INSERT INTO orders (id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by,
-    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, created_at, updated_at)
+    reference, import_id, product, with_reader, reader_fee_cents, waiver, in_house, urgency, created_at, updated_at)
 VALUES (@id, @kind, @state, @holder_id, sqlc.narg('target_card'), @reason, sqlc.narg('delivery'), sqlc.narg('branch_id'),
     @fee_cents, @currency, @requested_by, sqlc.narg('reference'), sqlc.narg('import_id'), @product, @with_reader,
-    @reader_fee_cents, @waiver, @in_house, @created_at, @created_at);
+    @reader_fee_cents, @waiver, @in_house, @urgency, @created_at, @created_at);
 
 -- name: Order :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = @id;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE id = @id;
 
 -- name: LockOrder :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE id = @id FOR UPDATE;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE id = @id FOR UPDATE;
 
 -- name: OrderByReference :one
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders WHERE reference = @reference;
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders WHERE reference = @reference;
 
 -- name: OrdersInState :many
 SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
-    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house FROM orders
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders
 WHERE state = @state AND id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetOrderState :execrows
@@ -69,3 +69,50 @@ SELECT o.id, o.kind, o.product, o.reason, o.fee_cents, o.reader_fee_cents, o.cur
 FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id
 WHERE o.completed_at >= @from_time AND o.completed_at < @to_time AND (o.completed_at, o.id) > (@after_time, @after_id::text)
 ORDER BY o.completed_at, o.id LIMIT @max_rows;
+
+-- For a bulk decision: all its orders with their holders and companies, each
+-- locked in the order of its identifiers.
+-- name: LockOrders :many
+SELECT id, kind, state, holder_id, target_card, reason, delivery, branch_id, fee_cents, currency, requested_by, revision,
+    reference, import_id, failure, created_at, updated_at, product, with_reader, reader_fee_cents, waiver, completed_at, in_house, urgency FROM orders
+WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
+
+-- name: LockOrdersOfCards :many
+SELECT o.id, o.kind, o.state, o.holder_id, o.target_card, o.reason, o.delivery, o.branch_id, o.fee_cents, o.currency, o.requested_by, o.revision,
+    o.reference, o.import_id, o.failure, o.created_at, o.updated_at, o.product, o.with_reader, o.reader_fee_cents, o.waiver, o.completed_at, o.in_house, o.urgency
+FROM orders o JOIN card c ON c.order_id = o.id WHERE c.id = ANY (@ids::text[]) ORDER BY o.id FOR UPDATE OF o;
+
+-- name: OrdersWithReader :many
+SELECT id FROM orders WHERE id = ANY (@ids::text[]) AND with_reader;
+
+-- name: LockHoldersForShare :many
+SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country, created_at, updated_at,
+    address_changed_at
+FROM holder WHERE id = ANY (@ids::text[]) ORDER BY id FOR SHARE;
+
+-- name: Companies :many
+SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM company WHERE id = ANY (@ids::text[]);
+
+-- name: FlagsOfOrders :many
+SELECT o.id, EXISTS (SELECT 1 FROM orders p
+        WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+            AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+            AND p.created_at > o.created_at - make_interval(days => @card_days))::boolean AS second_card,
+    coalesce(h.address_changed_at > o.created_at - make_interval(days => @address_days), false)::boolean AS address_changed
+FROM orders o JOIN holder h ON h.id = o.holder_id WHERE o.id = ANY (@ids::text[]);
+
+-- name: HadAHandInOrders :many
+SELECT o.id FROM orders o
+WHERE o.id = ANY (@ids::text[]) AND (EXISTS (SELECT 1 FROM audit_entry a
+        WHERE a.thing_id = o.id AND a.actor = @actor AND a.event IN ('submit', 'edit'))
+    OR EXISTS (SELECT 1 FROM import i WHERE i.id = o.import_id AND i.taken_by = @actor));
+
+-- name: SetOrdersState :execrows
+UPDATE orders SET state = @to_state, failure = '', updated_at = @at,
+    completed_at = CASE WHEN @to_state = 'completed'::order_state THEN @at ELSE completed_at END
+WHERE id = ANY (@ids::text[]) AND state = @from_state;
+
+-- name: InsertApprovals :exec
+INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at)
+SELECT o.id, o.revision, 'approved', o.requested_by, @decided_by::text, n.hash, @note::text, @decided_at::timestamptz
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@content_hashes::bytea[]) AS hash) n JOIN orders o ON o.id = n.id;

@@ -79,6 +79,9 @@ WHERE s.run_id = @run_id ORDER BY s.position;
 -- name: SetSheetResult :exec
 UPDATE print_sheet SET result = @result WHERE run_id = @run_id AND position = @position;
 
+-- name: SetSheetsPrinted :exec
+UPDATE print_sheet SET result = 'printed' WHERE run_id = @run_id AND position = ANY (@positions::int[]);
+
 -- name: SpoilSheetOfLetter :exec
 UPDATE print_sheet SET result = 'spoiled' WHERE letter_id = @letter_id AND result = 'printed';
 

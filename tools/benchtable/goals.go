@@ -47,6 +47,10 @@ var goals = map[string]map[string]goal{
 	"VerifyCodeLatency":     {"p99_ms": {atMost: 50}},
 	"OCSPLatency":           {"x_fixed_http": {atMost: 1.5}},
 
+	"Bulk/approve":               {"gain_one_by_one": {atLeast: 8}},
+	"Bulk/seal_personalise_send": {"gain_one_by_one": {atLeast: 8}},
+	"Campaign":                   {"ops/s": {atLeast: 1000}},
+
 	"StateChange/card_state_and_trail":                    {"x_update_only": {atMost: 2.86}},
 	"StateChange/certificate_state_trail_list_and_2_jobs": {"x_update_only": {atMost: 2.86}},
 }

@@ -45,6 +45,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.Counts)
 	draw(&b, lifecycle.Destructions)
 	draw(&b, lifecycle.Shortfalls)
+	draw(&b, lifecycle.Campaigns)
 	return []byte(b.String())
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sceau/bureau"
 	"sceau/card"
@@ -46,29 +47,24 @@ func (d *demonstration) bureauRounds(ctx context.Context, spoilOne bool) (rounds
 		return 0, err
 	}
 	for {
-		sealed := 0
-		var sealedBatches []lifecycle.BatchID
-		for {
-			id, n, err := d.house.Service.SealBatch(ctx, operator)
-			if err != nil {
-				return rounds, err
-			}
-			if n == 0 {
-				break
-			}
-			sealed += n
-			sealedBatches = append(sealedBatches, id)
+		if _, err := d.house.Service.SealBatches(ctx, operator); err != nil {
+			return rounds, err
 		}
-		if sealed == 0 {
-			return rounds, nil
-		}
-		rounds++
 		if err := d.settle(ctx, "personalisation"); err != nil {
 			return rounds, err
 		}
-		for _, id := range sealedBatches {
-			if err := d.playBureau(ctx, operator, id, spoilOne); err != nil {
-				return rounds, fmt.Errorf("batch %s: %w", id, err)
+		batches, err := d.house.Service.Batches(ctx)
+		if err != nil {
+			return rounds, err
+		}
+		batches = slices.DeleteFunc(batches, func(b issuance.BatchView) bool { return b.State != lifecycle.BatchSent })
+		if len(batches) == 0 {
+			return rounds, nil
+		}
+		rounds++
+		for _, b := range batches {
+			if err := d.playBureau(ctx, operator, b.ID, spoilOne); err != nil {
+				return rounds, fmt.Errorf("batch %s: %w", b.ID, err)
 			}
 			spoilOne = false
 		}

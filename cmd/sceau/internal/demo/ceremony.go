@@ -235,14 +235,15 @@ func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
 	}{
 		{house: d.house, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueueDefault}, Parallel: 8, Wait: time.Second, Periodic: periodic},
-			Vault:    d.vaults.worker, BureauCert: d.bureau.certificate, PrintRoomCert: d.printRoom.certificate,
+			Vault:    d.vaults.worker, PrintRoomCert: d.printRoom.certificate,
+			Bureaux: map[string]jobs.Bureau{house.DefaultBureau: {TransportKey: house.DefaultTransportKey, Certificate: d.bureau.certificate}},
 		}},
 		{house: d.pinHouse, Workers: house.Workers{
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueuePIN}, Parallel: 2, Wait: time.Second},
 			PINVault: d.vaults.pins, PrintRoomCert: d.printRoom.certificate,
 		}},
 	} {
-		w.Bank, w.TransportKey, w.PublicBase = d.bank, house.DefaultTransportKey, d.doors.public
+		w.Bank, w.PublicBase = d.bank, d.doors.public
 		workers, err := w.house.Work(ctx, w.Workers)
 		if err != nil {
 			return err

@@ -123,6 +123,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"a card made at the branch, in a blank chip", d.personaliseInHouse},
 		{"mail that came back", d.takeReturnedMail},
 		{"a bank card registered, a suspension, a fee waived, what a card number costs to see", d.orderLives},
+		{"a campaign: a list of cards renewed, a pilot first", d.runCampaign},
 		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},

@@ -13,6 +13,7 @@ import (
 
 	"sceau/ca"
 	"sceau/issuance"
+	"sceau/jobs"
 	"sceau/letter"
 	"sceau/lifecycle"
 	"sceau/party"
@@ -32,6 +33,7 @@ type Bank struct {
 		Phones         map[string]string `yaml:"phones"` // by the holder's country
 		IIN            string            `yaml:"iin"`
 		CardProduct    string            `yaml:"card_product"`
+		BatchSize      int               `yaml:"batch_size"` // cards in a bureau's batch, 100 if left out, at most 500
 	} `yaml:"bank"`
 	Branches []struct {
 		Code     string `yaml:"code"`
@@ -55,6 +57,12 @@ type Bank struct {
 		AmountCents int64  `yaml:"amount_cents"`
 		Currency    string `yaml:"currency"`
 	} `yaml:"tariff"`
+	// Bureaux are those beside the one that flags of sceau work describe.
+	Bureaux []struct {
+		Name         string `yaml:"name"`
+		TransportKey string `yaml:"transport_key"` // by its name in the engine
+		Certificate  string `yaml:"certificate"`   // file
+	} `yaml:"bureaux"`
 	Products []struct {
 		Code       string                `yaml:"code"`
 		ValidFrom  time.Time             `yaml:"valid_from"` // left out: from the day the file is read
@@ -108,7 +116,26 @@ func (b *Bank) Policy() issuance.Policy {
 	if b.Bank.IIN != "" {
 		p.IIN = b.Bank.IIN
 	}
+	if b.Bank.BatchSize != 0 {
+		p.BatchSize = b.Bank.BatchSize
+	}
 	return p
+}
+
+// ReadBureaux reads what is agreed with the file's bureaux.
+func (b *Bank) ReadBureaux() (map[string]jobs.Bureau, error) {
+	bureaux := make(map[string]jobs.Bureau, len(b.Bureaux)+1)
+	for _, r := range b.Bureaux {
+		certificate, err := ReadCertificate(r.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("bureau %s: %w", r.Name, err)
+		}
+		if _, twice := bureaux[r.Name]; twice || r.Name == "" {
+			return nil, fmt.Errorf("%w: the bank's file: each bureau has a name of its own", lifecycle.Invalid)
+		}
+		bureaux[r.Name] = jobs.Bureau{TransportKey: r.TransportKey, Certificate: certificate}
+	}
+	return bureaux, nil
 }
 
 // Sender is the bank as its letters name it.

@@ -23,6 +23,7 @@ const (
 	RootKey             = "root-1"
 	IssuingID           = "issuing-1"
 	IssuingKey          = "issuing-1"
+	DefaultBureau       = "bureau-1"
 	DefaultTransportKey = "transport-bureau-1"
 )
 

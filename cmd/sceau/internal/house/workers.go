@@ -21,8 +21,7 @@ type Workers struct {
 	Keys          hsm.Keystore // default queue: CA and OCSP keys; nil: Vault
 	PINVault      *hsm.Client  // PIN queue, with its own Vault policy
 	Bank          *Bank
-	TransportKey  string
-	BureauCert    *x509.Certificate
+	Bureaux       map[string]jobs.Bureau // default queue
 	PrintRoomCert *x509.Certificate
 	PublicBase    string
 	Engine        jobs.CardEngine // nil: Vault
@@ -31,8 +30,8 @@ type Workers struct {
 // Work makes the process's workers; Start starts them.
 func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 	tools := jobs.Tools{
-		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, TransportKey: w.TransportKey,
-		BureauCert: w.BureauCert, PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
+		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
+		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
 		CertProfiles: certificateProfiles(), Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
 		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
