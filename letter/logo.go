@@ -62,8 +62,7 @@ func newLogo(picture image.Image) (*logo, error) {
 	small := coarse(onWhite(picture))
 	l := &logo{columns: small.Rect.Dx(), rows: small.Rect.Dy()}
 	var file bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&file, small); err != nil {
+	if err := png.Encode(&file, small); err != nil {
 		return nil, fmt.Errorf("make the logo again: %w", err)
 	}
 	if file.Len() > maxLogoBytes {

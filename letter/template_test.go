@@ -448,7 +448,6 @@ func FuzzTemplate(f *testing.F) {
 	for _, kind := range []lifecycle.PrintKind{lifecycle.PrintCard, lifecycle.PrintPIN} {
 		f.Add([]byte(builtInFile(f, kind)))
 	}
-	f.Add(custom(f).Canonical())
 	f.Add([]byte("format: 1\nkind: pin\nlanguages: {fr: {code: '{pin}{'}}"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Fuzz(func(t *testing.T, file []byte) {
