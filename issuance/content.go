@@ -49,6 +49,7 @@ type OrderContent struct {
 	GivenName      string               `json:"given_name"`
 	Surname        string               `json:"surname"`
 	Language       string               `json:"language"`
+	LargePrint     bool                 `json:"large_print,omitempty"`
 	Email          string               `json:"email"`
 	Address        [5]string            `json:"address"`
 	State          lifecycle.OrderState `json:"-"` // moves on its own; not part of what is approved
@@ -111,7 +112,7 @@ func plainContent(o db.Order, h db.Holder, c db.Company) OrderContent {
 		ID: o.ID, Kind: o.Kind, Revision: o.Revision, RequestedBy: o.RequestedBy, Product: o.Product, Reason: o.Reason,
 		TargetCard: deref(o.TargetCard), Delivery: deref(o.Delivery), Branch: deref(o.BranchID), InHouse: o.InHouse, WithReader: o.WithReader,
 		FeeCents: o.FeeCents, ReaderFeeCents: o.ReaderFeeCents, Currency: o.Currency, Waiver: o.Waiver, ClientID: c.ClientID,
-		Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname, Language: h.Language, Email: h.Email,
+		Company: c.Name, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname, Language: h.Language, LargePrint: h.LargePrint, Email: h.Email,
 		Address: [5]string{h.Complement, h.Street, h.Postcode, h.City, h.Country}, State: o.State,
 	}
 	if o.Urgency != lifecycle.Standard {

@@ -34,9 +34,10 @@ var importColumns = []string{
 }
 
 // optionalColumns may follow, in any order: of cards, which product, whether a
-// reader comes along and whether they are made at the branch; of bank_card, what the bank's card system made. A file with
-// card numbers in it is as secret as they are.
-var optionalColumns = []string{"card_product", "reader", "in_house", "pan", "psn", "expiry"}
+// reader comes along and whether they are made at the branch; of holders, whether
+// they want letters in large print; of bank_card, what the bank's card system
+// made. A file with card numbers in it is as secret as they are.
+var optionalColumns = []string{"card_product", "reader", "in_house", "large_print", "pan", "psn", "expiry"}
 
 // LineError is one wrong field of one line. A line with several has several.
 type LineError struct {
@@ -217,6 +218,9 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 	}
 	errs.AddError("reference", checkReference(request.Reference))
 	importProduct(f, &request, &errs)
+	if large := yes(f, "large_print", &errs); f["large_print"] != "" {
+		holder.LargePrint = &large
+	}
 	company.check(&errs)
 	holder.check(company.Name, &errs)
 	if err := errs.Err(); err != nil {
@@ -247,13 +251,7 @@ func (s *Service) importRecord(ctx context.Context, by lifecycle.Actor, id lifec
 // importProduct reads what is ordered.
 func importProduct(f map[string]string, r *OrderRequest, errs *lifecycle.FieldErrors) {
 	r.Product = f["card_product"]
-	yes := func(column string) bool {
-		if !slices.Contains([]string{"", "no", "yes"}, f[column]) {
-			errs.Add(column, "use yes or no")
-		}
-		return f[column] == "yes"
-	}
-	r.WithReader, r.InHouse = yes("reader"), yes("in_house")
+	r.WithReader, r.InHouse = yes(f, "reader", errs), yes(f, "in_house", errs)
 	switch f["product"] {
 	case "card":
 		r.Kind, r.Delivery = lifecycle.OrderNewCard, lifecycle.Delivery(f["delivery"])
@@ -278,6 +276,14 @@ func importProduct(f map[string]string, r *OrderRequest, errs *lifecycle.FieldEr
 			}
 		}
 	}
+}
+
+// yes reads a column of yes or no, where nothing is no.
+func yes(f map[string]string, column string, errs *lifecycle.FieldErrors) bool {
+	if !slices.Contains([]string{"", "no", "yes"}, f[column]) {
+		errs.Add(column, "use yes or no")
+	}
+	return f[column] == "yes"
 }
 
 // importBankCard reads the card that a registration names. No error repeats a

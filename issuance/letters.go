@@ -18,6 +18,7 @@ type Addressee struct {
 	Name     string
 	Language party.Language
 	Address  party.Address
+	Large    bool // in large print
 }
 
 // CardLetterPlan is a card letter that a worker sets.
@@ -39,6 +40,7 @@ type CardRunPlan struct {
 	Fence    int32
 	Language party.Language
 	Created  time.Time
+	Template LetterTemplate
 	Letters  []CardLetterPlan
 }
 
@@ -66,6 +68,7 @@ type PINRunPlan struct {
 	Fence    int32
 	Language party.Language
 	Created  time.Time
+	Template LetterTemplate
 	Sections []PINSection
 }
 
@@ -97,6 +100,9 @@ func (s *Service) BeginCardRun(ctx context.Context, id lifecycle.PrintRunID) (Ca
 			return err
 		}
 		plan = CardRunPlan{Run: id, Fence: r.Fence, Language: party.Language(r.Language), Created: r.CreatedAt}
+		if plan.Template, err = s.templateOfRunTx(ctx, tx, &r); err != nil {
+			return err
+		}
 		rows, err := tx.CardRunLetters(ctx, id)
 		if err != nil {
 			return fmt.Errorf("card letter run %s: %w", id, err)
@@ -105,7 +111,7 @@ func (s *Service) BeginCardRun(ctx context.Context, id lifecycle.PrintRunID) (Ca
 			l := CardLetterPlan{
 				Letter: f.ID, ClientID: f.ClientID, UserNumber: f.UserNumber, Expiry: f.Expiry, Product: f.Product,
 				Date: f.CreatedAt, Last4: f.Last4,
-				To: addressee(f.GivenName, f.Surname, f.Language, party.Address{
+				To: addressee(f.GivenName, f.Surname, f.Language, f.LargePrint, party.Address{
 					Organisation: f.Company, Complement: f.Complement, Street: f.Street, Postcode: f.Postcode, City: f.City, Country: f.Country,
 				}),
 			}
@@ -137,9 +143,9 @@ func (s *Service) beginRunTx(ctx context.Context, tx store.Tx, id lifecycle.Prin
 	return r, nil
 }
 
-func addressee(given, surname, language string, address party.Address) Addressee {
+func addressee(given, surname, language string, large bool, address party.Address) Addressee {
 	address.Recipient = given + " " + surname
-	return Addressee{Name: address.Recipient, Language: party.Language(language), Address: address}
+	return Addressee{Name: address.Recipient, Language: party.Language(language), Address: address, Large: large}
 }
 
 // fencedRunTx locks a run and refuses a worker that is no longer the newest.
@@ -155,8 +161,9 @@ func (s *Service) fencedRunTx(ctx context.Context, tx store.Tx, id lifecycle.Pri
 }
 
 // FinishCardRun records the run's file, encrypted for the print room, with the
-// letters on its pages, in order, and those that could not be set. A letter
-// stopped meanwhile keeps its page, which is never printed.
+// letter on each of its pages, in order, and those that could not be set. A
+// letter of two pages stands there twice; one that was stopped meanwhile keeps
+// its pages, which are never printed.
 func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []byte, pages []lifecycle.CardLetterID, failed []LetterFailure, done Done) error {
 	system := lifecycle.System("card-letter")
 	return s.store.InTx(ctx, func(tx store.Tx) error {
@@ -178,23 +185,29 @@ func (s *Service) FinishCardRun(ctx context.Context, plan CardRunPlan, sealed []
 		if err := s.moveCardLetters(ctx, tx, letters, severalCardLetters{on: lifecycle.Render, by: system}); err != nil {
 			return err
 		}
-		if err := s.storeSectionTx(ctx, tx, plan.Run, 1, sealed, set); err != nil {
+		if err := storeSectionTx(ctx, s, tx, plan.Run, 1, sealed, pages); err != nil {
 			return err
 		}
 		return s.renderedTx(ctx, tx, &r, system, done)
 	})
 }
 
-// storeSectionTx keeps the file of a section and which letter is on which page.
-func (s *Service) storeSectionTx(ctx context.Context, tx store.Tx, run lifecycle.PrintRunID, section int, sealed []byte, letters []string) error {
-	if len(letters) == 0 {
+// storeSectionTx keeps the file of a section, and where in it each letter begins
+// and on how many pages it is: as many sheets of paper.
+func storeSectionTx[ID ~string](ctx context.Context, s *Service, tx store.Tx, run lifecycle.PrintRunID, section int, sealed []byte, pages []ID) error {
+	if len(pages) == 0 {
 		return nil
 	}
-	pages := make([]int32, len(letters))
-	for i := range pages {
-		pages[i] = int32(i + 1) //nolint:gosec // at most 1 000
+	set := db.SetSheetPagesParams{RunID: run}
+	for i, letter := range pages {
+		if i > 0 && letter == pages[i-1] {
+			set.Sheets[len(set.Sheets)-1]++
+			continue
+		}
+		set.Letters, set.Sheets = append(set.Letters, string(letter)), append(set.Sheets, 1)
+		set.Pages = append(set.Pages, int32(i+1)) //nolint:gosec // at most some thousands
 	}
-	if err := tx.SetSheetPages(ctx, run, letters, pages); err != nil {
+	if err := tx.SetSheetPages(ctx, set); err != nil {
 		return fmt.Errorf("print run %s: %w", run, err)
 	}
 	return s.putDocumentTx(ctx, tx, RunDocument(run, section), "application/pkcs7-mime", sealed)
@@ -233,6 +246,9 @@ func (s *Service) BeginPINRun(ctx context.Context, id lifecycle.PrintRunID) (PIN
 			return err
 		}
 		plan = PINRunPlan{Run: id, Fence: r.Fence, Language: party.Language(r.Language), Created: r.CreatedAt}
+		if plan.Template, err = s.templateOfRunTx(ctx, tx, &r); err != nil {
+			return err
+		}
 		rows, err := tx.PINRunLetters(ctx, id)
 		if err != nil {
 			return fmt.Errorf("PIN letter run %s: %w", id, err)
@@ -244,7 +260,7 @@ func (s *Service) BeginPINRun(ctx context.Context, id lifecycle.PrintRunID) (PIN
 			section := &plan.Sections[len(plan.Sections)-1]
 			section.Letters = append(section.Letters, PINLetterPlan{
 				Letter: f.ID, Card: f.CardID, PINVersion: int(f.PINVersion), Date: f.PostAfter,
-				To: addressee(f.GivenName, f.Surname, f.Language, party.Address{
+				To: addressee(f.GivenName, f.Surname, f.Language, f.LargePrint, party.Address{
 					Organisation: f.Company, Complement: f.Complement, Street: f.Street, Postcode: f.Postcode, City: f.City, Country: f.Country,
 				}),
 			})
@@ -285,8 +301,11 @@ func (s *Service) FinishPINSection(ctx context.Context, plan PINRunPlan, section
 			if err := tx.FailPINLetter(ctx, f.Why, l.ID); err != nil {
 				return fmt.Errorf("PIN letter %s: %w", f.Letter, err)
 			}
+			if _, err := s.openWorkTx(ctx, tx, system, lifecycle.PINLetters.Thing, f.Letter, &l.CardID, cannotBeSet+f.Why); err != nil {
+				return err
+			}
 		}
-		return s.storeSectionTx(ctx, tx, plan.Run, section, sealed, set)
+		return storeSectionTx(ctx, s, tx, plan.Run, section, sealed, pages)
 	})
 }
 

@@ -20,11 +20,13 @@ type Printer struct {
 	Counter int64
 }
 
-// Sheet is one sheet of a run that is still to be printed.
+// Sheet is a letter of a run that is still to be printed: one sheet of paper, in
+// large print some more.
 type Sheet struct {
 	Position int // in the run, from 1
 	Section  int // whose file it is in
-	Page     int // of that file
+	Page     int // of that file, its first
+	Sheets   int // of paper, a page each
 	Letter   string
 }
 
@@ -37,11 +39,20 @@ type PrintJob struct {
 	Sheets   []Sheet
 }
 
+// Paper is how many sheets of paper they are.
+func (j PrintJob) Paper() int {
+	n := 0
+	for _, s := range j.Sheets {
+		n += s.Sheets
+	}
+	return n
+}
+
 // PrintReport is what an operator says of a sitting.
 type PrintReport struct {
-	Last    int   // position of the last sheet that came out; 0 for none
-	Spoiled []int // positions of sheets that came out and cannot be posted
-	Waste   int   // sheets that are of no letter: blank, test, jammed
+	Last    int   // position of the last letter that came out whole; 0 for none
+	Spoiled []int // positions of letters that came out and cannot be posted
+	Waste   int   // sheets that are of no letter: blank, test, jammed, of one that did not come out whole
 	Counter int64 // of the printer, at the end
 }
 
@@ -78,7 +89,7 @@ func (s *Service) StartPrinting(ctx context.Context, by lifecycle.Actor, id life
 					return fmt.Errorf("print run %s: %w", id, err)
 				}
 			default:
-				job.Sheets = append(job.Sheets, Sheet{int(row.Position), int(row.Section), int(row.Page), row.LetterID})
+				job.Sheets = append(job.Sheets, Sheet{int(row.Position), int(row.Section), int(row.Page), int(row.Sheets), row.LetterID})
 			}
 		}
 		return tx.BeginSitting(ctx, db.BeginSittingParams{Operator: by.ID, Printer: on.Name, Counter: on.Counter, ID: id})
@@ -119,7 +130,7 @@ func (s *Service) endSitting(ctx context.Context, by lifecycle.Actor, id lifecyc
 		if err := s.cameOutTx(ctx, tx, by, &r, out, report.Spoiled); err != nil {
 			return err
 		}
-		used := int32(len(out) + report.Waste) //nolint:gosec // equals a difference of counters that was checked
+		used := int32(paperOf(out) + report.Waste) //nolint:gosec // equals a difference of counters that was checked
 		if err := tx.EndSitting(ctx, used, int32(report.Waste), id); err != nil {
 			return fmt.Errorf("print run %s: %w", id, err)
 		}
@@ -127,7 +138,7 @@ func (s *Service) endSitting(ctx context.Context, by lifecycle.Actor, id lifecyc
 			return err
 		}
 		detail := map[string]string{
-			"printer": r.Printer, "last": fmt.Sprint(report.Last), "sheets": fmt.Sprint(len(out)), "spoiled": fmt.Sprint(len(report.Spoiled)),
+			"printer": r.Printer, "last": fmt.Sprint(report.Last), "sheets": fmt.Sprint(paperOf(out)), "spoiled": fmt.Sprint(len(report.Spoiled)),
 			"waste": fmt.Sprint(report.Waste), "counter": fmt.Sprint(report.Counter),
 		}
 		if err := s.moveRun(ctx, tx, &r, on, by, detail); err != nil || on != lifecycle.Complete {
@@ -143,6 +154,15 @@ func (s *Service) endSitting(ctx context.Context, by lifecycle.Actor, id lifecyc
 		}
 		return nil
 	})
+}
+
+// paperOf is how many sheets of paper the letters take.
+func paperOf(rows []db.PrintSheetsRow) int {
+	n := 0
+	for _, row := range rows {
+		n += int(row.Sheets)
+	}
+	return n
 }
 
 // maxWaste bounds what an operator may call waste in one sitting.
@@ -161,21 +181,21 @@ func (p PrintReport) sheets(open []db.PrintSheetsRow, counter int64, whole bool)
 	}
 	var wrongs lifecycle.FieldErrors
 	if p.Last != 0 && !at(p.Last) {
-		wrongs.Add("last", fmt.Sprintf("sheet %d is not one of those that were to be printed", p.Last))
+		wrongs.Add("last", fmt.Sprintf("letter %d is not one of those that were to be printed", p.Last))
 	}
 	if whole && n < len(open) {
-		wrongs.Add("last", fmt.Sprintf("%d sheets are still to be printed: interrupt the run, or print them", len(open)-n))
+		wrongs.Add("last", fmt.Sprintf("%d letters are still to be printed: interrupt the run, or print them", len(open)-n))
 	}
 	for i, position := range p.Spoiled {
 		if !at(position) || slices.Contains(p.Spoiled[:i], position) {
-			wrongs.Add("spoiled", fmt.Sprintf("sheet %d did not come out in this sitting, or stands there twice", position))
+			wrongs.Add("spoiled", fmt.Sprintf("letter %d did not come out in this sitting, or stands there twice", position))
 		}
 	}
 	if p.Waste < 0 || p.Waste > maxWaste {
 		wrongs.Add("waste", fmt.Sprintf("is 0 to %d sheets", maxWaste))
-	} else if used := p.Counter - counter; used != int64(n+p.Waste) {
+	} else if used, paper := p.Counter-counter, paperOf(out); used != int64(paper+p.Waste) {
 		wrongs.Add("counter", fmt.Sprintf("the printer counted %d sheets, %d of letters and %d of waste are reported: count again",
-			used, n, p.Waste))
+			used, paper, p.Waste))
 	}
 	return out, wrongs.Err()
 }

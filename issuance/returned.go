@@ -3,6 +3,7 @@ package issuance
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ func (s *Service) TakeReturnedMail(ctx context.Context, by lifecycle.Actor, scan
 	return mail, err
 }
 
+// pageOf is which of how many pages was scanned: any of a letter's will do.
+var pageOf = regexp.MustCompile(`^(1/1|[12]/2|[123]/3)$`)
+
 // scannedLetter reads what a letter's Data Matrix says: its identifier, then
 // which of how many pages.
 func scannedLetter(scanned string) (string, error) {
@@ -67,7 +71,7 @@ func scannedLetter(scanned string) (string, error) {
 		return "", wrong
 	}
 	fields := strings.Fields(scanned)
-	if len(fields) == 0 || len(fields) > 2 || len(fields) == 2 && fields[1] != "1/1" {
+	if len(fields) == 0 || len(fields) > 2 || len(fields) == 2 && !pageOf.MatchString(fields[1]) {
 		return "", wrong
 	}
 	if lifecycle.CheckID(lifecycle.PrefixCardLetter, fields[0]) != nil && lifecycle.CheckID(lifecycle.PrefixPINLetter, fields[0]) != nil {
@@ -140,11 +144,15 @@ func (s *Service) CloseWorkItem(ctx context.Context, by lifecycle.Actor, id life
 		if err != nil {
 			return fmt.Errorf("work item %s: %w", id, err)
 		}
-		_, err = apply(ctx, s, tx, lifecycle.WorkItems, w.State, change{id: string(id), on: lifecycle.Complete, by: by},
-			func(to lifecycle.WorkState) (int64, error) { return tx.SetWorkState(ctx, to, id, w.State) }, noJob)
-		if err != nil {
-			return err
-		}
-		return tx.SetWorkDone(ctx, new(s.now()), outcome, id)
+		return s.closeWorkTx(ctx, tx, by, w, outcome)
 	})
+}
+
+func (s *Service) closeWorkTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, w db.WorkItem, outcome string) error {
+	_, err := apply(ctx, s, tx, lifecycle.WorkItems, w.State, change{id: string(w.ID), on: lifecycle.Complete, by: by},
+		func(to lifecycle.WorkState) (int64, error) { return tx.SetWorkState(ctx, to, w.ID, w.State) }, noJob)
+	if err != nil {
+		return err
+	}
+	return tx.SetWorkDone(ctx, new(s.now()), outcome, w.ID)
 }

@@ -60,7 +60,7 @@ func TestAScanThatIsNoLetterIsRefused(t *testing.T) {
 	h := setup(t)
 	const known = "L-06EX0ABCDE7K2M4N"
 	for _, scanned := range []string{
-		"", " ", "L-1", "C-06EX0ABCDE7K2M4N", known + " 1/2", known + " 1/1 x", known + "\x00", "l-06ex0abcde7k2m4n",
+		"", " ", "L-1", "C-06EX0ABCDE7K2M4N", known + " 0/2", known + " 3/2", known + " 1/4", known + " 1/1 x", known + "\x00", "l-06ex0abcde7k2m4n",
 		strings.Repeat("L", 65), "https://bank.example/" + known,
 	} {
 		_, err := h.TakeReturnedMail(t.Context(), leonie, scanned, lifecycle.MailUnknown)
@@ -70,6 +70,8 @@ func TestAScanThatIsNoLetterIsRefused(t *testing.T) {
 		}
 	}
 	_, err := h.TakeReturnedMail(t.Context(), leonie, known+" 1/1", lifecycle.MailUnknown)
+	wantKind(t, err, lifecycle.NotFound)
+	_, err = h.TakeReturnedMail(t.Context(), leonie, known+" 2/2", lifecycle.MailUnknown) // the second sheet of one in large print
 	wantKind(t, err, lifecycle.NotFound)
 	_, err = h.TakeReturnedMail(t.Context(), leonie, known, "no reason")
 	wantKind(t, err, lifecycle.Invalid)

@@ -50,7 +50,7 @@ func DefaultPolicy() Policy {
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
-		Holdable: []string{"nominative-authentication", "staff"},
+		Holdable:    []string{"nominative-authentication", "staff"},
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
 }

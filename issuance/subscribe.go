@@ -139,6 +139,7 @@ type Holder struct {
 	Email                          string
 	Complement, Street             string
 	Postcode, City, Country        string
+	LargePrint                     *bool // letters in large print; nil: as it is
 }
 
 // check validates a company by itself.
@@ -243,7 +244,10 @@ func (s *Service) enrolTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, 
 		if known.GivenName != h.GivenName || known.Surname != h.Surname {
 			return db.Holder{}, &lifecycle.FieldError{Field: "user_number", Why: "this user number belongs to another person of the company"}
 		}
-		return known, nil
+		if h.LargePrint == nil {
+			return known, nil
+		}
+		return known, s.setLargePrintTx(ctx, tx, by, known, *h.LargePrint)
 	}
 	if !isNotFound(err) {
 		return db.Holder{}, fmt.Errorf("holder %s/%s: %w", company.ClientID, h.UserNumber, err)
@@ -252,7 +256,7 @@ func (s *Service) enrolTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, 
 	err = tx.InsertHolder(ctx, db.InsertHolderParams{
 		ID: id, CompanyID: company.ID, UserNumber: h.UserNumber, GivenName: h.GivenName, Surname: h.Surname,
 		Language: h.Language, Email: h.Email, Complement: h.Complement, Street: h.Street, Postcode: h.Postcode,
-		City: h.City, Country: h.Country, CreatedAt: s.now(),
+		City: h.City, Country: h.Country, LargePrint: deref(h.LargePrint), CreatedAt: s.now(),
 	})
 	if err != nil {
 		return db.Holder{}, fmt.Errorf("holder %s/%s: %w", company.ClientID, h.UserNumber, err)

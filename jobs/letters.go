@@ -2,7 +2,10 @@ package jobs
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"sceau/cms"
@@ -31,13 +34,18 @@ func (t Tools) cardRun(ctx context.Context, args issuance.CardRunArgs, done issu
 	if err != nil {
 		return err
 	}
+	template, err := templateOf(plan.Template)
+	if err != nil {
+		return err
+	}
 	var pages []lifecycle.CardLetterID
 	var failed []issuance.LetterFailure
 	for _, l := range plan.Letters {
-		common, err := t.common(l.To, l.Date)
+		before := run.Pages()
+		common, err := t.common(template, l.To, l.Date)
 		if err == nil {
 			err = run.Add(letter.CardLetterData{
-				Common: common, Letter: l.Letter, ClientID: l.ClientID, UserNumber: l.UserNumber,
+				Common: common, Letter: l.Letter, ClientID: l.ClientID, UserNumber: l.UserNumber, Company: l.To.Address.Organisation,
 				Last4: l.Last4, Expiry: l.Expiry, Product: t.CardName, PickUpBranch: l.PickUp,
 			})
 		}
@@ -47,7 +55,7 @@ func (t Tools) cardRun(ctx context.Context, args issuance.CardRunArgs, done issu
 		case err != nil:
 			return err
 		default:
-			pages = append(pages, l.Letter)
+			pages = append(pages, slices.Repeat([]lifecycle.CardLetterID{l.Letter}, run.Pages()-before)...)
 		}
 	}
 	var sealed []byte
@@ -75,11 +83,15 @@ func (t Tools) pinRun(ctx context.Context, args issuance.PINRunArgs, done issuan
 	if err != nil {
 		return err
 	}
+	template, err := templateOf(plan.Template)
+	if err != nil {
+		return err
+	}
 	for i, section := range plan.Sections {
 		letters := section.Letters
 		switch {
 		case !section.Stored:
-			if letters, err = t.pinSection(ctx, plan, section); err != nil {
+			if letters, err = t.pinSection(ctx, plan, template, section); err != nil {
 				return err
 			}
 		case i+1 < len(plan.Sections) && plan.Sections[i+1].Stored:
@@ -97,7 +109,7 @@ func (t Tools) pinRun(ctx context.Context, args issuance.PINRunArgs, done issuan
 // pinSection renders, seals and stores a section, and answers the letters that
 // are in it. A letter that cannot be set is found before its PIN is asked for;
 // one whose PIN is not given any more needs a new card.
-func (t Tools) pinSection(ctx context.Context, plan issuance.PINRunPlan, section issuance.PINSection) ([]issuance.PINLetterPlan, error) {
+func (t Tools) pinSection(ctx context.Context, plan issuance.PINRunPlan, template *letter.Template, section issuance.PINSection) ([]issuance.PINLetterPlan, error) {
 	run, err := letter.NewPINRun(letter.RunInfo{
 		Reference: issuance.RunDocument(plan.Run, section.Number), Bank: t.Bank.Name, Language: plan.Language, Date: plan.Created,
 	})
@@ -109,7 +121,7 @@ func (t Tools) pinSection(ctx context.Context, plan issuance.PINRunPlan, section
 	var pages []lifecycle.PINLetterID
 	var failed []issuance.LetterFailure
 	for _, l := range section.Letters {
-		common, err := t.common(l.To, l.Date)
+		common, err := t.common(template, l.To, l.Date)
 		if err == nil {
 			err = letter.CheckPINLetter(l.Letter, common)
 		}
@@ -128,10 +140,11 @@ func (t Tools) pinSection(ctx context.Context, plan issuance.PINRunPlan, section
 		if err != nil {
 			return nil, err
 		}
+		before := run.Pages()
 		if err := run.Add(letter.PINLetterData{Common: common, Letter: l.Letter, PIN: pin}); err != nil {
 			return nil, err
 		}
-		set, pages = append(set, l), append(pages, l.Letter)
+		set, pages = append(set, l), append(pages, slices.Repeat([]lifecycle.PINLetterID{l.Letter}, run.Pages()-before)...)
 	}
 	var sealed []byte
 	if len(pages) > 0 {
@@ -165,7 +178,22 @@ func gone(err error) bool {
 	return errors.Is(err, lifecycle.NotFound) || errors.Is(err, lifecycle.Conflict)
 }
 
-func (t Tools) common(to issuance.Addressee, date time.Time) (letter.Common, error) {
+// templateOf is what a run's letters say: nil is the letters' own.
+func templateOf(t issuance.LetterTemplate) (*letter.Template, error) {
+	if t.Version == issuance.BuiltInTemplate {
+		return nil, nil //nolint:nilnil // as letter.Common has it
+	}
+	template, err := letter.ParseTemplate(t.Content)
+	if err != nil {
+		return nil, fmt.Errorf("version %d of the %s letter template: %w", t.Version, t.Kind, err)
+	}
+	if template.Kind() != t.Kind || sha256.Sum256(t.Content) != t.SHA256 {
+		return nil, fmt.Errorf("%w: version %d of the %s letter template is not what was approved", lifecycle.Illegal, t.Version, t.Kind)
+	}
+	return template, nil
+}
+
+func (t Tools) common(template *letter.Template, to issuance.Addressee, date time.Time) (letter.Common, error) {
 	lines, err := to.Address.Lines(t.BankCountry)
 	if err != nil {
 		return letter.Common{}, err
@@ -176,7 +204,7 @@ func (t Tools) common(to issuance.Addressee, date time.Time) (letter.Common, err
 	}
 	return letter.Common{
 		Bank: bank, Language: to.Language, AddressLines: lines, WindowCountry: t.BankCountry, Date: date,
-		SalutationName: to.Name,
+		SalutationName: to.Name, Large: to.Large, Template: template,
 	}, nil
 }
 

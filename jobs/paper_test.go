@@ -53,7 +53,7 @@ func (h *house) print(t testing.TB) {
 	for _, run := range get[[]issuance.PrintRun](t)(h.PrintRuns(t.Context(), lifecycle.PrintRunRendered)) {
 		job := get[issuance.PrintJob](t)(h.StartPrinting(t.Context(), operator, run.ID, issuance.Printer{Name: "Laser 1"}))
 		last := job.Sheets[len(job.Sheets)-1].Position
-		must(t, h.EndPrinting(t.Context(), operator, run.ID, issuance.PrintReport{Last: last, Counter: int64(len(job.Sheets))}))
+		must(t, h.EndPrinting(t.Context(), operator, run.ID, issuance.PrintReport{Last: last, Counter: int64(job.Paper())}))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"codeberg.org/go-pdf/fpdf"
 
+	"sceau/lifecycle"
 	"sceau/party"
 )
 
@@ -44,8 +45,17 @@ var wordPattern = regexp.MustCompile(`<word xMin="([0-9.]+)" yMin="([0-9.]+)" xM
 
 func wordsOf(t *testing.T, pdf []byte) []word {
 	t.Helper()
+	found := wordsOn(t, saved(t, pdf), "1")
+	if len(found) < 60 {
+		t.Fatalf("pdftotext found %d words only", len(found))
+	}
+	return found
+}
+
+func wordsOn(t *testing.T, path, page string) []word {
+	t.Helper()
 	var found []word
-	for _, m := range wordPattern.FindAllStringSubmatch(tool(t, "pdftotext", "-bbox", saved(t, pdf), "-"), -1) {
+	for _, m := range wordPattern.FindAllStringSubmatch(tool(t, "pdftotext", "-bbox", "-f", page, "-l", page, path, "-"), -1) {
 		var at [4]float64
 		for i := range at {
 			points, err := strconv.ParseFloat(m[i+1], 64)
@@ -55,9 +65,6 @@ func wordsOf(t *testing.T, pdf []byte) []word {
 			at[i] = points / pointsPerMM
 		}
 		found = append(found, word{at[0], at[1], at[2], at[3], strings.NewReplacer("&amp;", "&", "&#39;", "'", "&quot;", `"`).Replace(m[5])})
-	}
-	if len(found) < 60 {
-		t.Fatalf("pdftotext found %d words only", len(found))
 	}
 	return found
 }
@@ -108,12 +115,12 @@ func widest() []sample {
 		Street: "1234 Long Harbour Lane", Postcode: "EX1 2AB", City: "Hawthorn-next-the-Sea", Country: "GB",
 	}
 	out := []sample{
-		{party.English, "FR", seven, long + " " + long, ""},
-		{party.English, "DE", seven, long + " " + long, ""},
+		{party.English, "FR", seven, long + " " + long, "", false},
+		{party.English, "DE", seven, long + " " + long, "", false},
 	}
 	for i, l := range party.Languages() {
-		out = append(out, sample{l, []string{"FR", "BE", "NL", "DE"}[i], address, long + " " + long, ""})
-		out = append(out, sample{l, []string{"BE", "FR", "DE", "NL"}[i], address, long + " " + long, strings.Repeat("Agence de Rennes ", 4) + "Centre-Ville"})
+		out = append(out, sample{l, []string{"FR", "BE", "NL", "DE"}[i], address, long + " " + long, "", false})
+		out = append(out, sample{l, []string{"BE", "FR", "DE", "NL"}[i], address, long + " " + long, strings.Repeat("Agence de Rennes ", 4) + "Centre-Ville", false})
 	}
 	return out
 }
@@ -159,7 +166,7 @@ func TestPINStandsAloneUnderItsLabel(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(string(s.language), func(t *testing.T) {
 			t.Parallel()
-			data := s.pin(t)
+			label := spoken(t, s.language, lifecycle.PrintPIN).labelCode.fill(nil)
 			var lines []string
 			for l := range strings.Lines(tool(t, "pdftotext", "-layout", saved(t, s.both(t)["pin"]), "-")) {
 				if l = strings.TrimSpace(l); l != "" {
@@ -167,11 +174,11 @@ func TestPINStandsAloneUnderItsLabel(t *testing.T) {
 				}
 			}
 			for i, l := range lines {
-				if l == samplePIN && lines[i-1] == data.words().pin.label {
+				if l == samplePIN && lines[i-1] == label {
 					return
 				}
 			}
-			t.Errorf("no line of the PIN's digits alone after %q in %q", data.words().pin.label, lines)
+			t.Errorf("no line of the PIN's digits alone after %q in %q", label, lines)
 		})
 	}
 }
@@ -226,25 +233,37 @@ func TestWidthsAgreeWithFPDF(t *testing.T) {
 	}
 }
 
+// spoken are the built-in words of a kind of letter.
+func spoken(t *testing.T, l party.Language, kind lifecycle.PrintKind) *words {
+	t.Helper()
+	w, err := Common{Language: l}.words(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // Every text of the house is printable, and pdftotext reads back what was set.
 func TestEveryTextIsReadBackWhole(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples() {
 		t.Run(string(s.language), func(t *testing.T) {
 			t.Parallel()
-			common := s.common(t)
-			fill := strings.NewReplacer("{phone}", common.Bank.Phone, "{website}", common.Bank.Website, "\u00a0", " ")
 			for kind, pdf := range s.both(t) {
 				got := strings.Join(strings.Fields(tool(t, "pdftotext", "-raw", saved(t, pdf), "-")), " ")
-				w := common.words()
-				want := []string{w.advice, w.regards, w.salutation + " " + s.name}
+				w, v := spoken(t, s.language, lifecycle.PrintKind(kind)), s.card(t).values()
+				parts := []section{{w.subject, w.advice.title}, {w.closing, w.advice.text}}
+				want := []string{w.language.warning, w.salutation.fill(v) + " " + s.name}
 				if kind == "card" {
-					want = append(want, w.card.subject, w.card.activate, w.card.reader, w.card.blocked, w.card.lost, w.card.adviceTitle)
+					parts = append(parts, w.activate, w.reader.asText(), w.blocked, w.lost)
 				} else {
-					want = append(want, w.pin.subject, w.pin.intro, w.pin.label, w.pin.learn, w.pin.use, w.pin.opened, w.pin.adviceTitle)
+					parts = append(parts, section{w.intro, w.labelCode}, w.learn, w.use, w.opened)
+				}
+				for _, p := range parts {
+					want = append(want, p.title.fill(v), p.text.fill(v))
 				}
 				for _, text := range want {
-					if text = strings.Join(strings.Fields(fill.Replace(text)), " "); !strings.Contains(got, text) {
+					if text = strings.Join(strings.Fields(text), " "); !strings.Contains(got, text) {
 						t.Errorf("%s letter lacks %q in\n%s", kind, text, got)
 					}
 				}

@@ -14,7 +14,7 @@ import (
 type window struct {
 	x, y, width, height float64 // always visible, in millimetres
 	returnLine          bool    // the sender's line stands on top of the window
-	infoX               float64 // where the sender's details stand, beside the window
+	infoX, infoWidth    float64 // where the sender's details stand, beside the window
 	folds               [2]float64
 }
 
@@ -24,9 +24,9 @@ type window struct {
 func windowOf(country string) (window, bool) {
 	switch country {
 	case party.France:
-		return window{x: 100, y: 45, width: 90, height: 34, infoX: leftEdge, folds: [2]float64{99, 198}}, true
+		return window{x: 100, y: 45, width: 90, height: 34, infoX: leftEdge, infoWidth: 73, folds: [2]float64{99, 198}}, true
 	case party.Belgium, party.Netherlands, party.Germany, party.Luxembourg:
-		return window{x: 20, y: 45, width: 85, height: 45, returnLine: true, infoX: 128, folds: [2]float64{105, 210}}, true
+		return window{x: 20, y: 45, width: 85, height: 45, returnLine: true, infoX: 128, infoWidth: rightEdge - 128, folds: [2]float64{105, 210}}, true
 	}
 	return window{}, false
 }
@@ -40,6 +40,14 @@ const (
 // marks, and the letter's identifier as text and as Data Matrix. The sender
 // line goes into a window that wants one.
 func (s *sheet) frame(reference, sender string) error {
+	if err := s.head(sender); err != nil {
+		return err
+	}
+	return s.footer(reference, 1, 1)
+}
+
+// head sets what stands above the body.
+func (s *sheet) head(sender string) error {
 	win, ok := windowOf(s.common.WindowCountry)
 	if !ok {
 		return fmt.Errorf("%w: window country", lifecycle.Invalid)
@@ -51,25 +59,45 @@ func (s *sheet) frame(reference, sender string) error {
 	for _, y := range win.folds {
 		s.rule(line, 0.4, 4, y, 8, y)
 	}
-	return s.footer(reference)
+	return nil
 }
 
 func (s *sheet) letterhead(win window) {
+	s.sender()
+	if s.large {
+		return
+	}
 	bank := s.common.Bank
-	s.box(bank.Colour, 15, 9, 9)
-	initial, _ := utf8.DecodeRuneInString(bank.Name)
-	mark := style{bold: true, size: 17, colour: white}
-	s.text(mark, leftEdge+(9-s.width(mark, string(initial)))/2, 21.7, string(initial))
-	s.text(style{bold: true, size: 17, colour: bank.Colour}, leftEdge+12.5, 21.7, bank.Name)
-	s.rule(bank.Colour, 0.8, leftEdge, 29, rightEdge, 29)
-
+	l := s.words.labels
 	label, value := style{size: 7.5, colour: grey}, style{size: 9, colour: black}
-	s.text(label, win.infoX, 50, s.words.phone)
-	s.text(value, win.infoX, 54.2, bank.Phone)
-	s.text(label, win.infoX, 60.5, s.words.website)
-	s.text(value, win.infoX, 64.7, bank.Website)
-	s.text(label, win.infoX, 71, s.words.dateLabel)
-	s.own(func() { s.text(value, win.infoX, 75.2, s.words.date(s.common.Date)) })
+	room := win.infoWidth
+	s.one(label, win.infoX, 50, room, l.phone.fill(nil))
+	s.one(value, win.infoX, 54.2, room, bank.Phone)
+	s.one(label, win.infoX, 60.5, room, l.website.fill(nil))
+	s.one(value, win.infoX, 64.7, room, bank.Website)
+	s.one(label, win.infoX, 71, room, l.date.fill(nil))
+	s.own(func() { s.one(value, win.infoX, 75.2, room, s.words.language.date(s.common.Date)) })
+}
+
+// sender sets the bank's initial and name, or its logo with the name beside it.
+func (s *sheet) sender() {
+	bank := s.common.Bank
+	if t := s.common.Template; t != nil && t.logo != nil {
+		width, height := t.logo.size()
+		s.picture(t.logo, leftEdge, 26-height)
+		st := style{bold: true, size: 13, colour: bank.Colour}
+		s.right(st, rightEdge, 24.5, bank.Name)
+		if s.width(st, bank.Name) > rightEdge-leftEdge-width-4 {
+			s.tooWide(bank.Name)
+		}
+	} else {
+		s.box(bank.Colour, 15, 9, 9)
+		initial, _ := utf8.DecodeRuneInString(bank.Name)
+		mark := style{bold: true, size: 17, colour: white}
+		s.text(mark, leftEdge+(9-s.width(mark, string(initial)))/2, 21.7, string(initial))
+		s.text(style{bold: true, size: 17, colour: bank.Colour}, leftEdge+12.5, 21.7, bank.Name)
+	}
+	s.rule(bank.Colour, 0.8, leftEdge, 29, rightEdge, 29)
 }
 
 // address sets the address inside the window, in the largest type that fits.
@@ -115,59 +143,110 @@ func (s *sheet) fit(st style, least, width float64, lines ...string) (style, err
 	return st, nil
 }
 
-func (s *sheet) footer(reference string) error {
+// footer sets the sender's particulars, and which page of which letter it is.
+func (s *sheet) footer(reference string, page, pages int) error {
 	bank, st := s.common.Bank, style{size: 7, colour: grey}
 	s.rule(line, 0.4, leftEdge, 278, rightEdge, 278)
 	s.text(st, leftEdge, 282, strings.Join([]string{bank.LegalName, bank.ReturnAddress}, " · "))
-	s.text(st, leftEdge, 285.6, s.words.phone+" "+bank.Phone+" · "+bank.Website)
+	s.text(st, leftEdge, 285.6, s.words.labels.phone.fill(nil)+" "+bank.Phone+" · "+bank.Website)
 	var err error
 	s.own(func() {
-		s.right(st, rightEdge, 285.6, reference+" · 1/1")
-		err = s.dataMatrix(reference+" 1/1", 9, 274.6)
+		s.right(st, rightEdge, 285.6, fmt.Sprintf("%s · %d/%d", reference, page, pages))
+		err = s.dataMatrix(fmt.Sprintf("%s %d/%d", reference, page, pages), 9, 274.6)
 	})
 	return err
 }
 
 // advice sets the bank's advice in a tinted box and gives the y below it.
-func (s *sheet) advice(y float64, heading, text string) float64 {
+func (s *sheet) advice(y float64, of section) float64 {
 	const pad = 4.0
-	body := style{size: bodySize, colour: black}
 	inner := rightEdge - leftEdge - 2*pad - 1
-	rows := 0
-	for part := range strings.SplitSeq(text, "\n") {
-		rows += len(s.wrap(body, inner, part))
-	}
-	height := 2*pad + leading*float64(rows+1) - 1
+	height := 2*pad + s.lead*float64(s.rows(inner, of.text)+1) - 1
 	s.box(pale, y, rightEdge-leftEdge, height)
 	s.box(s.common.Bank.Colour, y, 1, height)
-	s.text(style{bold: true, size: bodySize, colour: black}, leftEdge+1+pad, y+pad+2.6, heading)
-	s.paragraph(body, leftEdge+1+pad, y+pad+2.6+leading, inner, text)
+	s.one(style{bold: true, size: s.size, colour: black}, leftEdge+1+pad, y+pad+s.lead*bodyRise, inner, of.title.fill(s.values))
+	s.body(leftEdge+1+pad, y+pad+s.lead*bodyRise+s.lead, inner, of.text)
 	return y + height
 }
 
+// bodyRise is how far below a box's padding a first baseline stands, in lines.
+const bodyRise = 2.6 / leading
+
 // section sets a heading and a text in a column and gives the next baseline.
-func (s *sheet) section(x, y, width float64, heading, text string) float64 {
-	s.text(style{bold: true, size: 10, colour: s.common.Bank.Colour}, x, y, heading)
-	return s.paragraph(style{size: bodySize, colour: black}, x, y+leading+0.3, width, text)
+func (s *sheet) section(x, y, width float64, of section) float64 {
+	s.one(style{bold: true, size: s.size + headingMore, colour: s.common.Bank.Colour}, x, y, width, of.title.fill(s.values))
+	return s.body(x, y+s.lead+0.3, width, of.text)
 }
 
+const headingMore = 0.5 // points
+
 // opening sets subject and salutation and gives the body's first baseline.
-func (s *sheet) opening(subject string) float64 {
-	s.text(style{bold: true, size: 13, colour: s.common.Bank.Colour}, leftEdge, 100, subject)
-	st := style{size: bodySize, colour: black}
-	greeting := s.words.salutation + " " + s.common.SalutationName + ","
-	y := 0.0
-	s.own(func() { y = s.paragraph(st, leftEdge, bodyTop, rightEdge-leftEdge, greeting) })
-	return y + 1.5
+func (s *sheet) opening(w *words) float64 {
+	s.one(style{bold: true, size: 13, colour: s.common.Bank.Colour}, leftEdge, 100, rightEdge-leftEdge, w.subject.fill(s.values))
+	return s.greeting(w, bodyTop) + 1.5
+}
+
+func (s *sheet) greeting(w *words, y float64) float64 {
+	s.own(func() {
+		y = s.paragraph(style{size: s.size, colour: black}, leftEdge, y, rightEdge-leftEdge, w.salutation.fill(nil)+" "+s.common.SalutationName+",")
+	})
+	return y
 }
 
 // closing ends the body, or tells that it does not fit on the page.
-func (s *sheet) closing(y float64) error {
-	st := style{size: bodySize, colour: black}
-	s.text(st, leftEdge, y, s.words.regards)
-	s.text(style{bold: true, size: bodySize, colour: black}, leftEdge, y+leading, s.common.Bank.Name)
-	if y+leading > bodyBottom {
-		return fmt.Errorf("%w: the letter's text ends %.0f mm below its page: shorten the names in it", lifecycle.Invalid, y+leading-bodyBottom)
+func (s *sheet) closing(w *words, y float64) error {
+	s.one(style{size: s.size, colour: black}, leftEdge, y, rightEdge-leftEdge, w.closing.fill(s.values))
+	s.text(style{bold: true, size: s.size, colour: black}, leftEdge, y+s.lead, s.common.Bank.Name)
+	if y+s.lead > bodyBottom {
+		return fmt.Errorf("%w: the letter's text ends %.0f mm below its page: shorten the names in it", lifecycle.Invalid, y+s.lead-bodyBottom)
+	}
+	return s.fits()
+}
+
+// body sets a text of a template in lines and gives the baseline after the last
+// one. What names the holder stands in what the page has of its own.
+func (s *sheet) body(x, y, width float64, t text) float64 {
+	set := func() { y = s.paragraph(style{size: s.size, colour: black}, x, y, width, t.fill(s.values)) }
+	if t.personal {
+		s.own(set)
+	} else {
+		set()
+	}
+	return y
+}
+
+// rows is how many lines a text takes.
+func (s *sheet) rows(width float64, t text) int {
+	rows := 0
+	for part := range strings.SplitSeq(t.fill(s.values), "\n") {
+		rows += len(s.wrap(style{size: s.size}, width, part))
+	}
+	return rows
+}
+
+// one sets a text that has one line only.
+func (s *sheet) one(st style, x, y, width float64, text string) {
+	if s.width(st, text) > width {
+		s.tooWide(text)
+	}
+	s.text(st, x, y, text)
+}
+
+// tooWide notes a text that leaves its place: the letter is refused.
+func (s *sheet) tooWide(text string) {
+	if s.wide == "" {
+		s.wide = text
+	}
+}
+
+// fits tells whether each text found its place, and the page's own content its
+// room.
+func (s *sheet) fits() error {
+	if s.wide != "" {
+		return fmt.Errorf("%w: %q does not fit in its place: shorten it", lifecycle.Invalid, clipped(s.wide))
+	}
+	if cap(s.apart.out) != ownRoom {
+		return fmt.Errorf("%w: too much of the page is the holder's own: name them in fewer places", lifecycle.Invalid)
 	}
 	return nil
 }

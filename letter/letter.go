@@ -43,6 +43,10 @@ type Common struct {
 	WindowCountry  string
 	Date           time.Time // of the letter, and of the file
 	SalutationName string    // given name and surname
+	Large          bool      // in large print, for holders who asked for it: on two sheets or three
+	Template       *Template // nil: the built-in one
+
+	specimen bool // a preview, which no holder gets
 }
 
 // CardLetterData is a card letter.
@@ -54,6 +58,7 @@ type CardLetterData struct {
 	Last4        string    // of the card number
 	Expiry       time.Time // the card works until the end of this month
 	Product      string    // the card's commercial name
+	Company      string    // asked for by templates that name it
 	PickUpBranch string    // where the card waits; "" when it is in this letter
 }
 
@@ -65,8 +70,8 @@ type PINLetterData struct {
 	PIN    lifecycle.PIN
 }
 
-// CardLetter sets a card letter on one A4 page. The error is
-// [lifecycle.Invalid] when a value is missing, does not fit or has a character
+// CardLetter sets a card letter on one A4 page, in large print on more. The
+// error is [lifecycle.Invalid] when a value is missing, does not fit or has a character
 // that the letters' font lacks; nothing is ever cut or shown as a box.
 func CardLetter(d CardLetterData) ([]byte, error) {
 	t, err := loadTypeface()
@@ -77,11 +82,11 @@ func CardLetter(d CardLetterData) ([]byte, error) {
 	if err := doc.cardPage(d); err != nil {
 		return nil, err
 	}
-	return doc.bytes(d.metadata(d.words().card.subject))
+	return doc.bytes(d.metadata(lifecycle.PrintCard))
 }
 
-// PINLetter sets a PIN letter on one A4 page, with the PIN alone on its line.
-// Errors are as those of [CardLetter]; none holds the PIN. The caller encrypts
+// PINLetter sets a PIN letter on one A4 page, with the PIN alone on its line; in
+// large print what else it says goes on, without the PIN, on another. Errors are as those of [CardLetter]; none holds the PIN. The caller encrypts
 // the bytes before anything is stored, and clears them.
 func PINLetter(d PINLetterData) ([]byte, error) {
 	t, err := loadTypeface()
@@ -93,7 +98,7 @@ func PINLetter(d PINLetterData) ([]byte, error) {
 	if err := doc.pinPage(d); err != nil {
 		return nil, err
 	}
-	return doc.bytes(d.metadata(d.words().pin.subject))
+	return doc.bytes(d.metadata(lifecycle.PrintPIN))
 }
 
 // CheckPINLetter tells whether a PIN letter can be set, before its PIN is asked
@@ -113,12 +118,19 @@ func CheckPINLetter(letter lifecycle.PINLetterID, c Common) error {
 
 // cardPage adds a card letter to a document.
 func (doc *document) cardPage(d CardLetterData) error {
+	w, err := d.words(lifecycle.PrintCard)
+	if err != nil {
+		return err
+	}
 	wrongs := d.check(doc.t)
 	wrongs.AddError("letter", lifecycle.CheckID(lifecycle.PrefixCardLetter, string(d.Letter)))
 	wrongs.AddError("client_id", number(d.ClientID, 8))
 	wrongs.AddError("user_number", number(d.UserNumber, 4))
 	wrongs.AddError("last4", number(d.Last4, 4))
 	wrongs.AddError("product", printable(doc.t, d.Product, 32))
+	if w.wants(theCompany) {
+		wrongs.AddError("company", printable(doc.t, d.Company, 80))
+	}
 	if d.PickUpBranch != "" {
 		wrongs.AddError("pick_up_branch", printable(doc.t, d.PickUpBranch, 80))
 	}
@@ -128,12 +140,23 @@ func (doc *document) cardPage(d CardLetterData) error {
 	if err := wrongs.Err(); err != nil {
 		return err
 	}
-	w := d.words()
+	sender := d.Bank.Name + " · " + d.Bank.ReturnAddress
+	if d.Large {
+		f, err := newFlow(doc, d.Common, w, d.values(), string(d.Letter), sender)
+		if err != nil {
+			return err
+		}
+		if err := f.card(d); err != nil {
+			return err
+		}
+		return f.finish()
+	}
 	s := newSheet(doc, d.Common, w)
-	if err := s.frame(string(d.Letter), d.Bank.Name+" · "+d.Bank.ReturnAddress); err != nil {
+	s.values = d.values()
+	if err := s.frame(string(d.Letter), sender); err != nil {
 		return err
 	}
-	if err := s.cardBody(d, w.card); err != nil {
+	if err := s.cardBody(d, w); err != nil {
 		return err
 	}
 	return doc.add(s.shared.out, s.apart.out)
@@ -142,16 +165,35 @@ func (doc *document) cardPage(d CardLetterData) error {
 // pinPage adds a PIN letter to a document. Only what is the page's own has the
 // PIN.
 func (doc *document) pinPage(d PINLetterData) error {
+	w, err := d.words(lifecycle.PrintPIN)
+	if err != nil {
+		return err
+	}
 	wrongs := d.check(doc.t)
 	wrongs.AddError("letter", lifecycle.CheckID(lifecycle.PrefixPINLetter, string(d.Letter)))
-	if d.PIN.Reveal() == "" {
+	code := d.PIN.Reveal()
+	switch {
+	case d.specimen:
+		code = noPIN
+	case code == "":
 		wrongs.Add("pin", "is missing")
 	}
 	if err := wrongs.Err(); err != nil {
 		return err
 	}
-	w := d.words()
+	if d.Large {
+		f, err := newFlow(doc, d.Common, w, d.values(), string(d.Letter), d.Bank.ReturnAddress)
+		if err != nil {
+			return err
+		}
+		defer f.forget()
+		if err := f.pin(code); err != nil {
+			return err
+		}
+		return f.finish()
+	}
 	s := newSheet(doc, d.Common, w)
+	s.values = d.values()
 	kept := false
 	defer func() {
 		if !kept {
@@ -161,14 +203,56 @@ func (doc *document) pinPage(d PINLetterData) error {
 	if err := s.frame(string(d.Letter), d.Bank.ReturnAddress); err != nil {
 		return err
 	}
-	if err := s.pinBody(d, w.pin); err != nil {
+	if err := s.pinBody(w, code); err != nil {
 		return err
 	}
 	kept = true
 	return doc.add(s.shared.out, s.apart.out)
 }
 
-func (c Common) metadata(title string) metadata {
+// words are those of the letter's template in its language, if it is for letters
+// of the kind.
+func (c Common) words(kind lifecycle.PrintKind) (*words, error) {
+	if _, err := party.ParseLanguage(string(c.Language)); err != nil {
+		return nil, err
+	}
+	t := c.Template
+	if t == nil {
+		var err error
+		if t, err = BuiltIn(kind); err != nil {
+			return nil, err
+		}
+	}
+	if t.kind != kind {
+		return nil, &lifecycle.FieldError{Field: "template", Why: fmt.Sprintf("is of a %s letter", t.kind)}
+	}
+	return t.words[c.Language], nil
+}
+
+// values are what the bank and the holder fill in.
+func (c Common) values() *values {
+	return &values{thePhone: unbroken(c.Bank.Phone), theWebsite: c.Bank.Website, theBank: c.Bank.Name, theHolder: c.SalutationName}
+}
+
+// values are also what a card letter says of its card.
+func (d CardLetterData) values() *values {
+	v := d.Common.values()
+	v[theCompany], v[theProduct], v[theLast4], v[theExpiry] = d.Company, d.Product, d.Last4, d.expiry()
+	v[theClientID], v[theUserNumber], v[theBranch] = d.ClientID, d.UserNumber, d.PickUpBranch
+	return v
+}
+
+func (d CardLetterData) expiry() string { return d.Expiry.UTC().Format("01/2006") }
+
+// metadata is of a letter alone; of a run it is the run's.
+func (c Common) metadata(kind lifecycle.PrintKind) metadata {
+	title := ""
+	if w, err := c.words(kind); err == nil {
+		title = w.subject.fill(c.values())
+	}
+	if c.specimen {
+		title = specimenWord + " · " + title
+	}
 	return metadata{title: title, author: c.Bank.Name, language: string(c.Language), date: c.Date}
 }
 
@@ -179,9 +263,6 @@ func (c Common) check(t *typeface) lifecycle.FieldErrors {
 	wrongs.AddError("bank.return_address", printable(t, c.Bank.ReturnAddress, 80))
 	wrongs.AddError("bank.phone", printable(t, c.Bank.Phone, 24))
 	wrongs.AddError("bank.website", printable(t, c.Bank.Website, 32))
-	if _, err := party.ParseLanguage(string(c.Language)); err != nil {
-		wrongs.AddError("language", err)
-	}
 	if n := len(c.AddressLines); n == 0 || n > party.MaxLinesAbroad {
 		wrongs.Add("address_lines", fmt.Sprintf("an address has 1 to %d lines", party.MaxLinesAbroad))
 	}

@@ -16,6 +16,8 @@ import (
 
 	"sceau/cms"
 	"sceau/internal/bench"
+	"sceau/lifecycle"
+	"sceau/party"
 )
 
 // BenchmarkLetters makes print runs of 1 000 letters of each kind and seals
@@ -92,8 +94,12 @@ func printRoom(b *testing.B) *x509.Certificate {
 
 // peerLetter is fpdf with the same fonts embedded and as much text.
 func peerLetter(w io.Writer) error {
-	words := french()
-	text := words.card.intro + words.card.activate + words.advice + words.card.reader
+	french, err := Common{Language: party.French}.words(lifecycle.PrintCard)
+	if err != nil {
+		return err
+	}
+	v := &values{}
+	text := french.intro.fill(v) + french.activate.text.fill(v) + french.advice.text.fill(v) + french.reader.asText().text.fill(v)
 	peer := fpdf.New("P", "mm", "A4", "")
 	peer.AddUTF8FontFromBytes("face", "", regularFile)
 	peer.AddUTF8FontFromBytes("face", "B", boldFile)

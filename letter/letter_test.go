@@ -22,6 +22,7 @@ type sample struct {
 	address  party.Address
 	name     string
 	branch   string
+	print    bool // large
 }
 
 func samples() []sample {
@@ -29,19 +30,19 @@ func samples() []sample {
 		{party.French, "FR", party.Address{
 			Recipient: "Hélène Montclair", Organisation: "Ateliers Montclair & Fils",
 			Complement: "Bâtiment B", Street: "12 rue de l'Église", Postcode: "35000", City: "Rennes", Country: "FR",
-		}, "Hélène Montclair", ""},
+		}, "Hélène Montclair", "", false},
 		{party.Dutch, "NL", party.Address{
 			Recipient: "Joost van der Zwaluw", Street: "Lindenlaan 45-2", Postcode: "3511 AB",
 			City: "Utrecht", Country: "NL",
-		}, "Joost van der Zwaluw", ""},
+		}, "Joost van der Zwaluw", "", false},
 		{party.German, "BE", party.Address{
 			Recipient: "Käthe Weißdorn", Street: "Aachener Straße 7", Complement: "Bus 3",
 			Postcode: "4700", City: "Eupen", Country: "BE",
-		}, "Käthe Weißdorn", "Filiale Eupen, Klosterstraße 4, 4700 Eupen"},
+		}, "Käthe Weißdorn", "Filiale Eupen, Klosterstraße 4, 4700 Eupen", false},
 		{party.English, "BE", party.Address{
 			Recipient: "Eleanor Hawthorne", Organisation: "Hawthorne Shipping", Street: "Rue du Port 8",
 			Complement: "bte 12", Postcode: "1000", City: "Bruxelles", Country: "BE",
-		}, "Eleanor Hawthorne", ""},
+		}, "Eleanor Hawthorne", "", false},
 	}
 }
 
@@ -58,7 +59,7 @@ func (s sample) common(t testing.TB) Common {
 			Colour: Colour{0x7A, 0x1F, 0x3D},
 		},
 		Language: s.language, AddressLines: lines, WindowCountry: s.country,
-		Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), SalutationName: s.name,
+		Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), SalutationName: s.name, Large: s.print,
 	}
 }
 

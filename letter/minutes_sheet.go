@@ -34,7 +34,7 @@ func (m *minutes) sheet() *sheet { return m.pages[len(m.pages)-1] }
 
 // page begins a page.
 func (m *minutes) page() {
-	s := newSheet(m.doc, Common{Bank: m.data.Bank, Language: m.data.Language}, words{})
+	s := newSheet(m.doc, Common{Bank: m.data.Bank, Language: m.data.Language}, nil)
 	m.pages = append(m.pages, s)
 	if m.data.Rehearsal {
 		s.watermark(m.words.rehearsal)
@@ -243,6 +243,7 @@ func (s *sheet) watermark(word string) {
 	s.raw("Tm (")
 	for _, r := range word {
 		g := s.bold.glyph(r)
+		s.used[1][g] = true
 		s.octet(byte(g >> 8))
 		s.octet(byte(g & 0xFF))
 	}

@@ -21,6 +21,7 @@ type document struct {
 	forms []form
 	known map[string]int // forms by content: its place in forms
 	pages []page
+	logo  *logo // nil: none
 
 	scratch []byte // of the last page's shared content, which add has kept: the next one's room
 }
@@ -89,6 +90,10 @@ func (d *document) bytes(m metadata) ([]byte, error) {
 	w.out = append(w.out, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...) // four high octets: the file is binary (§7.5.2)
 	firstForm := firstFont + 2*fontObjects
 	firstPage := firstForm + len(d.forms)
+	logoAt := firstPage
+	if d.logo != nil {
+		firstPage++
+	}
 	w.object("<</Type/Catalog/Pages %d 0 R/Lang(%s)/ViewerPreferences<</DisplayDocTitle true>>>>", pagesObject, m.language)
 	kids := []byte(nil)
 	for i := range d.pages {
@@ -101,6 +106,9 @@ func (d *document) bytes(m metadata) ([]byte, error) {
 	for i := range d.forms {
 		names = fmt.Appendf(names, "/F%d %d 0 R", i, firstForm+i)
 	}
+	if d.logo != nil {
+		names = fmt.Appendf(names, "/L %d 0 R", logoAt)
+	}
 	w.object("<</Font<</R %d 0 R/B %d 0 R>>/XObject<<%s>>>>", firstFont, firstFont+fontObjects, names)
 	for i, f := range d.t.faces() {
 		if err := w.font(firstFont+i*fontObjects, f, d.used[i]); err != nil {
@@ -109,6 +117,9 @@ func (d *document) bytes(m metadata) ([]byte, error) {
 	}
 	for _, f := range d.forms {
 		w.stream(f.packed, fmt.Sprintf("/Type/XObject/Subtype/Form/BBox[0 0 595.28 841.89]/Resources %d 0 R/Filter/FlateDecode", resourcesObject))
+	}
+	if d.logo != nil {
+		w.logoObject(d.logo)
 	}
 	const pageRoom, tail = 220, 512 // more than a page takes around its content
 	size := len(w.out) + tail + 24*(len(w.offsets)+2*len(d.pages))

@@ -1,24 +1,23 @@
 package letter
 
-import "strings"
-
-func (s *sheet) pinBody(d PINLetterData, w pinWords) error {
-	fill := strings.NewReplacer("{phone}", unbroken(d.Bank.Phone))
-	body := style{size: bodySize, colour: black}
+func (s *sheet) pinBody(w *words, code string) error {
 	width := rightEdge - leftEdge
-	y := s.opening(w.subject)
-	y = s.paragraph(body, leftEdge, y, width, w.intro)
+	y := s.opening(w)
+	y = s.body(leftEdge, y, width, w.intro)
 
 	const height = 34.0
 	s.outline(line, 0.6, leftEdge, y, width, height)
-	label := style{size: bodySize, colour: grey}
-	s.text(label, leftEdge+(width-s.width(label, w.label))/2, y+9, w.label)
-	code := style{bold: true, size: 34, colour: black}
-	s.own(func() { s.text(code, leftEdge+(width-s.width(code, d.PIN.Reveal()))/2, y+25.5, d.PIN.Reveal()) })
+	label, name := style{size: bodySize, colour: grey}, w.labelCode.fill(nil)
+	s.text(label, leftEdge+(width-s.width(label, name))/2, y+9, name)
+	digits := style{bold: true, size: 34, colour: black}
+	s.own(func() { s.text(digits, leftEdge+(width-s.width(digits, code))/2, y+25.5, code) })
 
-	y = s.section(leftEdge, y+height+10, width, w.learnTitle, w.learn)
-	y = s.section(leftEdge, y+3.5, width, w.useTitle, fill.Replace(w.use))
-	y = s.section(leftEdge, y+3.5, width, w.openedTitle, fill.Replace(w.opened))
-	y = s.advice(y+1, w.adviceTitle, fill.Replace(s.words.advice))
-	return s.closing(y + 8)
+	y = s.section(leftEdge, y+height+10, width, w.learn)
+	y = s.section(leftEdge, y+3.5, width, w.use)
+	y = s.section(leftEdge, y+3.5, width, w.opened)
+	for _, f := range w.further {
+		y = s.section(leftEdge, y+3.5, width, f)
+	}
+	y = s.advice(y+1, w.advice)
+	return s.closing(w, y+8)
 }

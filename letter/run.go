@@ -20,8 +20,8 @@ func (i RunInfo) metadata() metadata {
 	return metadata{title: i.Reference, author: i.Bank, language: string(i.Language), date: i.Date}
 }
 
-// CardRun is the card letters of a print run, in one document: a page each, in
-// the order in which they were added. The zero value is not used: see
+// CardRun is the card letters of a print run, in one document: a page each, or
+// in large print some more, in the order in which they were added. The zero value is not used: see
 // [NewCardRun].
 type CardRun struct {
 	info RunInfo
@@ -52,7 +52,7 @@ func NewPINRun(info RunInfo) (*PINRun, error) {
 	return &PINRun{info, newDocument(t)}, nil
 }
 
-// Add sets a letter on the next page. A letter that is refused, as [CardLetter]
+// Add sets a letter on the next pages. A letter that is refused, as [CardLetter]
 // refuses it, leaves the run as it was.
 func (r *CardRun) Add(d CardLetterData) error {
 	if err := r.info.speaks(d.Language); err != nil {
@@ -61,7 +61,7 @@ func (r *CardRun) Add(d CardLetterData) error {
 	return r.doc.cardPage(d)
 }
 
-// Add sets a letter on the next page. A letter that is refused, as [PINLetter]
+// Add sets a letter on the next pages. A letter that is refused, as [PINLetter]
 // refuses it, leaves the run as it was.
 func (r *PINRun) Add(d PINLetterData) error {
 	if err := r.info.speaks(d.Language); err != nil {
@@ -77,10 +77,10 @@ func (i RunInfo) speaks(l party.Language) error {
 	return nil
 }
 
-// Pages is how many letters the run has.
+// Pages is how many pages the run has.
 func (r *CardRun) Pages() int { return len(r.doc.pages) }
 
-// Pages is how many letters the run has.
+// Pages is how many pages the run has.
 func (r *PINRun) Pages() int { return len(r.doc.pages) }
 
 // PDF is the document. Equal letters give equal bytes.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/boombuler/barcode/datamatrix"
 
@@ -39,7 +40,12 @@ type sheet struct {
 	*typeface
 	used   glyphs // of the document: those that its fonts must show
 	common Common
-	words  words
+	words  *words
+	values *values
+	size   float64 // of body text, in points
+	lead   float64 // from one baseline to the next
+	large  bool
+	wide   string // the first text that left its place
 	shared *layer // what other pages may have too: the house's texts and lines
 	apart  *layer // what this page alone has: names, numbers, a PIN
 }
@@ -56,21 +62,31 @@ type layer struct {
 const ownRoom = 8 << 10
 
 // newSheet begins a page of a document.
-func newSheet(d *document, c Common, w words) *sheet {
+func newSheet(d *document, c Common, w *words) *sheet {
 	s := &sheet{
-		typeface: d.t, used: d.used, common: c, words: w,
+		typeface: d.t, used: d.used, common: c, words: w, size: bodySize, lead: leading, large: c.Large,
 		shared: &layer{out: d.scratch[:0]}, apart: &layer{out: make([]byte, 0, ownRoom)},
 	}
 	d.scratch = nil
 	s.layer = s.shared
+	if c.Large {
+		s.size, s.lead = largeSize, largeLeading
+	}
+	if c.Template != nil && c.Template.logo != nil {
+		d.logo = c.Template.logo
+	}
+	if c.specimen {
+		s.watermark(specimenWord)
+	}
 	return s
 }
 
 // own sets what this page alone has.
 func (s *sheet) own(set func()) {
+	before := s.layer
 	s.layer = s.apart
 	set()
-	s.layer = s.shared
+	s.layer = before
 }
 
 // style is how a text is set.
@@ -138,14 +154,15 @@ func (s *sheet) right(st style, x, y float64, text string) {
 func (s *sheet) paragraph(st style, x, y, width float64, text string) float64 {
 	for part := range strings.SplitSeq(text, "\n") {
 		for _, row := range s.wrap(st, width, part) {
-			s.text(st, x, y, row)
-			y += leading
+			s.one(st, x, y, width, row)
+			y += s.lead
 		}
 	}
 	return y
 }
 
-// wrap breaks text at spaces; a no-break space never breaks.
+// wrap breaks text at spaces; a no-break space never breaks. A word that is wider
+// than the line, a double name in large print say, is broken too.
 func (s *sheet) wrap(st style, width float64, text string) []string {
 	var rows []string
 	space := s.width(st, " ")
@@ -159,9 +176,33 @@ func (s *sheet) wrap(st style, width float64, text string) []string {
 		if to > from {
 			to, used = to+1, used+space
 		}
+		for next > width { // then it begins its row
+			n := s.begins(st, width, word)
+			rows = append(rows, word[:n])
+			word = word[n:]
+			from, to, next = from+n, to+n, s.width(st, word)
+		}
 		to, used = to+len(word), used+next
 	}
 	return append(rows, text[from:to])
+}
+
+// begins is how much of a word fits in a line: up to a hyphen if there is one.
+func (s *sheet) begins(st style, width float64, word string) int {
+	hyphen, fits := 0, 0
+	for i, r := range word {
+		end := i + utf8.RuneLen(r)
+		if i > 0 && s.width(st, word[:end]) > width {
+			break
+		}
+		if fits = end; r == '-' {
+			hyphen = end
+		}
+	}
+	if hyphen > 0 {
+		return hyphen
+	}
+	return fits
 }
 
 // box fills a rectangle that begins at the left edge of the text.
@@ -176,6 +217,14 @@ func (s *sheet) outline(c Colour, points, x, y, width, height float64) {
 	s.stroke(c, points)
 	s.rectangle(x, y, width, height)
 	s.raw("S\n")
+}
+
+// picture sets the document's logo; x and y are its top left corner.
+func (s *sheet) picture(l *logo, x, y float64) {
+	width, height := l.size()
+	s.raw("q ")
+	s.numbers(width*pointsPerMM, 0, 0, height*pointsPerMM, x*pointsPerMM, (pageHeight-y-height)*pointsPerMM)
+	s.raw("cm /L Do Q\n")
 }
 
 // rule draws a line.

@@ -7,48 +7,69 @@ import (
 	"sceau/party"
 )
 
-// words are the texts of the letters in one language: plain, short sentences
-// that say what to do (CEFR level B1). {phone}, {branch} and {website} are
-// filled in.
+// words are the texts of one kind of letter in one language, out of a template.
 type words struct {
-	dateLabel  string
+	language tongue
+	wanted   [placeholders]bool // by some text
+
+	subject, salutation, closing text
+	labels                       labels
+
+	intro, introBranch      text // a PIN letter has the first
+	collect                 section
+	reader                  steps
+	activate, blocked, lost section // of a card letter
+	learn, use, opened      section // of a PIN letter
+	further                 []section
+	advice                  section
+	labelCode, code         text
+}
+
+// labels name what stands beside them; they are shown as they are.
+type labels struct {
+	date, phone, website                                  text
+	product, card, expiry, clientID, userNumber, cardHere text
+}
+
+// section is a heading and what stands under it.
+type section struct{ title, text text }
+
+// steps are a heading and numbered lines.
+type steps struct {
+	title text
+	rows  []text
+}
+
+// asText is the steps as one text, numbered, a line each.
+func (s steps) asText() section {
+	var all text
+	for i, row := range s.rows {
+		begin := fmt.Sprintf("%d. ", i+1)
+		if i > 0 {
+			begin = "\n" + begin
+		}
+		all.parts = append(append(all.parts, piece{literal: begin}), row.parts...)
+		all.personal = all.personal || row.personal
+	}
+	return section{s.title, all}
+}
+
+// tongue is what the house says of a language: no bank changes it.
+type tongue struct {
 	dateFormat string // day, month, year
 	months     [12]string
-	salutation string
-	regards    string
-
-	phone, website, clientID, userNumber string
-
-	advice string
-
-	card cardWords
-	pin  pinWords
+	// warning stands in every letter, where its template says {warning}.
+	warning string
+	guard   guard
 }
 
-type cardWords struct {
-	subject                     string
-	intro, introBranch          string
-	product, cardNumber, expiry string
-	cardHere                    string
-	branchTitle, branch         string
-	activateTitle, activate     string
-	readerTitle, reader         string
-	blockedTitle, blocked       string
-	lostTitle, lost             string
-	adviceTitle                 string
+func (l tongue) date(t time.Time) string {
+	y, m, d := t.Date()
+	return fmt.Sprintf(l.dateFormat, d, l.months[m-1], y)
 }
 
-type pinWords struct {
-	subject, intro, label string
-	learnTitle, learn     string
-	useTitle, use         string
-	openedTitle, opened   string
-	adviceTitle           string
-}
-
-// words are those of the letter's language, which check has proved known.
-func (c Common) words() words {
-	switch c.Language {
+func tongueOf(l party.Language) tongue {
+	switch l {
 	case party.French:
 		return french()
 	case party.Dutch:
@@ -58,9 +79,4 @@ func (c Common) words() words {
 	case party.English:
 	}
 	return english()
-}
-
-func (w words) date(t time.Time) string {
-	y, m, d := t.Date()
-	return fmt.Sprintf(w.dateFormat, d, w.months[m-1], y)
 }

@@ -53,6 +53,12 @@ func TestEachKindOfProcessHasItsRightsAndNoMore(t *testing.T) {
 		{migrations.RoleApp, "drops the trail", "DROP TABLE audit_entry", false},
 		{migrations.RoleApp, "stops the trail's guard", "ALTER TABLE audit_entry DISABLE TRIGGER ALL", false},
 		{migrations.RoleApp, "forges a migration", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, true)", false},
+		{migrations.RoleApp, "decides on a letter template", "UPDATE letter_template SET state = 'refused', decided_by = 'b', decided_at = now()", true},
+		{migrations.RoleApp, "changes what an approved letter says", "UPDATE letter_template SET content = 'x'", false},
+		{migrations.RoleApp, "forgets what letters said", "DELETE FROM letter_template", false},
+		{migrations.RolePIN, "reads what letters say", "SELECT content FROM letter_template", true},
+		{migrations.RolePIN, "decides what letters say", "UPDATE letter_template SET state = 'live'", false},
+		{migrations.RolePIN, "opens a work item", "INSERT INTO work_item (id, state, thing, thing_id, why, opened_at) VALUES ('W-1', 'open', 't', 'i', 'w', now())", true},
 		{migrations.RoleApp, "makes a table", "CREATE TABLE mine (n int)", false},
 
 		{migrations.RolePIN, "finds a PIN's letter", "SELECT l.id, c.pin_version FROM pin_letter l JOIN card c ON c.id = l.card_id", true},

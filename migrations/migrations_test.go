@@ -112,6 +112,10 @@ func refused() []refusal {
 		return fmt.Sprintf("INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, decided_at) "+
 			"VALUES ('O-1', 1, '%s', 'a', '%s', decode(repeat('00', %d), 'hex'), now());", decision, by, octets)
 	}
+	template := func(state, by string, version int) string {
+		return fmt.Sprintf("INSERT INTO letter_template (kind, version, state, content, sha256, proposed_by, proposed_at, decided_by, decided_at) "+
+			"SELECT 'card', %d, '%s', 'x', sha256('x'), 'a', now(), by, CASE WHEN by IS NOT NULL THEN now() END FROM (SELECT %s::text AS by) d;", version, state, by)
+	}
 	twice := func(statement string) string { return statement + statement }
 	return slices.Concat([]refusal{
 		{"an approval by the requester", approval("approved", "a", 32), checkViolation},
@@ -136,6 +140,10 @@ func refused() []refusal {
 			"VALUES (gen_random_uuid()::text, 'C-1', 1, 'requested', now(), now());"), uniqueViolation},
 		{"two letters for one plastic", twice("INSERT INTO card_letter (id, card_id, psn, state, created_at) " +
 			"VALUES (gen_random_uuid()::text, 'C-1', 1, 'requested', now());"), uniqueViolation},
+		{"a template approved by its author", template("live", "'a'", 1), checkViolation},
+		{"a template that is live and nobody's decision", template("live", "NULL", 1), checkViolation},
+		{"a template whose hash is another's", strings.Replace(template("live", "'b'", 1), "sha256('x')", "sha256('y')", 1), checkViolation},
+		{"two live templates of a kind", template("live", "'b'", 1) + template("live", "'b'", 2), uniqueViolation},
 		{"a return file twice", twice("INSERT INTO return_file (id, batch_id, sha256, content, taken_by, taken_at) " +
 			"VALUES (gen_random_uuid()::text, 'B-1', '\\x01', '', 'a', now());"), uniqueViolation},
 		{"a chosen sequence number for a batch", "INSERT INTO batch (id, sequence, product, bureau, state, attempt_id, created_at) " +

@@ -14,7 +14,7 @@ import (
 type lettersCmd struct {
 	Gather      gatherCmd      `cmd:"" help:"Make print runs of the letters that wait; workers render them."`
 	Runs        runsCmd        `cmd:"" help:"List the print runs in a state."`
-	Print       printCmd       `cmd:"" help:"Take a run to a printer, or on with one that was interrupted: its files and the sheets to print."`
+	Print       printCmd       `cmd:"" help:"Take a run to a printer, or on with one that was interrupted: its files and the letters to print."`
 	Interrupted interruptedCmd `cmd:"" help:"Record how far a printer came."`
 	Printed     printedCmd     `cmd:"" help:"Record that a run is printed to its last sheet."`
 	Spoiled     spoiledCmd     `cmd:"" help:"Record a printed letter that cannot be posted: a card letter is printed again, a PIN is void."`
@@ -22,6 +22,8 @@ type lettersCmd struct {
 	Destroyed   destroyedCmd   `cmd:"" help:"Record that letters were destroyed: spoiled, stopped or returned ones."`
 	Failed      failedCmd      `cmd:"" help:"List the letters that cannot be set, and why."`
 	Retry       retryCmd       `cmd:"" help:"Have letters that could not be set tried again in the next run."`
+
+	templateCmds
 }
 
 // asOperator is what every command of the print room takes.
@@ -119,11 +121,15 @@ func (c printCmd) Run(w *world) error {
 					return fmt.Errorf("write %s: %w", name, err)
 				}
 			}
-			if err := say(w, "sheet %d  page %d of %s  %s", s.Position, s.Page, name, s.Letter); err != nil {
+			pages := fmt.Sprintf("page %d", s.Page)
+			if s.Sheets > 1 {
+				pages = fmt.Sprintf("pages %d to %d", s.Page, s.Page+s.Sheets-1)
+			}
+			if err := say(w, "letter %d  %s of %s  %s", s.Position, pages, name, s.Letter); err != nil {
 				return err
 			}
 		}
-		return say(w, "%d sheets to print", len(job.Sheets))
+		return say(w, "%d letters to print, %d sheets", len(job.Sheets), job.Paper())
 	})
 }
 
@@ -132,9 +138,9 @@ type reported struct {
 	asOperator
 
 	RunID   lifecycle.PrintRunID `arg:"" name:"run" help:"The run."`
-	Last    int                  `help:"Number of the last sheet that came out; 0 for none." required:""`
-	Spoiled []int                `help:"Numbers of sheets that came out and cannot be posted." placeholder:"SHEET"`
-	Waste   int                  `help:"Sheets of no letter: blank, test, jammed."`
+	Last    int                  `help:"Number of the last letter that came out whole; 0 for none." required:""`
+	Spoiled []int                `help:"Numbers of letters that came out and cannot be posted." placeholder:"LETTER"`
+	Waste   int                  `help:"Sheets of no letter: blank, test, jammed, of one that did not come out whole."`
 	Counter int64                `help:"The printer's sheet counter now." required:""`
 }
 

@@ -45,7 +45,7 @@ type cli struct {
 	Order    orderCmd    `cmd:"" help:"Orders that need a person."`
 	Stock    stockCmd    `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
 	Return   returnCmd   `cmd:"" help:"Take a card bureau's return file."`
-	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
+	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Batch    batchCmd    `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`

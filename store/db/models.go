@@ -246,6 +246,7 @@ type Holder struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 	AddressChangedAt *time.Time
+	LargePrint       bool
 }
 
 type Issuer struct {
@@ -257,6 +258,19 @@ type Issuer struct {
 	Online      bool
 	ParentID    *string
 	CreatedAt   time.Time
+}
+
+type LetterTemplate struct {
+	Kind       lifecycle.PrintKind
+	Version    int32
+	State      lifecycle.TemplateState
+	Content    []byte
+	SHA256     []byte
+	ProposedBy string
+	ProposedAt time.Time
+	DecidedBy  *string
+	DecidedAt  *time.Time
+	Reason     string
 }
 
 type Order struct {
@@ -320,6 +334,7 @@ type PrintRun struct {
 	CreatedAt  time.Time
 	RenderedAt *time.Time
 	PrintedAt  *time.Time
+	Template   *int32
 }
 
 type Product struct {

@@ -458,7 +458,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) error 
 
 const lockHoldersForShare = `-- name: LockHoldersForShare :many
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country, created_at, updated_at,
-    address_changed_at
+    address_changed_at, large_print
 FROM holder WHERE id = ANY ($1::text[]) ORDER BY id FOR SHARE
 `
 
@@ -487,6 +487,7 @@ func (q *Queries) LockHoldersForShare(ctx context.Context, ids []string) ([]Hold
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.AddressChangedAt,
+			&i.LargePrint,
 		); err != nil {
 			return nil, err
 		}

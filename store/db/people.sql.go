@@ -161,7 +161,7 @@ func (q *Queries) CompanyByClientID(ctx context.Context, clientID string) (Compa
 
 const holder = `-- name: Holder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = $1
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = $1
 `
 
 func (q *Queries) Holder(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
@@ -183,13 +183,14 @@ func (q *Queries) Holder(ctx context.Context, id lifecycle.HolderID) (Holder, er
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.AddressChangedAt,
+		&i.LargePrint,
 	)
 	return i, err
 }
 
 const holderByUser = `-- name: HolderByUser :one
 SELECT h.id, h.company_id, h.user_number, h.given_name, h.surname, h.language, h.email, h.complement, h.street, h.postcode,
-    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at
+    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at, h.large_print
 FROM holder h JOIN company c ON c.id = h.company_id
 WHERE c.client_id = $1 AND h.user_number = $2
 `
@@ -213,6 +214,7 @@ func (q *Queries) HolderByUser(ctx context.Context, clientID string, userNumber 
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.AddressChangedAt,
+		&i.LargePrint,
 	)
 	return i, err
 }
@@ -321,9 +323,9 @@ func (q *Queries) InsertCompany(ctx context.Context, arg InsertCompanyParams) er
 
 const insertHolder = `-- name: InsertHolder :exec
 INSERT INTO holder (id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city,
-    country, created_at, updated_at)
+    country, large_print, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-    $12, $13, $13)
+    $12, $13, $14, $14)
 `
 
 type InsertHolderParams struct {
@@ -339,6 +341,7 @@ type InsertHolderParams struct {
 	Postcode   string
 	City       string
 	Country    string
+	LargePrint bool
 	CreatedAt  time.Time
 }
 
@@ -356,6 +359,7 @@ func (q *Queries) InsertHolder(ctx context.Context, arg InsertHolderParams) erro
 		arg.Postcode,
 		arg.City,
 		arg.Country,
+		arg.LargePrint,
 		arg.CreatedAt,
 	)
 	return err
@@ -468,7 +472,7 @@ func (q *Queries) InsertTariff(ctx context.Context, arg InsertTariffParams) erro
 
 const lockHolder = `-- name: LockHolder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = $1 FOR UPDATE
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockHolder(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
@@ -490,13 +494,14 @@ func (q *Queries) LockHolder(ctx context.Context, id lifecycle.HolderID) (Holder
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.AddressChangedAt,
+		&i.LargePrint,
 	)
 	return i, err
 }
 
 const lockHolderForShare = `-- name: LockHolderForShare :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = $1 FOR SHARE
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = $1 FOR SHARE
 `
 
 func (q *Queries) LockHolderForShare(ctx context.Context, id lifecycle.HolderID) (Holder, error) {
@@ -518,6 +523,7 @@ func (q *Queries) LockHolderForShare(ctx context.Context, id lifecycle.HolderID)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.AddressChangedAt,
+		&i.LargePrint,
 	)
 	return i, err
 }

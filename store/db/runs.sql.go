@@ -35,7 +35,7 @@ func (q *Queries) BeginSitting(ctx context.Context, arg BeginSittingParams) erro
 
 const cardRunLetters = `-- name: CardRunLetters :many
 SELECT l.id, l.created_at, c.last4, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
-    h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
+    h.complement, h.street, h.postcode, h.city, h.country, h.user_number, h.large_print, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city
 FROM print_sheet s JOIN card_letter l ON l.id = s.letter_id JOIN card c ON c.id = l.card_id
@@ -59,6 +59,7 @@ type CardRunLettersRow struct {
 	City           string
 	Country        string
 	UserNumber     string
+	LargePrint     bool
 	ClientID       string
 	Company        string
 	BranchName     string
@@ -92,6 +93,7 @@ func (q *Queries) CardRunLetters(ctx context.Context, runID lifecycle.PrintRunID
 			&i.City,
 			&i.Country,
 			&i.UserNumber,
+			&i.LargePrint,
 			&i.ClientID,
 			&i.Company,
 			&i.BranchName,
@@ -277,7 +279,7 @@ func (q *Queries) InsertPrintSheets(ctx context.Context, arg InsertPrintSheetsPa
 }
 
 const lockPrintRun = `-- name: LockPrintRun :one
-SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at
+SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at, template
 FROM print_run WHERE id = $1 FOR UPDATE
 `
 
@@ -298,6 +300,7 @@ func (q *Queries) LockPrintRun(ctx context.Context, id lifecycle.PrintRunID) (Pr
 		&i.CreatedAt,
 		&i.RenderedAt,
 		&i.PrintedAt,
+		&i.Template,
 	)
 	return i, err
 }
@@ -328,7 +331,7 @@ func (q *Queries) OldRuns(ctx context.Context, before *time.Time, maxRows int32)
 
 const pINRunLetters = `-- name: PINRunLetters :many
 SELECT s.section, s.page, l.id, l.card_id, l.pin_version, l.state, l.post_after, h.given_name, h.surname, h.language, h.complement,
-    h.street, h.postcode, h.city, h.country, o.name AS company
+    h.street, h.postcode, h.city, h.country, h.large_print, o.name AS company
 FROM print_sheet s JOIN pin_letter l ON l.id = s.letter_id JOIN card c ON c.id = l.card_id
     JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE s.run_id = $1 AND (l.state = 'requested' OR s.page > 0) ORDER BY s.position
@@ -350,6 +353,7 @@ type PINRunLettersRow struct {
 	Postcode   string
 	City       string
 	Country    string
+	LargePrint bool
 	Company    string
 }
 
@@ -378,6 +382,7 @@ func (q *Queries) PINRunLetters(ctx context.Context, runID lifecycle.PrintRunID)
 			&i.Postcode,
 			&i.City,
 			&i.Country,
+			&i.LargePrint,
 			&i.Company,
 		); err != nil {
 			return nil, err
@@ -391,7 +396,7 @@ func (q *Queries) PINRunLetters(ctx context.Context, runID lifecycle.PrintRunID)
 }
 
 const printRunsInState = `-- name: PrintRunsInState :many
-SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at
+SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at, template
 FROM print_run WHERE state = $1 ORDER BY id
 `
 
@@ -418,6 +423,7 @@ func (q *Queries) PrintRunsInState(ctx context.Context, state lifecycle.PrintRun
 			&i.CreatedAt,
 			&i.RenderedAt,
 			&i.PrintedAt,
+			&i.Template,
 		); err != nil {
 			return nil, err
 		}
@@ -430,7 +436,7 @@ func (q *Queries) PrintRunsInState(ctx context.Context, state lifecycle.PrintRun
 }
 
 const printSheets = `-- name: PrintSheets :many
-SELECT s.position, s.section, s.page, s.letter_id, s.result,
+SELECT s.position, s.section, s.page, s.sheets, s.letter_id, s.result,
     coalesce(c.state, p.state, 'requested')::letter_state AS letter_state
 FROM print_sheet s LEFT JOIN card_letter c ON c.id = s.letter_id LEFT JOIN pin_letter p ON p.id = s.letter_id
 WHERE s.run_id = $1 ORDER BY s.position
@@ -440,6 +446,7 @@ type PrintSheetsRow struct {
 	Position    int32
 	Section     int32
 	Page        int32
+	Sheets      int32
 	LetterID    string
 	Result      string
 	LetterState lifecycle.LetterState
@@ -458,6 +465,7 @@ func (q *Queries) PrintSheets(ctx context.Context, runID lifecycle.PrintRunID) (
 			&i.Position,
 			&i.Section,
 			&i.Page,
+			&i.Sheets,
 			&i.LetterID,
 			&i.Result,
 			&i.LetterState,
@@ -503,13 +511,25 @@ func (q *Queries) SetPrintRunState(ctx context.Context, toState lifecycle.PrintR
 }
 
 const setSheetPages = `-- name: SetSheetPages :exec
-UPDATE print_sheet s SET page = p.page
-FROM (SELECT unnest($2::text[]) AS letter_id, unnest($3::integer[]) AS page) AS p
+UPDATE print_sheet s SET page = p.page, sheets = p.sheets
+FROM (SELECT unnest($2::text[]) AS letter_id, unnest($3::integer[]) AS page, unnest($4::integer[]) AS sheets) AS p
 WHERE s.run_id = $1 AND s.letter_id = p.letter_id
 `
 
-func (q *Queries) SetSheetPages(ctx context.Context, runID lifecycle.PrintRunID, letters []string, pages []int32) error {
-	_, err := q.db.Exec(ctx, setSheetPages, runID, letters, pages)
+type SetSheetPagesParams struct {
+	RunID   lifecycle.PrintRunID
+	Letters []string
+	Pages   []int32
+	Sheets  []int32
+}
+
+func (q *Queries) SetSheetPages(ctx context.Context, arg SetSheetPagesParams) error {
+	_, err := q.db.Exec(ctx, setSheetPages,
+		arg.RunID,
+		arg.Letters,
+		arg.Pages,
+		arg.Sheets,
+	)
 	return err
 }
 

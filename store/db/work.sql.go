@@ -61,6 +61,41 @@ func (q *Queries) LockWorkItem(ctx context.Context, id lifecycle.WorkItemID) (Wo
 	return i, err
 }
 
+const lockWorkOn = `-- name: LockWorkOn :many
+SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
+WHERE thing_id = $1 AND state = 'open' ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockWorkOn(ctx context.Context, thingID string) ([]WorkItem, error) {
+	rows, err := q.db.Query(ctx, lockWorkOn, thingID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkItem
+	for rows.Next() {
+		var i WorkItem
+		if err := rows.Scan(
+			&i.ID,
+			&i.State,
+			&i.Thing,
+			&i.ThingID,
+			&i.CardID,
+			&i.Why,
+			&i.OpenedAt,
+			&i.DoneAt,
+			&i.Outcome,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openWorkItems = `-- name: OpenWorkItems :many
 SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
 WHERE state = 'open' AND id > $1 ORDER BY id LIMIT $2

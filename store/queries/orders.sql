@@ -87,7 +87,7 @@ SELECT id FROM orders WHERE id = ANY (@ids::text[]) AND with_reader;
 
 -- name: LockHoldersForShare :many
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country, created_at, updated_at,
-    address_changed_at
+    address_changed_at, large_print
 FROM holder WHERE id = ANY (@ids::text[]) ORDER BY id FOR SHARE;
 
 -- name: Companies :many

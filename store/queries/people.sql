@@ -45,25 +45,25 @@ SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM
 
 -- name: InsertHolder :exec
 INSERT INTO holder (id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city,
-    country, created_at, updated_at)
+    country, large_print, created_at, updated_at)
 VALUES (@id, @company_id, @user_number, @given_name, @surname, @language, @email, @complement, @street, @postcode, @city,
-    @country, @created_at, @created_at);
+    @country, @large_print, @created_at, @created_at);
 
 -- name: Holder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = @id;
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = @id;
 
 -- name: LockHolder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = @id FOR UPDATE;
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = @id FOR UPDATE;
 
 -- name: LockHolderForShare :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
-    created_at, updated_at, address_changed_at FROM holder WHERE id = @id FOR SHARE;
+    created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = @id FOR SHARE;
 
 -- name: HolderByUser :one
 SELECT h.id, h.company_id, h.user_number, h.given_name, h.surname, h.language, h.email, h.complement, h.street, h.postcode,
-    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at
+    h.city, h.country, h.created_at, h.updated_at, h.address_changed_at, h.large_print
 FROM holder h JOIN company c ON c.id = h.company_id
 WHERE c.client_id = @client_id AND h.user_number = @user_number;
 

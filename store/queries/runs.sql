@@ -2,11 +2,11 @@
 INSERT INTO print_run (id, kind, language, state, created_at) VALUES (@id, @kind, @language, @state, @created_at);
 
 -- name: LockPrintRun :one
-SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at
+SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at, template
 FROM print_run WHERE id = @id FOR UPDATE;
 
 -- name: PrintRunsInState :many
-SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at
+SELECT id, kind, language, state, fence, operator, printer, counter, used, waste, created_at, rendered_at, printed_at, template
 FROM print_run WHERE state = @state ORDER BY id;
 
 -- name: FencePrintRun :one
@@ -45,7 +45,7 @@ SELECT @run_id, @kind, unnest(@positions::integer[]), unnest(@sections::integer[
 
 -- name: CardRunLetters :many
 SELECT l.id, l.created_at, c.last4, c.expiry, c.product, c.delivery, h.given_name, h.surname, h.language,
-    h.complement, h.street, h.postcode, h.city, h.country, h.user_number, o.client_id, o.name AS company,
+    h.complement, h.street, h.postcode, h.city, h.country, h.user_number, h.large_print, o.client_id, o.name AS company,
     coalesce(b.name, '')::text AS branch_name, coalesce(b.street, '')::text AS branch_street,
     coalesce(b.postcode, '')::text AS branch_postcode, coalesce(b.city, '')::text AS branch_city
 FROM print_sheet s JOIN card_letter l ON l.id = s.letter_id JOIN card c ON c.id = l.card_id
@@ -54,14 +54,14 @@ WHERE s.run_id = @run_id AND l.state = 'requested' ORDER BY s.position;
 
 -- name: PINRunLetters :many
 SELECT s.section, s.page, l.id, l.card_id, l.pin_version, l.state, l.post_after, h.given_name, h.surname, h.language, h.complement,
-    h.street, h.postcode, h.city, h.country, o.name AS company
+    h.street, h.postcode, h.city, h.country, h.large_print, o.name AS company
 FROM print_sheet s JOIN pin_letter l ON l.id = s.letter_id JOIN card c ON c.id = l.card_id
     JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id
 WHERE s.run_id = @run_id AND (l.state = 'requested' OR s.page > 0) ORDER BY s.position;
 
 -- name: SetSheetPages :exec
-UPDATE print_sheet s SET page = p.page
-FROM (SELECT unnest(@letters::text[]) AS letter_id, unnest(@pages::integer[]) AS page) AS p
+UPDATE print_sheet s SET page = p.page, sheets = p.sheets
+FROM (SELECT unnest(@letters::text[]) AS letter_id, unnest(@pages::integer[]) AS page, unnest(@sheets::integer[]) AS sheets) AS p
 WHERE s.run_id = @run_id AND s.letter_id = p.letter_id;
 
 -- name: DropUnsetSheets :exec
@@ -71,7 +71,7 @@ DELETE FROM print_sheet WHERE run_id = @run_id AND page = 0;
 SELECT count(*) FROM print_sheet WHERE run_id = @run_id;
 
 -- name: PrintSheets :many
-SELECT s.position, s.section, s.page, s.letter_id, s.result,
+SELECT s.position, s.section, s.page, s.sheets, s.letter_id, s.result,
     coalesce(c.state, p.state, 'requested')::letter_state AS letter_state
 FROM print_sheet s LEFT JOIN card_letter c ON c.id = s.letter_id LEFT JOIN pin_letter p ON p.id = s.letter_id
 WHERE s.run_id = @run_id ORDER BY s.position;

@@ -9,6 +9,10 @@ SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FRO
 SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
 WHERE state = 'open' AND id > @after ORDER BY id LIMIT @max_rows;
 
+-- name: LockWorkOn :many
+SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
+WHERE thing_id = @thing_id AND state = 'open' ORDER BY id FOR UPDATE;
+
 -- name: SetWorkState :execrows
 UPDATE work_item SET state = @to_state WHERE id = @id AND state = @from_state;
 

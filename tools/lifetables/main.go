@@ -38,6 +38,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.PINLetters)
 	draw(&b, lifecycle.CardRuns)
 	draw(&b, lifecycle.PINRuns)
+	draw(&b, lifecycle.Templates)
 	draw(&b, lifecycle.WorkItems)
 	draw(&b, lifecycle.Certificates)
 	draw(&b, lifecycle.Batches)

@@ -119,6 +119,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
+		{"what letters say: a template with a logo, seen and approved by a second person", d.changeLetters},
 		{"a lost card, replaced", d.replaceCard},
 		{"a card made at the branch, in a blank chip", d.personaliseInHouse},
 		{"mail that came back", d.takeReturnedMail},

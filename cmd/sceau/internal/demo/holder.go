@@ -9,6 +9,7 @@ import (
 	"sceau/hsm/emv"
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/party"
 )
 
 // hand is a card in its holder's hand, with the PIN that the letter told.
@@ -274,6 +275,9 @@ func (d *demonstration) replaceCard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.house.Service.SetLargePrint(ctx, manager, lost.Holder, true); err != nil {
+		return err
+	}
 	result, err := d.verify(ctx, lost.holder, lateCode)
 	d.screen.check("a lost card's codes are refused from the report on", errors.Join(err, equal(result, "refused")))
 	content, err := d.house.Service.ShowOrder(ctx, order)
@@ -307,6 +311,7 @@ func (d *demonstration) useReplacement(ctx context.Context, order lifecycle.Orde
 	if err != nil {
 		return err
 	}
+	d.checkOwnLetters(ctx, fresh.CardView, party.Language(fresh.holder.Language))
 	if err := d.activate(ctx, fresh); err != nil {
 		return err
 	}

@@ -68,9 +68,9 @@ func (d *demonstration) print(ctx context.Context, operator lifecycle.Actor, run
 		d.screen.check("an interrupted print run goes on with the next sheet, and prints none twice",
 			equal(fmt.Sprint(rest.Sheets), fmt.Sprint(begun.Sheets[n:])))
 	}
-	room.counter += int64(len(rest.Sheets))
+	room.counter += int64(rest.Paper())
 	if run.Kind == lifecycle.PrintPIN {
-		room.pinPaper += len(rest.Sheets)
+		room.pinPaper += rest.Paper()
 	}
 	last := 0
 	if n := len(rest.Sheets); n > 0 {
@@ -80,7 +80,7 @@ func (d *demonstration) print(ctx context.Context, operator lifecycle.Actor, run
 }
 
 // openRun opens the files of a run, which the print room alone can, and keeps
-// each page as the letter that it is.
+// each letter by itself.
 func (d *demonstration) openRun(ctx context.Context, job issuance.PrintJob) error {
 	bar := d.screen.bar(len(job.Sheets), string(job.Kind)+" letters at the print room")
 	defer func() { _ = bar.Finish() }()
@@ -100,12 +100,30 @@ func (d *demonstration) openRun(ctx context.Context, job issuance.PrintJob) erro
 		if job.Kind == lifecycle.PrintPIN {
 			path = d.pinLetter(lifecycle.PINLetterID(sheet.Letter))
 		}
-		if err := os.Rename(filepath.Join(pages, fmt.Sprintf("%d.pdf", sheet.Page)), path); err != nil {
-			return fmt.Errorf("keep a letter: %w", err)
+		if err := keepLetter(ctx, pages, sheet, path); err != nil {
+			return err
 		}
 		_ = bar.Add(1)
 	}
 	return os.RemoveAll(pages)
+}
+
+// keepLetter keeps the pages of a letter as one file.
+func keepLetter(ctx context.Context, pages string, sheet issuance.Sheet, path string) error {
+	var files []string
+	for page := range sheet.Sheets {
+		files = append(files, filepath.Join(pages, fmt.Sprintf("%d.pdf", sheet.Page+page)))
+	}
+	if len(files) == 1 {
+		if err := os.Rename(files[0], path); err != nil {
+			return fmt.Errorf("keep a letter: %w", err)
+		}
+		return nil
+	}
+	if err := exec.CommandContext(ctx, "pdfunite", append(files, path)...).Run(); err != nil { //nolint:gosec // files of the demonstration
+		return fmt.Errorf("pdfunite: %w", err)
+	}
+	return nil
 }
 
 // openSection opens one file and splits it by poppler's pdfseparate.
