@@ -43,6 +43,12 @@ type Signers interface {
 	Signer(ctx context.Context, key string, public crypto.PublicKey) (crypto.Signer, error)
 }
 
+// Marks are numbers that only rise, kept where no database backup reaches.
+type Marks interface {
+	Marks(ctx context.Context, name string) (map[string]int64, error)
+	RaiseMarks(ctx context.Context, name string, to map[string]int64) error
+}
+
 // Tools are what workers act with. A process that does not work a queue leaves
 // that queue's tools out; Service, Now and Logger are always needed.
 type Tools struct {
@@ -52,6 +58,7 @@ type Tools struct {
 
 	Engine        CardEngine        // default queue
 	Signers       Signers           // default queue
+	Marks         Marks             // default queue
 	TransportKey  string            // the bureau's transport key, by name in the engine
 	BureauCert    *x509.Certificate // bureau files are encrypted for it
 	PublicBase    string            // of the revocation door, "http://host:port"
@@ -73,8 +80,8 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || t.TransportKey == "" || t.BureauCert == nil || t.PrintRoomCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, transport key, certificates of bureau and print room, and public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || t.Marks == nil || t.TransportKey == "" || t.BureauCert == nil || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, transport key, certificates of bureau and print room, and public base", lifecycle.Invalid, q)
 			}
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)

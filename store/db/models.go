@@ -68,21 +68,6 @@ type Branch struct {
 	CreatedAt time.Time
 }
 
-type CRL struct {
-	IssuerID   string
-	Shard      int32
-	Number     int64
-	BaseNumber int64
-	Revision   int64
-	Fence      int32
-	Scheduled  bool
-	ThisUpdate time.Time
-	NextUpdate time.Time
-	Entries    *int32
-	FullDER    []byte
-	DeltaDER   []byte
-}
-
 type Card struct {
 	ID            lifecycle.CardID
 	OrderID       lifecycle.OrderID
@@ -150,6 +135,7 @@ type Certificate struct {
 	CRLRevision    int64
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	CRLEntry       []byte
 }
 
 type Chip struct {
@@ -203,14 +189,16 @@ type Holder struct {
 }
 
 type Issuer struct {
-	ID          string
-	Certificate []byte
-	Mount       string
-	KeyName     string
-	Shards      int32
-	Online      bool
-	ParentID    *string
-	CreatedAt   time.Time
+	ID           string
+	Certificate  []byte
+	Mount        string
+	KeyName      string
+	Shards       int32
+	Online       bool
+	ParentID     *string
+	CreatedAt    time.Time
+	PublicBase   string
+	KeepsExpired bool
 }
 
 type Order struct {
