@@ -277,6 +277,9 @@ func (c CRL) authorityKeyID() []byte {
 	return append(appendHeader(appendHeader(nil, tagSequence, len(skid)+2), 0x80, len(skid)), skid...)
 }
 
+// Scope is the issuingDistributionPoint of the list, as [List] has it read.
+func (c CRL) Scope() []byte { return c.issuingDistributionPoint() }
+
 // issuingDistributionPoint encodes RFC 5280 §5.2.5.
 func (c CRL) issuingDistributionPoint() []byte {
 	var b cryptobyte.Builder

@@ -91,19 +91,11 @@ func (s *Service) RevokeHouseCertificate(ctx context.Context, by lifecycle.Actor
 			return &lifecycle.FieldError{Field: "reason", Why: "cACompromise is for a CA's certificate: use keyCompromise"}
 		}
 		e := CRLEntry{Serial: serial, At: now, Reason: r.Reason}
-		p := db.SetHouseCertificateRevokedParams{RevokedAt: &now, Reason: new(int32(r.Reason)), Serial: serial[:]} //nolint:gosec // 0 to 10
 		if !r.InvalidityDate.IsZero() {
 			e.InvalidityDate = r.InvalidityDate.UTC().Truncate(time.Second)
-			p.InvalidityDate = &e.InvalidityDate
 		}
-		if p.CRLEntry, err = s.ca.EncodeEntry(e); err != nil {
-			return fmt.Errorf("certificate %s: %w", serial, err)
-		}
-		if p.CRLRevision, err = tx.RaiseCRLRevision(ctx, c.IssuerID, c.Shard); err != nil {
-			return fmt.Errorf("certificate %s: raise CRL revision: %w", serial, err)
-		}
-		if err := tx.SetHouseCertificateRevoked(ctx, p); err != nil {
-			return fmt.Errorf("certificate %s: %w", serial, err)
+		if err := s.setHouseRevokedTx(ctx, tx, c.IssuerID, c.Shard, e); err != nil {
+			return err
 		}
 		err = s.audit(ctx, tx, "house_certificate", change{
 			id: serial.String(), on: lifecycle.Revoke, by: by,
@@ -118,4 +110,23 @@ func (s *Service) RevokeHouseCertificate(ctx context.Context, by lifecycle.Actor
 		}
 		return s.queue.EnqueueTx(ctx, tx.Pgx(), CRLPublishArgs{Issuer: c.IssuerID, Shard: c.Shard})
 	})
+}
+
+// setHouseRevokedTx sets the status of a certificate of the house.
+func (s *Service) setHouseRevokedTx(ctx context.Context, tx store.Tx, issuer string, shard int32, e CRLEntry) error {
+	p := db.SetHouseCertificateRevokedParams{RevokedAt: &e.At, Reason: new(int32(e.Reason)), Serial: e.Serial[:]} //nolint:gosec // 0 to 10
+	if !e.InvalidityDate.IsZero() {
+		p.InvalidityDate = &e.InvalidityDate
+	}
+	var err error
+	if p.CRLEntry, err = s.ca.EncodeEntry(e); err != nil {
+		return fmt.Errorf("certificate %s: %w", e.Serial, err)
+	}
+	if p.CRLRevision, err = tx.RaiseCRLRevision(ctx, issuer, shard); err != nil {
+		return fmt.Errorf("certificate %s: raise CRL revision: %w", e.Serial, err)
+	}
+	if err := tx.SetHouseCertificateRevoked(ctx, p); err != nil {
+		return fmt.Errorf("certificate %s: %w", e.Serial, err)
+	}
+	return nil
 }

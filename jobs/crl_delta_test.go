@@ -35,6 +35,10 @@ type publisher struct {
 	raise func() error // runs before the marks rise, once set
 	marks map[string]int64
 	made  int
+
+	url     string
+	pool    *pgxpool.Pool
+	issuing *x509.Certificate
 }
 
 func (p *publisher) now() time.Time { return p.at }
@@ -90,12 +94,9 @@ func ok(t *testing.T, err error) {
 
 func newPublisher(t *testing.T) *publisher {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), testenv.Database(t))
-	ok(t, err)
-	t.Cleanup(pool.Close)
-	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	service, err := issuance.New(store.New(pool), testenv.Safe(), p, p, issuance.DefaultPolicy(), p.now)
-	ok(t, err)
+	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), marks: map[string]int64{}}
+	p.connect(t, testenv.Database(t))
+	service := p.Service
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ok(t, err)
 	p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -113,10 +114,21 @@ func newPublisher(t *testing.T) *publisher {
 	ok(t, service.RecordAuthority(t.Context(), lifecycle.System("ceremony"), issuance.Authority{
 		ID: "issuing-1", Certificate: issuing.Raw, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
 	}))
-	p.marks = map[string]int64{}
+	p.issuing = issuing
+	return p
+}
+
+// connect opens the house on a database.
+func (p *publisher) connect(t *testing.T, url string) {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	ok(t, err)
+	t.Cleanup(pool.Close)
+	p.url, p.pool = url, pool
+	service, err := issuance.New(store.New(pool), testenv.Safe(), p, p, issuance.DefaultPolicy(), p.now)
+	ok(t, err)
 	tools := Tools{Service: service, Signers: p, Marks: p, Now: p.now}
 	p.lists = lists{tools, &authorities{service: service, publicBase: "http://pki.montclair.example"}}
-	return p
 }
 
 // certificate is an active certificate.

@@ -68,3 +68,11 @@ UPDATE crl SET sha256 = sha256(full_der), delta_der = NULL WHERE full_der IS NOT
 -- certificate, and whether revoked certificates stay listed after their end.
 ALTER TABLE issuer ADD COLUMN public_base text NOT NULL DEFAULT '';
 ALTER TABLE issuer ADD COLUMN keeps_expired boolean NOT NULL DEFAULT false;
+
+-- An act that two people agree on: the second says the same, to the letter.
+CREATE TABLE proposal (
+    subject        text PRIMARY KEY,
+    content_sha256 bytea NOT NULL,
+    proposed_by    text NOT NULL,
+    proposed_at    timestamptz NOT NULL
+);

@@ -8,6 +8,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"sceau/lifecycle"
 )
 
 const cRLRevision = `-- name: CRLRevision :one
@@ -98,6 +100,27 @@ func (q *Queries) ChangedPage(ctx context.Context, arg ChangedPageParams) (Chang
 	return i, err
 }
 
+const countListed = `-- name: CountListed :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = $1 AND c.shard = $2 AND c.revoked_at IS NOT NULL)
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = $1 AND h.shard = $2 AND h.revoked_at IS NOT NULL) AS n
+`
+
+func (q *Queries) CountListed(ctx context.Context, issuerID *string, shard *int32) (int32, error) {
+	row := q.db.QueryRow(ctx, countListed, issuerID, shard)
+	var n int32
+	err := row.Scan(&n)
+	return n, err
+}
+
+const deleteProposal = `-- name: DeleteProposal :exec
+DELETE FROM proposal WHERE subject = $1
+`
+
+func (q *Queries) DeleteProposal(ctx context.Context, subject string) error {
+	_, err := q.db.Exec(ctx, deleteProposal, subject)
+	return err
+}
+
 const deltaCRLPiece = `-- name: DeltaCRLPiece :one
 SELECT substring(delta_der FROM $1::integer FOR $2::integer)::bytea AS piece FROM crl
 WHERE issuer_id = $3 AND shard = $4 AND number = $5 AND delta_der IS NOT NULL
@@ -122,6 +145,15 @@ func (q *Queries) DeltaCRLPiece(ctx context.Context, arg DeltaCRLPieceParams) ([
 	var piece []byte
 	err := row.Scan(&piece)
 	return piece, err
+}
+
+const dropUnfinishedCRL = `-- name: DropUnfinishedCRL :exec
+DELETE FROM crl WHERE issuer_id = $1 AND shard = $2 AND number = $3 AND sha256 IS NULL
+`
+
+func (q *Queries) DropUnfinishedCRL(ctx context.Context, issuerID string, shard int32, number int64) error {
+	_, err := q.db.Exec(ctx, dropUnfinishedCRL, issuerID, shard, number)
+	return err
 }
 
 const fenceCRL = `-- name: FenceCRL :one
@@ -500,6 +532,23 @@ func (q *Queries) LockHouseCertificate(ctx context.Context, serial []byte) (Lock
 	return i, err
 }
 
+const lockProposal = `-- name: LockProposal :one
+SELECT content_sha256, proposed_by, proposed_at FROM proposal WHERE subject = $1 FOR UPDATE
+`
+
+type LockProposalRow struct {
+	ContentSHA256 []byte
+	ProposedBy    string
+	ProposedAt    time.Time
+}
+
+func (q *Queries) LockProposal(ctx context.Context, subject string) (LockProposalRow, error) {
+	row := q.db.QueryRow(ctx, lockProposal, subject)
+	var i LockProposalRow
+	err := row.Scan(&i.ContentSHA256, &i.ProposedBy, &i.ProposedAt)
+	return i, err
+}
+
 const mayNotLeave = `-- name: MayNotLeave :many
 SELECT s.serial::bytea AS serial FROM unnest($1::bytea[]) AS s(serial)
 WHERE NOT EXISTS (
@@ -614,6 +663,28 @@ func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard
 	return i, err
 }
 
+const putProposal = `-- name: PutProposal :exec
+INSERT INTO proposal (subject, content_sha256, proposed_by, proposed_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (subject) DO UPDATE SET content_sha256 = excluded.content_sha256, proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at
+`
+
+type PutProposalParams struct {
+	Subject       string
+	ContentSHA256 []byte
+	ProposedBy    string
+	ProposedAt    time.Time
+}
+
+func (q *Queries) PutProposal(ctx context.Context, arg PutProposalParams) error {
+	_, err := q.db.Exec(ctx, putProposal,
+		arg.Subject,
+		arg.ContentSHA256,
+		arg.ProposedBy,
+		arg.ProposedAt,
+	)
+	return err
+}
+
 const raiseCRLNumber = `-- name: RaiseCRLNumber :exec
 UPDATE crl_shard SET number = $1 WHERE issuer_id = $2 AND shard = $3 AND number < $1
 `
@@ -687,6 +758,44 @@ func (q *Queries) SetHouseCertificateRevoked(ctx context.Context, arg SetHouseCe
 		arg.Serial,
 	)
 	return err
+}
+
+const statusOfSerials = `-- name: StatusOfSerials :many
+SELECT c.serial, c.id, c.revoked_at, c.reason FROM certificate c WHERE c.serial = ANY($1::bytea[]) AND c.issuer_id = $2
+UNION ALL
+SELECT h.serial, '' AS id, h.revoked_at, h.reason FROM house_certificate h WHERE h.serial = ANY($1::bytea[]) AND h.issuer_id = $2
+`
+
+type StatusOfSerialsRow struct {
+	Serial    []byte
+	ID        lifecycle.CertificateID
+	RevokedAt *time.Time
+	Reason    *int32
+}
+
+func (q *Queries) StatusOfSerials(ctx context.Context, serials [][]byte, issuerID *string) ([]StatusOfSerialsRow, error) {
+	rows, err := q.db.Query(ctx, statusOfSerials, serials, issuerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StatusOfSerialsRow
+	for rows.Next() {
+		var i StatusOfSerialsRow
+		if err := rows.Scan(
+			&i.Serial,
+			&i.ID,
+			&i.RevokedAt,
+			&i.Reason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const takeBackCRL = `-- name: TakeBackCRL :exec

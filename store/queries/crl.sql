@@ -50,6 +50,28 @@ WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence =
 INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, sha256, entries)
 VALUES (@issuer_id, @shard, @number, 0, @revision, false, @this_update, @next_update, @full_der, @sha256, @entries);
 
+-- name: DropUnfinishedCRL :exec
+DELETE FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL;
+
+-- name: StatusOfSerials :many
+SELECT c.serial, c.id, c.revoked_at, c.reason FROM certificate c WHERE c.serial = ANY(@serials::bytea[]) AND c.issuer_id = @issuer_id
+UNION ALL
+SELECT h.serial, '' AS id, h.revoked_at, h.reason FROM house_certificate h WHERE h.serial = ANY(@serials::bytea[]) AND h.issuer_id = @issuer_id;
+
+-- name: CountListed :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.revoked_at IS NOT NULL)
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL) AS n;
+
+-- name: LockProposal :one
+SELECT content_sha256, proposed_by, proposed_at FROM proposal WHERE subject = @subject FOR UPDATE;
+
+-- name: PutProposal :exec
+INSERT INTO proposal (subject, content_sha256, proposed_by, proposed_at) VALUES (@subject, @content_sha256, @proposed_by, @proposed_at)
+ON CONFLICT (subject) DO UPDATE SET content_sha256 = excluded.content_sha256, proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at;
+
+-- name: DeleteProposal :exec
+DELETE FROM proposal WHERE subject = @subject;
+
 -- name: ForgetCRLs :exec
 UPDATE crl SET full_der = NULL, delta_der = NULL
 WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number AND full_der IS NOT NULL
