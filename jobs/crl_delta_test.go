@@ -85,14 +85,14 @@ func (p *publisher) Signer(context.Context, string, crypto.PublicKey) (crypto.Si
 	return p.key, nil
 }
 
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newPublisher(t *testing.T) *publisher {
+func newPublisher(t testing.TB) *publisher {
 	t.Helper()
 	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), marks: map[string]int64{}}
 	p.connect(t, testenv.Database(t))
@@ -119,7 +119,7 @@ func newPublisher(t *testing.T) *publisher {
 }
 
 // connect opens the house on a database.
-func (p *publisher) connect(t *testing.T, url string) {
+func (p *publisher) connect(t testing.TB, url string) {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
 	ok(t, err)
@@ -132,7 +132,7 @@ func (p *publisher) connect(t *testing.T, url string) {
 }
 
 // certificate is an active certificate.
-func (p *publisher) certificate(t *testing.T) lifecycle.CertificateID {
+func (p *publisher) certificate(t testing.TB) lifecycle.CertificateID {
 	t.Helper()
 	p.made++
 	siren := fmt.Sprintf("29901%03d", p.made)
@@ -162,7 +162,7 @@ func (p *publisher) certificate(t *testing.T) lifecycle.CertificateID {
 	return id
 }
 
-func (p *publisher) list(t *testing.T) error {
+func (p *publisher) list(t testing.TB) error {
 	t.Helper()
 	p.at = p.at.Add(2 * time.Minute)
 	return p.publish(t.Context(), issuance.CRLPublishArgs{Issuer: "issuing-1"}, nil)

@@ -39,6 +39,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version, and record the bank's file."`
 	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
+	CRL      crlCmd      `cmd:"" name:"crl" help:"Certificates of CAs and delegates: show, revoke."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Card     cardCmd     `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`

@@ -55,7 +55,7 @@ func (q *Queries) CRLShards(ctx context.Context, issuerID string) ([]CRLShardsRo
 
 const changedPage = `-- name: ChangedPage :one
 SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce((array_agg(e.serial))[count(*)], '')::bytea AS last
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
 FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = $1 AND c.shard = $2 AND c.crl_revision > $3
@@ -435,7 +435,7 @@ func (q *Queries) InsertLostCertificate(ctx context.Context, arg InsertLostCerti
 
 const listedPage = `-- name: ListedPage :one
 SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce((array_agg(e.serial))[count(*)], '')::bytea AS last
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
 FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = $1 AND c.shard = $2 AND c.revoked_at IS NOT NULL

@@ -79,7 +79,7 @@ WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number AND full_de
 
 -- name: ListedPage :one
 SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce((array_agg(e.serial))[count(*)], '')::bytea AS last
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
 FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.revoked_at IS NOT NULL
@@ -96,7 +96,7 @@ ORDER BY serial;
 
 -- name: ChangedPage :one
 SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce((array_agg(e.serial))[count(*)], '')::bytea AS last
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
 FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since
