@@ -76,7 +76,7 @@ func TestStaleAnswersAreSignedInOneCall(t *testing.T) {
 	for id, status := range want {
 		plan, err := p.Service.PlanOCSP(t.Context(), id)
 		ok(t, err)
-		answer, err := ocsp.ParseResponse(plan.Status.Answer, issuing)
+		answer, err := ocsp.ParseResponse(plan.Answer, issuing)
 		ok(t, err)
 		if answer.Status != status || lifecycle.SerialFrom([16]byte(answer.SerialNumber.FillBytes(make([]byte, 16)))) != plan.Serial {
 			t.Errorf("%s: status %d of %x, want %d of %s", id, answer.Status, answer.SerialNumber, status, plan.Serial)

@@ -169,7 +169,7 @@ func (h *ocspHouse) handler(kind string) (http.Handler, error) {
 	contentType := []string{"application/ocsp-response"}
 	switch kind {
 	case serverSceau:
-		return h.door(inMemory{string(h.serial[:]): &revocation.Presigned{State: ca.StateGood, Answer: presigned}})
+		return h.door(inMemory(h.serial, presigned))
 	case serverDatabase:
 		source, err := openSource(context.Background(), os.Getenv(databaseVariable), presigned)
 		if err != nil {

@@ -138,6 +138,24 @@ type Certificate struct {
 	CRLEntry       []byte
 }
 
+type CertificateStatus struct {
+	ID             lifecycle.CertificateID
+	IssuerID       *string
+	Shard          *int32
+	Serial         []byte
+	State          lifecycle.CertificateState
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	StatusVersion  int32
+	CRLRevision    int64
+	NotAfter       *time.Time
+	Answer         []byte
+	ThisUpdate     *time.Time
+	NextUpdate     *time.Time
+	Stored         *int64
+}
+
 type Chip struct {
 	AttemptID  lifecycle.AttemptID
 	OrderID    lifecycle.OrderID
