@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -35,6 +36,7 @@ type publisher struct {
 	raise func() error // runs before the marks rise, once set
 	marks map[string]int64
 	made  int
+	life  time.Duration // of the certificates made next; 0: three years
 
 	url     string
 	pool    *pgxpool.Pool
@@ -156,7 +158,7 @@ func (p *publisher) certificate(t testing.TB) lifecycle.CertificateID {
 	ok(t, s.TakeKey(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, id, []byte(reference)))
 	plan, err := s.BeginIssue(ctx, id)
 	ok(t, err)
-	ok(t, s.RecordTBS(ctx, plan, []byte(reference), p.at, p.at.AddDate(3, 0, 0)))
+	ok(t, s.RecordTBS(ctx, plan, []byte(reference), p.at, p.at.Add(cmp.Or(p.life, 3*365*24*time.Hour))))
 	ok(t, s.FinishIssue(ctx, plan, []byte(reference), nil))
 	ok(t, s.Accept(ctx, lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}, id))
 	return id
