@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 // BenchmarkCRLPublication makes lists of entries in PostgreSQL: read and
 // encoded, and the whole publication from one revocation to the record.
 func BenchmarkCRLPublication(b *testing.B) {
-	for _, n := range []int{10_000, 100_000, 1_000_000} {
+	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) { benchmarkPublication(b, n) })
 	}
 }
@@ -34,10 +35,23 @@ func (p *publisher) fill(b *testing.B, n int) {
 	connection, err := pgx.Connect(b.Context(), p.url)
 	ok(b, err)
 	defer func() { _ = connection.Close(b.Context()) }()
-	_, err = connection.Exec(b.Context(), "SET session_replication_role = replica")
+	// The index of lists grows by chance, as in life; the others are made again at once.
+	var drop, again []string
+	rows, err := connection.Query(b.Context(), "SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes WHERE tablename = 'certificate' "+
+		"AND indexname <> 'certificate_listed' AND indexdef NOT LIKE 'CREATE UNIQUE%'")
 	ok(b, err)
+	for rows.Next() {
+		var d, m string
+		ok(b, rows.Scan(&d, &m))
+		drop, again = append(drop, d), append(again, m)
+	}
+	ok(b, rows.Err())
+	for _, statement := range append(drop, "SET session_replication_role = replica") {
+		_, err = connection.Exec(b.Context(), statement)
+		ok(b, err)
+	}
 	at := p.at.Add(-time.Hour)
-	row := 0
+	row, bulk := 0, bytes.Repeat([]byte{7}, 700) // a certificate and its draft, as long as ours
 	_, err = connection.CopyFrom(b.Context(), pgx.Identifier{"certificate"}, []string{
 		"id", "order_id", "holder_id", "state", "profile", "issuer_id", "shard", "serial", "tbs", "not_before", "not_after", "der",
 		"revoked_at", "reason", "crl_revision", "crl_entry", "created_at", "updated_at",
@@ -52,16 +66,13 @@ func (p *publisher) fill(b *testing.B, n int) {
 		serial := lifecycle.SerialFrom(random)
 		entry, err := ca.EncodeEntry(ca.Revoked{Serial: serial, At: at, Reason: lifecycle.ReasonSuperseded})
 		id := strconv.Itoa(row)
-		bulk := make([]byte, 700) // a certificate and its draft, as long as ours
 		return []any{
 			"N-" + id, "O-" + id, "H-1", "revoked", "p", "issuing-1", int32(0), serial[:], bulk, at, at.AddDate(3, 0, 0), bulk,
 			at, int32(4), int64(1), entry, at, at,
 		}, err
 	}))
 	ok(b, err)
-	for _, statement := range []string{
-		"UPDATE crl_shard SET revision = 1", "VACUUM (ANALYZE) certificate", "CHECKPOINT",
-	} {
+	for _, statement := range append(again, "UPDATE crl_shard SET revision = 1", "VACUUM (ANALYZE) certificate", "CHECKPOINT") {
 		_, err = connection.Exec(b.Context(), statement)
 		ok(b, err)
 	}
