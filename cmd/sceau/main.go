@@ -49,6 +49,7 @@ type cli struct {
 	Letters  lettersCmd  `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
+	Lint     lintCmd     `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`
 	Doctor   doctorCmds  `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
 	Demo     demoCmd     `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd      `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`

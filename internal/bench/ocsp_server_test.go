@@ -63,7 +63,7 @@ func newOCSPHouse(now time.Time) (*ocspHouse, error) {
 		}
 	}
 	named := func(cn string) ca.Name {
-		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", Country: "FR"}
+		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", RegistryNumber: "552100554", Country: "FR"}
 	}
 	root := &ca.Issuer{ID: "root", PublicBase: "http://pki.example.test"}
 	var err error

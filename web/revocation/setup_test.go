@@ -114,7 +114,7 @@ func setup(t testing.TB, change ...func(*Config)) *door {
 	now := time.Now().UTC().Truncate(time.Second) // openssl ocsp compares with the wall clock
 	d := &door{now: now, key: newKey(t), ocspKey: newKey(t), lists: t.TempDir()}
 	named := func(cn string) ca.Name {
-		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", Country: "FR"}
+		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", RegistryNumber: "552100554", Country: "FR"}
 	}
 	cert := must[*x509.Certificate](t)
 	rootKey := newKey(t)
