@@ -15,7 +15,8 @@ import (
 	"sceau/lifecycle"
 )
 
-// CRL says what a list is about; its entries are streamed beside it.
+// CRL says what a list is about; its entries are streamed beside it, encoded
+// once each by [EncodeEntry].
 type CRL struct {
 	Issuer     *x509.Certificate // of the key that signs
 	Number     int64             // cRLNumber: above 0, one more than the last list's (RGS A4 III)
@@ -34,7 +35,12 @@ type CRL struct {
 	OnlyUser bool // the scope is end-entity certificates alone
 	OnlyCA   bool // the scope is CA certificates alone
 
-	Entries int // how many entries to expect: sizes the buffer, changes nothing else
+	// ExpiredSince is stated where revoked certificates stay on the list after
+	// their end: those that ended since then do (X.509 §9.5.2.8,
+	// ExpiredCertsOnCRL). Zero: they leave.
+	ExpiredSince time.Time
+
+	Size int // octets of entries to expect: sizes the buffer, changes nothing else
 }
 
 // Revoked is an entry of a list.
@@ -45,8 +51,9 @@ type Revoked struct {
 	InvalidityDate time.Time                  // zero: none
 }
 
-// maxListSize bounds a list in bytes: 2^31 is some 40 million entries.
-const maxListSize = 1 << 31
+// maxListSize bounds a list in octets: some 20 million entries, and what
+// PostgreSQL takes as one value.
+const maxListSize = 1<<30 - 1<<20
 
 // Extensions of lists and entries, as OID content octets.
 var (
@@ -56,14 +63,22 @@ var (
 	derAuthorityKeyID    = []byte{0x55, 0x1d, 0x23}
 	derFreshestCRL       = []byte{0x55, 0x1d, 0x2e}
 	derInvalidityDate    = []byte{0x55, 0x1d, 0x18}
+	derExpiredOnCRL      = []byte{0x55, 0x1d, 0x3c}
 )
 
-// EncodeCRL encodes and signs a version 2 list (RFC 5280 §5). Entries are
-// encoded as they come, so memory holds the output and nothing else; an error
-// of the stream ends the list. The caller gives each serial once;
-// [CheckSuccessor] refuses a list that repeats one. The signature is verified
-// before the list is returned.
-func EncodeCRL(c CRL, entries iter.Seq2[Revoked, error], signer crypto.Signer) ([]byte, error) {
+// ListDraft is a list that is whole but for its signature.
+type ListDraft struct {
+	list CRL
+	alg  sigAlgorithm
+	buf  []byte
+	at   int // in buf, where what is signed begins
+}
+
+// DraftCRL makes a version 2 list (RFC 5280 §5) of runs of encoded entries, in
+// the order of their serials. They are copied as they come, so memory holds the
+// list and nothing else; an error of the stream ends the list. That the order is
+// kept, and no serial stands twice, is for [CheckSuccessor] to see.
+func DraftCRL(c CRL, entries iter.Seq2[[]byte, error]) (*ListDraft, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -84,17 +99,15 @@ func EncodeCRL(c CRL, entries iter.Seq2[Revoked, error], signer crypto.Signer) (
 	// The head's length is known only at the end: it is written right-aligned
 	// into a gap before the entries.
 	gap := 2*maxHeader + len(fields) + maxHeader
-	buf := make([]byte, gap, gap+max(0, min(c.Entries, 1<<24))*entrySize+len(extensions)+1024)
-	for r, err := range entries {
+	buf := make([]byte, gap, gap+max(0, min(c.Size, maxListSize))+len(extensions)+maxSignature)
+	for run, err := range entries {
 		if err != nil {
 			return nil, fmt.Errorf("read entries of list %d: %w", c.Number, err)
 		}
-		if buf, err = appendRevoked(buf, r, c); err != nil {
-			return nil, err
+		if len(buf)+len(run) > maxListSize {
+			return nil, fmt.Errorf("%w: list %d is longer than a gigabyte: use more shards", lifecycle.Invalid, c.Number)
 		}
-		if len(buf) > maxListSize {
-			return nil, fmt.Errorf("%w: list %d is longer than 2 GiB: use more shards", lifecycle.Invalid, c.Number)
-		}
+		buf = append(buf, run...)
 	}
 	head := fields
 	if n := len(buf) - gap; n > 0 { // an empty revokedCertificates must be absent (§5.1.2.6)
@@ -103,18 +116,41 @@ func EncodeCRL(c CRL, entries iter.Seq2[Revoked, error], signer crypto.Signer) (
 	buf = append(buf, extensions...)
 	start := prepend(buf, gap, head)
 	start = prepend(buf, start, appendHeader(nil, tagSequence, len(buf)-start))
-	_, digest, signature, err := signBytes(signer, c.Issuer.PublicKey, buf[start:])
+	return &ListDraft{c, alg, buf, start}, nil
+}
+
+// maxSignature is room for an algorithm and a signature: RSA-4096 at most.
+const maxSignature = 1024
+
+// Sign ends the draft with a signature, which is verified before the list is
+// returned. A draft signs once.
+func (d *ListDraft) Sign(signer crypto.Signer) ([]byte, error) {
+	issuer, buf := d.list.Issuer.PublicKey, d.buf
+	if buf == nil {
+		return nil, fmt.Errorf("%w: list %d is signed already", lifecycle.Conflict, d.list.Number)
+	}
+	d.buf = nil
+	_, digest, signature, err := signBytes(signer, issuer, buf[d.at:])
 	if err != nil {
-		return nil, fmt.Errorf("sign list %d: %w", c.Number, err)
+		return nil, fmt.Errorf("sign list %d: %w", d.list.Number, err)
 	}
-	if err := verifyDigest(c.Issuer.PublicKey, alg.hash, digest, signature); err != nil {
-		return nil, fmt.Errorf("sign list %d: %w", c.Number, err)
+	if err := verifyDigest(issuer, d.alg.hash, digest, signature); err != nil {
+		return nil, fmt.Errorf("sign list %d: %w", d.list.Number, err)
 	}
-	buf = append(buf, alg.der...)
+	buf = append(buf, d.alg.der...)
 	buf = appendHeader(buf, tagBitString, len(signature)+1)
 	buf = append(append(buf, 0), signature...)
-	start = prepend(buf, start, appendHeader(nil, tagSequence, len(buf)-start))
+	start := prepend(buf, d.at, appendHeader(nil, tagSequence, len(buf)-d.at))
 	return buf[start:], nil
+}
+
+// EncodeCRL drafts and signs a list.
+func EncodeCRL(c CRL, entries iter.Seq2[[]byte, error], signer crypto.Signer) ([]byte, error) {
+	draft, err := DraftCRL(c, entries)
+	if err != nil {
+		return nil, err
+	}
+	return draft.Sign(signer)
 }
 
 // prepend copies b in front of buf[at:] and gives the new start.
@@ -133,6 +169,8 @@ func (c CRL) check() error {
 		problem = "the number must be above zero and above the base's"
 	case !encodable(c.ThisUpdate) || !encodable(c.NextUpdate) || !c.NextUpdate.After(c.ThisUpdate):
 		problem = "nextUpdate must follow thisUpdate"
+	case !c.ExpiredSince.IsZero() && !encodable(c.ExpiredSince):
+		problem = "it has no date since when expired certificates stay"
 	case c.OnlyUser && c.OnlyCA:
 		problem = "the scope cannot be user certificates alone and CA certificates alone"
 	case !plainURL(c.DistributionPoint) || !plainURL(c.Freshest):
@@ -149,29 +187,23 @@ func plainURL(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// entrySize is the usual length of an entry: 16 octets of serial, UTCTime, a
-// reason.
-const entrySize = 2 + 18 + 15 + 2 + 2 + 10
-
-// appendRevoked encodes one entry. Its content is always shorter than 128
-// octets, so that each length is one octet.
+// EncodeEntry encodes one entry, as full lists and deltas have it; removeFromCRL
+// stands in deltas only. Its content is always shorter than 128 octets, so that
+// each length is one octet.
 //
 //nolint:gosec // G115: lengths are below 128 and reasons below 11
-func appendRevoked(dst []byte, r Revoked, c CRL) ([]byte, error) {
+func EncodeEntry(r Revoked) ([]byte, error) {
 	serial := minimal(r.Serial[:])
 	if serial[0] >= 0x80 || len(serial) == 1 && serial[0] == 0 {
-		return nil, fmt.Errorf("%w: list %d: serial %s is not positive", lifecycle.Invalid, c.Number, r.Serial)
+		return nil, fmt.Errorf("%w: serial %s is not positive", lifecycle.Invalid, r.Serial)
 	}
 	if !encodable(r.At) || !r.InvalidityDate.IsZero() && !encodable(r.InvalidityDate) {
-		return nil, fmt.Errorf("%w: list %d: serial %s has no date that can be encoded", lifecycle.Invalid, c.Number, r.Serial)
+		return nil, fmt.Errorf("%w: serial %s has no date that can be encoded", lifecycle.Invalid, r.Serial)
 	}
-	if r.At.Truncate(time.Second).After(c.ThisUpdate) {
-		return nil, fmt.Errorf("%w: list %d: serial %s is revoked after thisUpdate", lifecycle.Invalid, c.Number, r.Serial)
+	if err := checkReason(r.Reason, true); err != nil {
+		return nil, fmt.Errorf("serial %s: %w", r.Serial, err)
 	}
-	if err := checkReason(r.Reason, c.BaseNumber != 0); err != nil {
-		return nil, fmt.Errorf("list %d: serial %s: %w", c.Number, r.Serial, err)
-	}
-	start := len(dst)
+	dst := make([]byte, 0, maxEntry)
 	dst = append(dst, tagSequence, 0, tagInteger, byte(len(serial)))
 	dst = append(dst, serial...)
 	dst = appendTime(dst, r.At)
@@ -187,9 +219,13 @@ func appendRevoked(dst []byte, r Revoked, c CRL) ([]byte, error) {
 		}
 		dst[ext+1] = byte(len(dst) - ext - 2)
 	}
-	dst[start+1] = byte(len(dst) - start - 2)
+	dst[1] = byte(len(dst) - 2)
 	return dst, nil
 }
+
+// maxEntry is the longest entry: 16 octets of serial, GeneralizedTime, a reason
+// and an invalidity date.
+const maxEntry = 2 + 18 + 17 + 2 + 12 + 26
 
 // checkReason takes the reasons of RFC 5280 §5.3.1; removeFromCRL stands in
 // deltas only.
@@ -224,6 +260,9 @@ func (c CRL) extensions() ([]byte, error) {
 			if c.Freshest != "" && c.BaseNumber == 0 {
 				addExtension(b, derFreshestCRL, false, distributionPoints(c.Freshest))
 			}
+			if !c.ExpiredSince.IsZero() {
+				addExtension(b, derExpiredOnCRL, false, appendGeneralized(nil, c.ExpiredSince))
+			}
 		})
 	})
 	der, err := b.Bytes()
@@ -237,6 +276,9 @@ func (c CRL) authorityKeyID() []byte {
 	skid := c.Issuer.SubjectKeyId
 	return append(appendHeader(appendHeader(nil, tagSequence, len(skid)+2), 0x80, len(skid)), skid...)
 }
+
+// Scope is the issuingDistributionPoint of the list, as [List] has it read.
+func (c CRL) Scope() []byte { return c.issuingDistributionPoint() }
 
 // issuingDistributionPoint encodes RFC 5280 §5.2.5.
 func (c CRL) issuingDistributionPoint() []byte {

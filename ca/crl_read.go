@@ -1,6 +1,8 @@
 package ca
 
 import (
+	"bytes"
+	"crypto/x509"
 	"fmt"
 	"iter"
 	"time"
@@ -23,6 +25,7 @@ type List struct {
 	tbs          []byte
 	entries      cryptobyte.String
 	signature    []byte
+	tail         int // octets behind the entries, of a list that is read from a stream
 }
 
 // ReadCRL reads a version 2 list such as [EncodeCRL] writes, without taking
@@ -54,13 +57,20 @@ func readCRL(der []byte) (*List, error) {
 		return nil, errList
 	}
 	l.Issuer = name
-	var outer, extensions cryptobyte.String
-	if !body.ReadOptionalASN1(&l.entries, nil, cbasn1.SEQUENCE) ||
-		!body.ReadASN1(&outer, cbasn1.Tag(0).ContextSpecific().Constructed()) || !body.Empty() ||
-		!outer.ReadASN1(&extensions, cbasn1.SEQUENCE) || !outer.Empty() {
+	if !body.ReadOptionalASN1(&l.entries, nil, cbasn1.SEQUENCE) {
 		return nil, errList
 	}
-	return l, l.readExtensions(extensions)
+	return l, l.readTail(body)
+}
+
+// readTail reads what stands behind the entries: crlExtensions [0].
+func (l *List) readTail(body cryptobyte.String) error {
+	var outer, extensions cryptobyte.String
+	if !body.ReadASN1(&outer, cbasn1.Tag(0).ContextSpecific().Constructed()) || !body.Empty() ||
+		!outer.ReadASN1(&extensions, cbasn1.SEQUENCE) || !outer.Empty() {
+		return errList
+	}
+	return l.readExtensions(extensions)
 }
 
 // readCRLHead reads what stands before the entries: version, algorithm, name
@@ -112,6 +122,23 @@ func (l *List) readExtensions(extensions cryptobyte.String) error {
 	}
 	if l.Number == 0 {
 		return fmt.Errorf("%w: it has no number", errList)
+	}
+	return nil
+}
+
+// Verify tells whether the issuer signed the list and is named in it.
+func (l *List) Verify(issuer *x509.Certificate) error {
+	alg, err := signatureAlgorithm(issuer.PublicKey)
+	if err != nil {
+		return err
+	}
+	h := alg.hash.New()
+	h.Write(l.tbs)
+	if err := verifyDigest(issuer.PublicKey, alg.hash, h.Sum(nil), l.signature); err != nil {
+		return fmt.Errorf("%w: list %d: %w", lifecycle.Invalid, l.Number, err)
+	}
+	if !bytes.Equal(l.Issuer, issuer.RawSubject) {
+		return fmt.Errorf("%w: list %d is not the issuer's", lifecycle.Invalid, l.Number)
 	}
 	return nil
 }
@@ -170,7 +197,7 @@ func CRLWindow(start []byte) (thisUpdate, nextUpdate time.Time, err error) {
 	body := cryptobyte.String(start)
 	var name cryptobyte.String
 	for range 2 { // CertificateList, tbsCertList: their ends may be missing
-		if !skipHeader(&body) {
+		if _, ok := readHeader(&body); !ok {
 			return thisUpdate, nextUpdate, fmt.Errorf("%w: %w", lifecycle.Invalid, errList)
 		}
 	}
@@ -180,15 +207,22 @@ func CRLWindow(start []byte) (thisUpdate, nextUpdate time.Time, err error) {
 	return thisUpdate, nextUpdate, nil
 }
 
-// skipHeader steps over a SEQUENCE's tag and length.
-func skipHeader(s *cryptobyte.String) bool {
-	var tag, length uint8
-	if !s.ReadUint8(&tag) || tag != tagSequence || !s.ReadUint8(&length) {
-		return false
+// readHeader reads a SEQUENCE's tag and length, whose content may be missing.
+func readHeader(s *cryptobyte.String) (length int, ok bool) {
+	var tag, first uint8
+	if !s.ReadUint8(&tag) || tag != tagSequence || !s.ReadUint8(&first) {
+		return 0, false
 	}
-	if length < 0x80 {
-		return true
+	if first < 0x80 {
+		return int(first), true
 	}
-	n := int(length & 0x7f)
-	return n >= 1 && n <= 4 && s.Skip(n)
+	n := int(first & 0x7f)
+	var octets []byte
+	if n < 1 || n > 4 || !s.ReadBytes(&octets, n) {
+		return 0, false
+	}
+	for _, b := range octets {
+		length = length<<8 | int(b)
+	}
+	return length, true
 }

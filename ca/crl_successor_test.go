@@ -1,12 +1,26 @@
 package ca
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"slices"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"sceau/lifecycle"
 )
+
+var errAway = errors.New("the database is away")
+
+// streamed gives a list a few octets at a time, as a database does.
+func streamed(der []byte) io.Reader {
+	if der == nil {
+		return nil
+	}
+	return iotest.HalfReader(bytes.NewReader(der))
+}
 
 func TestCheckSuccessor(t *testing.T) {
 	t.Parallel()
@@ -24,15 +38,20 @@ func TestCheckSuccessor(t *testing.T) {
 		}
 		return h.encode(t, c, entries...)
 	}
+	late, gone := entry(4, 1), entry(4, lifecycle.ReasonRemoveFromCRL)
+	late.At = testNow.Add(time.Second)
 	foreign := setup(t)
 	old := with(10, nil, a, b, hold)
-	onlyB := func(s lifecycle.Serial) bool { return s == b.Serial }
+	onlyB := func(serials []lifecycle.Serial) ([]lifecycle.Serial, error) {
+		return slices.DeleteFunc(serials, func(s lifecycle.Serial) bool { return s == b.Serial }), nil
+	}
+	away := func([]lifecycle.Serial) ([]lifecycle.Serial, error) { return nil, errAway }
 	tampered := with(11, nil, a, b, hold)
 	tampered[len(tampered)-1] ^= 1
 	for _, tc := range []struct {
 		name      string
 		old, next []byte
-		mayLeave  func(lifecycle.Serial) bool
+		leave     Leave
 		want      error
 	}{
 		{"the same entries and a new one", old, with(11, nil, a, b, hold, entry(4, 0)), nil, nil},
@@ -51,8 +70,15 @@ func TestCheckSuccessor(t *testing.T) {
 		{"an older thisUpdate", old, with(11, func(c *CRL) { c.ThisUpdate = testNow.Add(-time.Minute) }, a, b, hold), nil, lifecycle.Conflict},
 		{"a thisUpdate in the future", old, with(11, func(c *CRL) { c.ThisUpdate = testNow.Add(time.Minute) }, a, b, hold), nil, lifecycle.Invalid},
 		{"a nextUpdate that has passed", old, with(11, func(c *CRL) { c.ThisUpdate, c.NextUpdate = testNow.Add(-time.Minute), testNow }, a, b, hold), nil, lifecycle.Invalid},
-		{"a serial twice", old, with(11, nil, a, b, hold, a), nil, lifecycle.Invalid},
-		{"another issuer's list", old, must[[]byte](t)(EncodeCRL(foreign.list(11), stream(a, b, hold), foreign.key)), nil, lifecycle.Invalid},
+		{"nobody can say who may leave", old, with(11, nil, a, hold), away, errAway},
+		{"a serial twice", old, with(11, nil, a, b, b, hold), nil, lifecycle.Invalid},
+		{"serials out of order", old, with(11, nil, a, hold, b), nil, lifecycle.Invalid},
+		{"a new entry of tomorrow", old, with(11, nil, a, b, hold, late), nil, lifecycle.Invalid},
+		{"an entry of tomorrow in the first list", nil, with(1, nil, late), nil, lifecycle.Invalid},
+		{"removeFromCRL in a full list", old, with(11, nil, a, b, hold, gone), nil, lifecycle.Invalid},
+		{"removeFromCRL in the place of a revocation", h.encode(t, delta, entry(4, 1)), h.encode(t, func() CRL { c := delta; c.Number = 12; return c }(), gone), nil, lifecycle.Conflict},
+		{"a released one in a delta", h.encode(t, delta, entry(4, lifecycle.ReasonCertificateHold)), h.encode(t, func() CRL { c := delta; c.Number = 12; return c }(), gone), nil, nil},
+		{"another issuer's list", old, must[[]byte](t)(EncodeCRL(foreign.list(11), encoded(t, a, b, hold), foreign.key)), nil, lifecycle.Invalid},
 		{"a changed signature", old, tampered, nil, lifecycle.Invalid},
 		{"no list", old, []byte("x"), nil, lifecycle.Invalid},
 		{"an unreadable predecessor", []byte("x"), with(11, nil, a), nil, lifecycle.Invalid},
@@ -62,7 +88,7 @@ func TestCheckSuccessor(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			err := CheckSuccessor(tc.old, tc.next, h.issuer.Certificate, testNow, tc.mayLeave)
+			err := CheckSuccessor(streamed(tc.old), tc.next, h.issuer.Certificate, testNow, tc.leave)
 			if tc.want == nil && err != nil || tc.want != nil && !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
 			}

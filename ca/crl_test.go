@@ -24,10 +24,16 @@ import (
 	"sceau/lifecycle"
 )
 
-func stream(entries ...Revoked) iter.Seq2[Revoked, error] {
-	return func(yield func(Revoked, error) bool) {
-		for _, r := range entries {
-			if !yield(r, nil) {
+// encoded gives each entry by itself, as a stream of runs.
+func encoded(t testing.TB, entries ...Revoked) iter.Seq2[[]byte, error] {
+	t.Helper()
+	runs := make([][]byte, len(entries))
+	for i, r := range entries {
+		runs[i] = must[[]byte](t)(EncodeEntry(r))
+	}
+	return func(yield func([]byte, error) bool) {
+		for _, run := range runs {
+			if !yield(run, nil) {
 				return
 			}
 		}
@@ -51,7 +57,7 @@ func (h *house) list(number int64) CRL {
 
 func (h *house) encode(t testing.TB, c CRL, entries ...Revoked) []byte {
 	t.Helper()
-	return must[[]byte](t)(EncodeCRL(c, stream(entries...), h.key))
+	return must[[]byte](t)(EncodeCRL(c, encoded(t, entries...), h.key))
 }
 
 func TestCryptoX509ReadsTheListBack(t *testing.T) {
@@ -121,7 +127,7 @@ func TestOpenSSLVerifiesFullAndDeltaLists(t *testing.T) {
 	rootList := must[[]byte](t)(EncodeCRL(CRL{
 		Issuer: h.root.Certificate, Number: 1, ThisUpdate: testNow, NextUpdate: testNow.AddDate(1, 0, 0),
 		OnlyCA: true,
-	}, stream(), h.rootKey))
+	}, encoded(t), h.rootKey))
 	dir := files(t, map[string]*pem.Block{
 		"root.pem": certPEM(h.root.Certificate), "ca.pem": certPEM(h.issuer.Certificate),
 		"leaf.pem": certPEM(leaf), "other.pem": certPEM(other),
@@ -181,15 +187,16 @@ func TestEncodeCRLRefuses(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	cut := errors.New("the cursor broke")
-	encode := func(change func(*CRL), entries ...Revoked) error {
+	encode := func(change func(*CRL)) error {
 		c := h.list(5)
 		change(&c)
-		_, err := EncodeCRL(c, stream(entries...), h.key)
+		_, err := EncodeCRL(c, encoded(t), h.key)
 		return err
 	}
-	same := func(*CRL) {}
-	late := entry(1, 1)
-	late.At = testNow.Add(time.Second)
+	entryOf := func(r Revoked) error {
+		_, err := EncodeEntry(r)
+		return err
+	}
 	for name, err := range map[string]error{
 		"number zero":              encode(func(c *CRL) { c.Number = 0 }),
 		"a base that is not older": encode(func(c *CRL) { c.BaseNumber = 5 }),
@@ -198,37 +205,39 @@ func TestEncodeCRLRefuses(t *testing.T) {
 		"two scopes":               encode(func(c *CRL) { c.OnlyCA = true }),
 		"an https address":         encode(func(c *CRL) { c.DistributionPoint = "https://x.test" }),
 		"a leaf as issuer":         encode(func(c *CRL) { c.Issuer = h.responder.Certificate() }),
-		"a zero serial":            encode(same, Revoked{At: testNow}),
-		"a negative serial":        encode(same, Revoked{Serial: lifecycle.Serial{0x80}, At: testNow}),
-		"an entry without time":    encode(same, Revoked{Serial: lifecycle.Serial{1}}),
-		"an entry of tomorrow":     encode(same, late),
-		"removeFromCRL in full":    encode(same, entry(1, lifecycle.ReasonRemoveFromCRL)),
-		"reason 7":                 encode(same, entry(1, 7)),
-		"reason 11":                encode(same, entry(1, 11)),
-		"a negative reason":        encode(same, entry(1, -1)),
+		"a zero serial":            entryOf(Revoked{At: testNow}),
+		"a negative serial":        entryOf(Revoked{Serial: lifecycle.Serial{0x80}, At: testNow}),
+		"an entry without time":    entryOf(Revoked{Serial: lifecycle.Serial{1}}),
+		"expired since year 1":     encode(func(c *CRL) { c.ExpiredSince = time.Time{}.Add(time.Second) }),
+		"reason 7":                 entryOf(entry(1, 7)),
+		"reason 11":                entryOf(entry(1, 11)),
+		"a negative reason":        entryOf(entry(1, -1)),
 	} {
 		if !errors.Is(err, lifecycle.Invalid) {
 			t.Errorf("%s: error %v, want invalid", name, err)
 		}
 	}
-	broken := func(yield func(Revoked, error) bool) {
-		if yield(entry(1, 1), nil) {
-			yield(Revoked{}, cut)
+	first := must[[]byte](t)(EncodeEntry(entry(1, 1)))
+	broken := func(yield func([]byte, error) bool) {
+		if yield(first, nil) {
+			yield(nil, cut)
 		}
 	}
 	if der, err := EncodeCRL(h.list(5), broken, h.key); !errors.Is(err, cut) || der != nil {
 		t.Errorf("a broken cursor: %d octets, error %v", len(der), err)
 	}
-	if _, err := EncodeCRL(h.list(5), stream(), ecKey(t, elliptic.P256())); err == nil {
+	if _, err := EncodeCRL(h.list(5), encoded(t), ecKey(t, elliptic.P256())); err == nil {
 		t.Error("another key signed")
 	}
-	if _, err := EncodeCRL(h.list(5), stream(), sabotage{Signer: h.key}); err == nil {
+	if _, err := EncodeCRL(h.list(5), encoded(t), sabotage{Signer: h.key}); err == nil {
 		t.Error("a wrong signature was published")
 	}
-	delta := h.list(6)
-	delta.BaseNumber = 5
-	if der := h.encode(t, delta, entry(1, lifecycle.ReasonRemoveFromCRL)); len(der) == 0 {
-		t.Error("removeFromCRL in a delta is refused")
+	draft := must[*ListDraft](t)(DraftCRL(h.list(5), encoded(t)))
+	if _, err := draft.Sign(h.key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := draft.Sign(h.key); !errors.Is(err, lifecycle.Conflict) {
+		t.Errorf("a draft signed twice: %v", err)
 	}
 }
 
@@ -270,24 +279,38 @@ func FuzzReadCRL(f *testing.F) {
 				return
 			}
 		}
-		_ = CheckSuccessor(der, der, h.issuer.Certificate, testNow, nil)
+		_ = CheckSuccessor(bytes.NewReader(der), der, h.issuer.Certificate, testNow, nil)
 	})
 }
 
-// benchEntries are n entries, made beforehand as rows of a table would be.
-func benchEntries(n int) iter.Seq2[Revoked, error] {
-	rows := make([]Revoked, n)
-	for i := range rows {
-		rows[i] = entry(i, lifecycle.RevocationReason(1+i%5))
+// benchEntries are n encoded entries in runs of ten thousand, made beforehand as
+// the pages of a table would be.
+func benchEntries(t testing.TB, n int) iter.Seq2[[]byte, error] {
+	t.Helper()
+	var runs [][]byte
+	for i := range n {
+		if i%10_000 == 0 {
+			runs = append(runs, nil)
+		}
+		last := len(runs) - 1
+		runs[last] = append(runs[last], must[[]byte](t)(EncodeEntry(benchEntry(i)))...)
 	}
-	return stream(rows...)
+	return func(yield func([]byte, error) bool) {
+		for _, run := range runs {
+			if !yield(run, nil) {
+				return
+			}
+		}
+	}
 }
+
+func benchEntry(i int) Revoked { return entry(i, lifecycle.RevocationReason(1+i%5)) }
 
 func TestListsAreReadableByOpenSSLAsDER(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "full.crl"), must[[]byte](t)(EncodeCRL(h.list(1), benchEntries(3000), h.key)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "full.crl"), must[[]byte](t)(EncodeCRL(h.list(1), benchEntries(t, 3000), h.key)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := openssl(t, dir, "crl", "-inform", "DER", "-in", "full.crl", "-noout", "-text")

@@ -47,6 +47,7 @@ var rights = map[string]may{
 	"hsm/profiles/matrix":        {office: "read", officers: "read write", auditor: "read"},
 	"hsm/activities/pin-letter":  {office: "read", officers: "read write delete", auditor: "read"},
 	"hsm/activities/rekey":       {office: "read", officers: "read write delete", auditor: "read"},
+	"hsm/marks/matrix":           {worker: "read write", officers: "read write", ocsp: "read", auditor: "read"},
 	"hsm/audit":                  {auditor: "read"},
 	"hsm/selftest":               {},
 	"hsm/card/personalise":       {worker: "write"},

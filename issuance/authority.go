@@ -19,6 +19,14 @@ type Authority struct {
 	Shards      int    // CRLs that its certificates are spread over
 	Online      bool   // workers sign with it
 	Parent      string // "" for a root
+
+	// PublicBase is where relying parties reach the revocation door, http://host.
+	// It stands in the certificates that the CA signs and in its lists, so it is
+	// fixed for the CA's life.
+	PublicBase string
+	// KeepsExpired has revoked certificates stay on the lists after their end
+	// (ExpiredCertsOnCRL). It is fixed too.
+	KeepsExpired bool
 }
 
 // RecordAuthority records a CA and opens its CRL shards. A second time changes
@@ -30,7 +38,7 @@ func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Aut
 		}
 		p := db.InsertIssuerParams{
 			ID: a.ID, Certificate: a.Certificate, Mount: a.Mount, KeyName: a.Key, Shards: int32(a.Shards), //nolint:gosec // the schema holds 1 to 1024
-			Online: a.Online, CreatedAt: s.now(),
+			Online: a.Online, PublicBase: a.PublicBase, KeepsExpired: a.KeepsExpired, CreatedAt: s.now(),
 		}
 		if a.Parent != "" {
 			p.ParentID = &a.Parent
@@ -41,6 +49,11 @@ func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Aut
 		for shard := range int32(a.Shards) { //nolint:gosec // the schema holds 1 to 1024
 			if err := tx.InsertCRLShard(ctx, a.ID, shard); err != nil {
 				return fmt.Errorf("issuer %s: shard %d: %w", a.ID, shard, err)
+			}
+		}
+		if a.Parent != "" {
+			if err := s.recordHouseCertificateTx(ctx, tx, a.Parent, "ca", a.Certificate); err != nil {
+				return err
 			}
 		}
 		return s.born(ctx, tx, "issuer", a.ID, "recorded", by, map[string]string{"key": a.Mount + "/" + a.Key})
@@ -57,7 +70,7 @@ func (s *Service) Authorities(ctx context.Context) ([]Authority, error) {
 	for i, r := range rows {
 		all[i] = Authority{
 			ID: r.ID, Certificate: r.Certificate, Mount: r.Mount, Key: r.KeyName, Shards: int(r.Shards), Online: r.Online,
-			Parent: deref(r.ParentID),
+			Parent: deref(r.ParentID), PublicBase: r.PublicBase, KeepsExpired: r.KeepsExpired,
 		}
 	}
 	return all, nil
@@ -89,6 +102,9 @@ func (s *Service) RecordDelegate(ctx context.Context, by lifecycle.Actor, d Dele
 		})
 		if err != nil {
 			return fmt.Errorf("%s delegate of %s: %w", d.Purpose, d.Issuer, err)
+		}
+		if err := s.recordHouseCertificateTx(ctx, tx, d.Issuer, string(d.Purpose), d.Certificate); err != nil {
+			return err
 		}
 		return s.born(ctx, tx, "delegate", d.Issuer+"/"+d.Key, "recorded", by, nil)
 	})

@@ -91,14 +91,16 @@ func TestTheDelegateThatEndsLastAnswers(t *testing.T) {
 	h := setup(t)
 	h.authority(t, 1)
 	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP)), lifecycle.NotFound)
+	var made [][]byte
 	for i, days := range []int{90, 180, 30} {
+		made = append(made, certificateOf(t, int64(i+1)))
 		h.event(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{
-			Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: []byte{byte(i)}, Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
+			Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: made[i], Key: "ocsp-1", NotAfter: monday.Add(time.Duration(days) * 24 * time.Hour),
 		}))
 	}
 	wantKind(t, second(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateBureau)), lifecycle.NotFound)
 	got := must[issuance.Delegate](t)(h.NewestDelegate(t.Context(), "issuing-1", issuance.DelegateOCSP))
-	if !slices.Equal(got.Certificate, []byte{1}) || got.Key != "ocsp-1" || !got.NotAfter.Equal(monday.Add(180*24*time.Hour)) {
+	if !slices.Equal(got.Certificate, made[1]) || got.Key != "ocsp-1" || !got.NotAfter.Equal(monday.Add(180*24*time.Hour)) {
 		t.Errorf("the delegate is %+v", got)
 	}
 	wantKind(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{Issuer: "other", Purpose: issuance.DelegateOCSP, NotAfter: monday}), lifecycle.Invalid)

@@ -68,7 +68,7 @@ func (s *Service) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.
 	if err != nil {
 		return err
 	}
-	spki, err := s.csrs.CheckCSR(csr, subject) // outside the transaction: it costs a signature check
+	spki, err := s.ca.CheckCSR(csr, subject) // outside the transaction: it costs a signature check
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", id, err)
 	}

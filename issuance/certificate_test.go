@@ -261,11 +261,11 @@ func TestACertificateRevokedWhileItIsSignedStaysRevoked(t *testing.T) {
 		if !status.Revoked || status.Reason != lifecycle.ReasonKeyCompromise {
 			t.Errorf("drafted %v: OCSP says %+v", drafted, status)
 		}
-		list := must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), plan.Issuer, plan.Shard, false))
+		list := must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), plan.Issuer, plan.Shard, false, issuance.Mark{}))
 		if got := h.full(t, list); !slices.Contains(got, plan.Serial.String()+" keyCompromise") {
 			t.Errorf("drafted %v: the list has %q", drafted, got)
 		}
-		h.event(t, h.FinishCRL(t.Context(), list, []byte("list"), nil, 1, nil))
+		h.finishCRL(t, list, "list")
 		h.clock.advance(time.Second)
 	}
 }

@@ -2,8 +2,8 @@ package issuance
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
-	"iter"
 	"time"
 
 	"sceau/lifecycle"
@@ -11,7 +11,7 @@ import (
 	"sceau/store/db"
 )
 
-// CRLEntry is one line of a list.
+// CRLEntry is what a list says of one certificate.
 type CRLEntry struct {
 	Serial         lifecycle.Serial
 	At             time.Time
@@ -23,22 +23,25 @@ type CRLEntry struct {
 // the delta since the last scheduled full list when there is one. The number is
 // reserved; a plan that is never finished leaves it to the next.
 type CRLPlan struct {
-	Issuer        string
-	Shard         int
-	Number        int64
-	BaseNumber    int64 // of the list the delta completes; 0 for no delta
-	Fence         int32
-	ThisUpdate    time.Time
-	NextUpdate    time.Time
-	Previous      []byte // the list that this one follows, nil for the first
-	PreviousDelta []byte // the delta that went with it, nil for none
-	Nothing       bool   // nothing has changed since it: no list is due
-	UnderWay      bool   // another worker signs this shard's next list: look again in a moment
+	Issuer     string
+	Shard      int
+	Number     int64
+	BaseNumber int64 // of the list the delta completes; 0 for no delta
+	Fence      int32
+	Scheduled  bool
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	Previous   CRLHead // the lists that these follow; number 0 for the first
+	Nothing    bool    // nothing has changed since them: no list is due
+	UnderWay   bool    // another worker signs this shard's next list: look again in a moment
 
-	revision, baseRevision int64
-	previousRevision       int64
-	previousUpdate         time.Time
+	revision, baseRevision int64 // what the lists cover: told when their entries are read
+	keepExpired, covered   bool  // covered: their entries were read
 }
+
+// Mark is what is raised before the lists may be served. It is known once their
+// entries are read.
+func (p CRLPlan) Mark() Mark { return Mark{p.Number, p.revision} }
 
 // crlLease is how long a worker has a list to itself. After it another takes
 // over, and the late one loses on the fence. Without it, workers of revocations
@@ -47,40 +50,58 @@ const crlLease = time.Minute
 
 // BeginCRL records the intent to publish a shard's lists. A list is due when a
 // status has changed since the last one; a scheduled one also when the last
-// scheduled one is older than the policy's interval.
-func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool) (CRLPlan, error) {
+// scheduled one is older than the policy's interval. A database that stands
+// below the shard's mark publishes nothing: [RestoredError].
+func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool, mark Mark) (CRLPlan, error) {
 	plan := CRLPlan{Issuer: issuer, Shard: shard, ThisUpdate: s.now().Truncate(time.Second)}
 	plan.NextUpdate = plan.ThisUpdate.Add(s.policy.CRLValidity)
 	n := int32(shard) //nolint:gosec // below 1024
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		var err error
 		// The lock waits for every revocation of the shard under way.
-		if plan.revision, err = tx.LockCRLShard(ctx, issuer, n); err != nil {
+		row, err := tx.LockCRLShard(ctx, issuer, n)
+		if err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", issuer, shard, err)
+		}
+		if has := (Mark{row.Number, row.Revision}); has.below(mark) {
+			return &RestoredError{issuer, shard, has, mark}
+		}
+		if err := planIssuerTx(ctx, tx, &plan); err != nil {
+			return err
 		}
 		base, err := planBaseTx(ctx, tx, &plan)
 		if err != nil {
 			return err
 		}
 		due := plan.BaseNumber == 0 || scheduled && !plan.ThisUpdate.Before(base.Add(s.policy.CRLInterval))
-		last, err := tx.NewestPublishedCRL(ctx, issuer, n)
+		plan.Previous, err = newestCRL(ctx, tx.Queries, issuer, shard)
 		if err != nil && !isNotFound(err) {
-			return fmt.Errorf("CRL %s/%d: %w", issuer, shard, err)
+			return err
 		}
-		if err == nil {
-			if !due && last.Revision == plan.revision {
-				plan.Nothing = true
-				return nil
-			}
-			plan.Previous, plan.previousRevision, plan.previousUpdate = last.FullDER, last.Revision, last.ThisUpdate
-			plan.PreviousDelta = last.DeltaDER
-			if plan.ThisUpdate.Before(last.ThisUpdate) {
-				return fmt.Errorf("CRL %s/%d: %w: the clock stands before the last list", issuer, shard, lifecycle.Conflict)
-			}
+		if err == nil && !due && plan.Previous.revision == row.Revision {
+			plan.Nothing = true
+			return nil
 		}
-		return s.reserveCRLTx(ctx, tx, &plan, due)
+		if plan.ThisUpdate.Before(plan.Previous.ThisUpdate) {
+			return fmt.Errorf("CRL %s/%d: %w: the clock stands before the last list, of %s",
+				issuer, shard, lifecycle.Conflict, plan.Previous.ThisUpdate.Format(time.RFC3339))
+		}
+		plan.Scheduled = due
+		return s.reserveCRLTx(ctx, tx, &plan, row.Number)
 	})
 	return plan, err
+}
+
+// planIssuerTx reads what is fixed for the issuer's lists.
+func planIssuerTx(ctx context.Context, tx store.Tx, plan *CRLPlan) error {
+	issuer, err := tx.Issuer(ctx, plan.Issuer)
+	if err != nil {
+		return fmt.Errorf("issuer %s: %w", plan.Issuer, err)
+	}
+	plan.keepExpired = issuer.KeepsExpired
+	if !issuer.Online { // signed at ceremonies, once a year at least (EN 319 411-1 CSS-6.3.9-12)
+		plan.NextUpdate = plan.ThisUpdate.AddDate(1, 0, 0)
+	}
+	return nil
 }
 
 // planBaseTx finds the list that the delta completes, the last scheduled one,
@@ -97,20 +118,23 @@ func planBaseTx(ctx context.Context, tx store.Tx, plan *CRLPlan) (time.Time, err
 	return base.ThisUpdate, nil
 }
 
-// reserveCRLTx takes the next number, or takes over one whose worker never
-// finished.
-func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, scheduled bool) error {
+// reserveCRLTx takes the number after the highest that was ever reserved, or
+// takes over one whose worker never finished.
+func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, highest int64) error {
 	shard := int32(plan.Shard) //nolint:gosec // below 1024
 	newest, err := tx.NewestCRL(ctx, plan.Issuer, shard)
 	if err != nil && !isNotFound(err) {
 		return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 	}
-	if isNotFound(err) || newest.FullDER != nil {
-		plan.Number = newest.Number + 1
+	if isNotFound(err) || newest.SHA256 != nil || newest.Number < highest {
+		plan.Number = max(newest.Number, highest) + 1
 		err := tx.ReserveCRL(ctx, db.ReserveCRLParams{
-			IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, BaseNumber: plan.BaseNumber, Revision: plan.revision,
-			Scheduled: scheduled, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate,
+			IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, BaseNumber: plan.BaseNumber,
+			Scheduled: plan.Scheduled, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate,
 		})
+		if err == nil {
+			err = tx.RaiseCRLNumber(ctx, plan.Number, plan.Issuer, shard)
+		}
 		if err != nil {
 			return fmt.Errorf("reserve CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
 		}
@@ -122,7 +146,7 @@ func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, 
 		plan.Number = newest.Number
 	}
 	plan.Fence, err = tx.FenceCRL(ctx, db.FenceCRLParams{
-		Revision: plan.revision, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate, Scheduled: scheduled,
+		BaseNumber: plan.BaseNumber, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate, Scheduled: plan.Scheduled,
 		IssuerID: plan.Issuer, Shard: shard, Number: plan.Number,
 	})
 	if err != nil {
@@ -131,96 +155,25 @@ func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, 
 	return nil
 }
 
-// FullEntries are the entries of the full list, in the order of their serials. A
-// revoked certificate that has expired is listed once after its end
-// (RFC 5280 §3.3).
-func (s *Service) FullEntries(ctx context.Context, plan CRLPlan) (iter.Seq2[CRLEntry, error], error) {
-	return s.revoked(ctx, plan, func(db.RevokedEntriesRow) bool { return true })
-}
-
-// DeltaEntries are what changed since the base, released ones as removeFromCRL.
-func (s *Service) DeltaEntries(ctx context.Context, plan CRLPlan) (iter.Seq2[CRLEntry, error], error) {
-	changed, err := s.revoked(ctx, plan, func(r db.RevokedEntriesRow) bool { return r.CRLRevision > plan.baseRevision })
-	if err != nil {
-		return nil, err
-	}
-	shard := int32(plan.Shard) //nolint:gosec // below 1024
-	released, err := s.store.ReleasedEntries(ctx, db.ReleasedEntriesParams{
-		IssuerID: &plan.Issuer, Shard: &shard, Since: plan.baseRevision, Revision: plan.revision,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("released entries of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
-	}
-	return func(yield func(CRLEntry, error) bool) {
-		for e, err := range changed {
-			if !yield(e, err) {
-				return
-			}
-		}
-		for _, r := range released {
-			e := CRLEntry{Serial: lifecycle.Serial(r.Serial), At: r.UpdatedAt.Truncate(time.Second), Reason: lifecycle.ReasonRemoveFromCRL}
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}, nil
-}
-
-func (s *Service) revoked(ctx context.Context, plan CRLPlan, keep func(db.RevokedEntriesRow) bool) (iter.Seq2[CRLEntry, error], error) {
-	shard := int32(plan.Shard) //nolint:gosec // below 1024
-	rows, err := s.store.RevokedEntries(ctx, db.RevokedEntriesParams{
-		IssuerID: &plan.Issuer, Shard: &shard, Revision: plan.revision, KeptSince: &plan.previousUpdate,
-		KeptRevision: plan.previousRevision,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("entries of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
-	}
-	return func(yield func(CRLEntry, error) bool) {
-		for _, r := range rows {
-			if !keep(r) {
-				continue
-			}
-			e := CRLEntry{
-				Serial: lifecycle.Serial(r.Serial), At: deref(r.RevokedAt), Reason: lifecycle.RevocationReason(deref(r.Reason)),
-				InvalidityDate: deref(r.InvalidityDate),
-			}
-			if !yield(e, nil) {
-				return
-			}
-		}
-	}, nil
-}
-
-// MayLeave tells whether a serial of the previous list may be missing in the
-// next: its hold was released, or its certificate has expired and was listed
-// after that.
-func (s *Service) MayLeave(ctx context.Context, plan CRLPlan) func(lifecycle.Serial) bool {
-	return func(serial lifecycle.Serial) bool {
-		id, err := s.store.CertificateIDBySerial(ctx, serial[:])
-		if err != nil {
-			return false
-		}
-		cert, err := s.store.Certificate(ctx, id)
-		if err != nil {
-			return false
-		}
-		released := cert.RevokedAt == nil && cert.CRLRevision > plan.previousRevision
-		expired := cert.NotAfter != nil && !cert.NotAfter.After(plan.previousUpdate)
-		return released || expired
-	}
-}
+// keptFor is how long the bytes of scheduled lists are kept after their end (RGS:
+// five years). Those between two of them are told by the trail and the hash.
+const keptFor = 5 * 366 * 24 * time.Hour
 
 // FinishCRL records the signed lists; only then may they be served. delta is nil
 // when there is none.
 func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byte, entries int, done Done) error {
+	if !plan.covered {
+		return fmt.Errorf("CRL %s/%d number %d: %w: its entries were never read", plan.Issuer, plan.Shard, plan.Number, lifecycle.Invalid)
+	}
+	shard, sum := int32(plan.Shard), sha256.Sum256(full) //nolint:gosec // below 1024
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		// Whoever begins the next list sees this one finished, or not begun to be.
-		if _, err := tx.LockCRLShard(ctx, plan.Issuer, int32(plan.Shard)); err != nil { //nolint:gosec // below 1024
+		if _, err := tx.LockCRLShard(ctx, plan.Issuer, shard); err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
-			FullDER: full, DeltaDER: delta, Entries: new(int32(entries)), IssuerID: plan.Issuer, //nolint:gosec // bounded by what a list can hold
-			Shard: int32(plan.Shard), Number: plan.Number, Fence: plan.Fence, //nolint:gosec // below 1024
+			FullDER: full, DeltaDER: delta, SHA256: sum[:], Entries: new(int32(entries)), Revision: plan.revision, //nolint:gosec // bounded by what a list can hold
+			IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, Fence: plan.Fence,
 		})
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
@@ -228,21 +181,14 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 		if n != 1 {
 			return fmt.Errorf("CRL %s/%d number %d: %w: another worker took over", plan.Issuer, plan.Shard, plan.Number, lifecycle.Conflict)
 		}
+		if plan.Scheduled {
+			err := tx.ForgetCRLs(ctx, db.ForgetCRLsParams{
+				IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, KeptSince: plan.ThisUpdate.Add(-keptFor),
+			})
+			if err != nil {
+				return fmt.Errorf("forget old lists of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
+			}
+		}
 		return done.run(tx)
 	})
-}
-
-// PublishedCRL is a shard's newest lists, for the folder they are served from.
-type PublishedCRL struct {
-	Number      int64
-	Full, Delta []byte
-}
-
-// NewestCRL reads the newest published lists of a shard.
-func (s *Service) NewestCRL(ctx context.Context, issuer string, shard int) (PublishedCRL, error) {
-	c, err := s.store.NewestPublishedCRL(ctx, issuer, int32(shard)) //nolint:gosec // below 1024
-	if err != nil {
-		return PublishedCRL{}, fmt.Errorf("CRL %s/%d: %w", issuer, shard, err)
-	}
-	return PublishedCRL{Number: c.Number, Full: c.FullDER, Delta: c.DeltaDER}, nil
 }

@@ -1,6 +1,10 @@
 package issuance_test
 
 import (
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"sync"
@@ -11,17 +15,27 @@ import (
 	"sceau/lifecycle"
 )
 
-func listed(t tb, entries iter.Seq2[issuance.CRLEntry, error], err error) []string {
+// listed are encoded entries as "serial reason".
+func listed(t tb, entries iter.Seq2[[]byte, error]) []string {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []string
-	for e, err := range entries {
+	for run, err := range entries {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, e.Serial.String()+" "+e.Reason.String())
+		for len(run) > 0 {
+			var e pkix.RevokedCertificate
+			if run, err = asn1.Unmarshal(run, &e); err != nil {
+				t.Fatal(err)
+			}
+			reason := lifecycle.ReasonUnspecified
+			for _, x := range e.Extensions {
+				if x.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 21}) {
+					reason = lifecycle.RevocationReason(x.Value[2])
+				}
+			}
+			all = append(all, fmt.Sprintf("%032x %s", e.SerialNumber, reason))
+		}
 	}
 	return all
 }
@@ -29,24 +43,56 @@ func listed(t tb, entries iter.Seq2[issuance.CRLEntry, error], err error) []stri
 // full and delta are the entries of a plan's lists, as "serial reason".
 func (h *house) full(t tb, plan issuance.CRLPlan) []string {
 	t.Helper()
-	entries, err := h.FullEntries(t.Context(), plan)
-	return listed(t, entries, err)
+	full, _ := h.lists(t, plan)
+	return full
 }
 
 func (h *house) delta(t tb, plan issuance.CRLPlan) []string {
 	t.Helper()
-	entries, err := h.DeltaEntries(t.Context(), plan)
-	return listed(t, entries, err)
+	_, delta := h.lists(t, plan)
+	return delta
+}
+
+func (h *house) lists(t tb, plan issuance.CRLPlan) (full, delta []string) {
+	t.Helper()
+	h.event(t, h.ReadCRL(t.Context(), &plan, func(e *issuance.CRLEntries) error {
+		full = listed(t, e.Full)
+		if e.Read != len(full) {
+			t.Errorf("it counts %d entries, there are %d", e.Read, len(full))
+		}
+		delta = listed(t, e.Delta)
+		return nil
+	}))
+	return full, delta
+}
+
+// leaves tells whether a serial of the previous list may be missing in the next.
+func (h *house) leaves(t tb, plan issuance.CRLPlan, serial lifecycle.Serial) bool {
+	t.Helper()
+	return len(must[[]lifecycle.Serial](t)(h.MayLeave(t.Context(), plan, []lifecycle.Serial{serial}))) == 0
 }
 
 func (h *house) beginCRL(t tb, scheduled bool) issuance.CRLPlan {
 	t.Helper()
-	return must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, scheduled))
+	return must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, scheduled, issuance.Mark{}))
 }
 
 func (h *house) finishCRL(t tb, plan issuance.CRLPlan, full string) {
 	t.Helper()
+	h.event(t, h.ReadCRL(t.Context(), &plan, nothing))
 	h.event(t, h.FinishCRL(t.Context(), plan, []byte(full), nil, 0, nil))
+}
+
+func nothing(*issuance.CRLEntries) error { return nil }
+
+// previous are the bytes of the list that a plan follows.
+func (h *house) previous(t tb, plan issuance.CRLPlan) string {
+	t.Helper()
+	old := h.OpenCRL(t.Context(), plan.Issuer, plan.Shard, plan.Previous, false)
+	if old == nil {
+		return ""
+	}
+	return string(must[[]byte](t)(io.ReadAll(old)))
 }
 
 func (h *house) serial(t tb, id lifecycle.CertificateID) string {
@@ -59,7 +105,7 @@ func TestAListIsMadeWhenSomethingChangedOrTheIntervalIsOver(t *testing.T) {
 	h := setup(t)
 	h.authority(t, 1)
 	first := h.beginCRL(t, false)
-	if first.Nothing || first.Number != 1 || first.BaseNumber != 0 || first.Previous != nil ||
+	if first.Nothing || first.Number != 1 || first.BaseNumber != 0 || h.previous(t, first) != "" ||
 		!first.NextUpdate.Equal(first.ThisUpdate.Add(h.Policy().CRLValidity)) || first.ThisUpdate.Nanosecond() != 0 {
 		t.Errorf("the first list: %+v", first)
 	}
@@ -79,13 +125,13 @@ func TestAListIsMadeWhenSomethingChangedOrTheIntervalIsOver(t *testing.T) {
 	}
 	h.event(t, h.Hold(t.Context(), helene, id))
 	second := h.beginCRL(t, false)
-	if second.Nothing || second.Number != 2 || second.BaseNumber != 1 || string(second.Previous) != "list 1" {
+	if second.Nothing || second.Number != 2 || second.BaseNumber != 1 || h.previous(t, second) != "list 1" {
 		t.Errorf("after a hold: %+v", second)
 	}
 	h.finishCRL(t, second, "list 2")
 	h.clock.advance(time.Second) // a day after the scheduled one, an instant after the last
 	third := h.beginCRL(t, true)
-	if third.Nothing || third.Number != 3 || third.BaseNumber != 1 || string(third.Previous) != "list 2" {
+	if third.Nothing || third.Number != 3 || third.BaseNumber != 1 || h.previous(t, third) != "list 2" {
 		t.Errorf("when the interval is over: %+v", third)
 	}
 	h.finishCRL(t, third, "list 3")
@@ -116,6 +162,10 @@ func TestAListUnderWayIsLeftToItsWorkerForAWhileThenTakenOver(t *testing.T) {
 	if got, want := h.full(t, next), []string{h.serial(t, id) + " certificateHold"}; !slices.Equal(got, want) {
 		t.Errorf("it lists %q, want what changed meanwhile: %q", got, want)
 	}
+	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Invalid)
+	for _, plan := range []*issuance.CRLPlan{&late, &next} {
+		h.event(t, h.ReadCRL(t.Context(), plan, nothing))
+	}
 	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Conflict)
 	h.finishCRL(t, next, "next")
 	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Conflict)
@@ -137,7 +187,7 @@ func TestOfManyWorkersOneMakesTheList(t *testing.T) {
 		for i := range many {
 			race.Go(func() {
 				var err error
-				if plans[i], err = h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, i%2 == 0); err != nil {
+				if plans[i], err = h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, i%2 == 0, issuance.Mark{}); err != nil {
 					t.Errorf("begin: %v", err)
 				}
 			})
@@ -171,7 +221,7 @@ func TestAListWaitsForARevocationThatIsUnderWay(t *testing.T) {
 	go func() { revoked <- h.Hold(t.Context(), helene, id) }()
 	h.waitForALock(t)
 	go func() {
-		plan, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false)
+		plan, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false, issuance.Mark{})
 		if err != nil {
 			t.Errorf("begin: %v", err)
 		}
@@ -217,13 +267,12 @@ func TestADeltaTellsWhatChangedSinceItsBase(t *testing.T) {
 	if !slices.Equal(full, want) { // in the order of their serials
 		t.Errorf("the full list has %q, want %q", full, want)
 	}
-	leave := h.MayLeave(t.Context(), plan)
 	for id, may := range map[lifecycle.CertificateID]bool{before: true, kept: false, after: false} {
-		if got := leave(lifecycle.Serial(h.certificateRow(t, id).Serial)); got != may {
+		if got := h.leaves(t, plan, lifecycle.Serial(h.certificateRow(t, id).Serial)); got != may {
 			t.Errorf("serial of %s may leave: %v, want %v", id, got, may)
 		}
 	}
-	if leave(lifecycle.Serial{1}) {
+	if h.leaves(t, plan, lifecycle.Serial{1}) {
 		t.Error("a serial nobody knows may leave")
 	}
 }
@@ -251,7 +300,7 @@ func TestARevokedCertificateIsListedOnceAfterItsEnd(t *testing.T) {
 		if got := h.full(t, plan); !slices.Equal(got, step.want) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
 		}
-		if got := h.MayLeave(t.Context(), plan)(lifecycle.Serial(h.certificateRow(t, id).Serial)); got != step.may {
+		if got := h.leaves(t, plan, lifecycle.Serial(h.certificateRow(t, id).Serial)); got != step.may {
 			t.Errorf("%s: it may leave: %v", step.name, got)
 		}
 		h.finishCRL(t, plan, step.name)
@@ -286,13 +335,13 @@ func TestAListIsNeverOlderThanTheLastAndOnlyOfAShardThatIsThere(t *testing.T) {
 	h.finishCRL(t, h.beginCRL(t, true), "list")
 	h.certificate(t, lifecycle.CertHeld)
 	h.clock.advance(-2 * time.Second)
-	_, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false)
+	_, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false, issuance.Mark{})
 	wantKind(t, err, lifecycle.Conflict)
 	for _, absent := range []struct {
 		issuer string
 		shard  int
 	}{{h.Policy().CertIssuer, 1}, {"other", 0}} {
-		_, err := h.BeginCRL(t.Context(), absent.issuer, absent.shard, true)
+		_, err := h.BeginCRL(t.Context(), absent.issuer, absent.shard, true, issuance.Mark{})
 		wantKind(t, err, lifecycle.NotFound)
 		_, err = h.NewestCRL(t.Context(), absent.issuer, absent.shard)
 		wantKind(t, err, lifecycle.NotFound)

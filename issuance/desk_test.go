@@ -15,6 +15,7 @@ import (
 
 	"sceau/internal/testenv"
 	"sceau/issuance"
+	"sceau/jobs"
 	"sceau/lifecycle"
 	"sceau/party"
 	"sceau/store"
@@ -66,6 +67,11 @@ func (d *desk) EnqueueTx(_ context.Context, _ pgx.Tx, job issuance.Job) error {
 // CheckCSR takes any request for the key that its bytes name.
 func (d *desk) CheckCSR(csr []byte, _ issuance.Subject) ([32]byte, error) {
 	return sha256.Sum256(csr), nil
+}
+
+// EncodeEntry encodes as the ca room does.
+func (d *desk) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
+	return jobs.CSRChecker{}.EncodeEntry(e)
 }
 
 func newDesk(t *testing.T) *desk {

@@ -97,7 +97,13 @@ func (s *Service) Release(ctx context.Context, by lifecycle.Actor, id lifecycle.
 		if err != nil {
 			return fmt.Errorf("certificate %s: raise CRL revision: %w", cert.ID, err)
 		}
-		return tx.SetCertificateReleased(ctx, revision, cert.ID)
+		entry, err := s.ca.EncodeEntry(CRLEntry{
+			Serial: lifecycle.Serial(cert.Serial), At: s.now().Truncate(time.Second), Reason: lifecycle.ReasonRemoveFromCRL,
+		})
+		if err != nil {
+			return fmt.Errorf("certificate %s: %w", cert.ID, err)
+		}
+		return tx.SetCertificateReleased(ctx, revision, entry, cert.ID)
 	})
 }
 
@@ -109,8 +115,12 @@ func (s *Service) setRevokedTx(ctx context.Context, tx store.Tx, cert *db.Certif
 	p := db.SetCertificateRevokedParams{
 		RevokedAt: &at, Reason: new(int32(r.Reason)), CRLRevision: revision, ID: cert.ID, //nolint:gosec // 0 to 10
 	}
+	e := CRLEntry{Serial: lifecycle.Serial(cert.Serial), At: at, Reason: r.Reason, InvalidityDate: r.InvalidityDate.UTC().Truncate(time.Second)}
 	if !r.InvalidityDate.IsZero() {
-		p.InvalidityDate = new(r.InvalidityDate.UTC().Truncate(time.Second))
+		p.InvalidityDate = &e.InvalidityDate
+	}
+	if p.CRLEntry, err = s.ca.EncodeEntry(e); err != nil {
+		return fmt.Errorf("certificate %s: %w", cert.ID, err)
 	}
 	if err := tx.SetCertificateRevoked(ctx, p); err != nil {
 		return fmt.Errorf("certificate %s: %w", cert.ID, err)

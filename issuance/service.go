@@ -64,11 +64,15 @@ type Enqueuer interface {
 	EnqueueTx(ctx context.Context, tx pgx.Tx, job Job) error
 }
 
-// CSRChecker tells whether a certificate request proves possession of a good
-// key and names nobody else: the ca room's judgement, asked at the door so
-// that the holder learns at once what is wrong.
-type CSRChecker interface {
+// CA is what the use cases ask of the ca room.
+type CA interface {
+	// CheckCSR tells whether a certificate request proves possession of a good key
+	// and names nobody else: asked at the door so that the holder learns at once
+	// what is wrong.
 	CheckCSR(csr []byte, subject Subject) (spkiSHA256 [32]byte, err error)
+	// EncodeEntry encodes what lists say of a certificate, once, when its status
+	// changes.
+	EncodeEntry(e CRLEntry) ([]byte, error)
 }
 
 // Service is the use cases. Its methods are safe for concurrent use.
@@ -76,16 +80,16 @@ type Service struct {
 	store  *store.Store
 	safe   *safe.Safe
 	queue  Enqueuer
-	csrs   CSRChecker
+	ca     CA
 	policy Policy
 	now    func() time.Time
 }
 
 // New makes the service; every argument is required but the safe: a process that
 // has none deals with no card number.
-func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, csrs CSRChecker, policy Policy, now func() time.Time) (*Service, error) {
-	if st == nil || queue == nil || csrs == nil || now == nil {
-		return nil, fmt.Errorf("%w: issuance needs a store, an enqueuer, a CSR checker and a clock", lifecycle.Invalid)
+func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, ca CA, policy Policy, now func() time.Time) (*Service, error) {
+	if st == nil || queue == nil || ca == nil || now == nil {
+		return nil, fmt.Errorf("%w: issuance needs a store, an enqueuer, a CA room and a clock", lifecycle.Invalid)
 	}
 	if policy.BatchSize < 1 || policy.BatchSize > 500 {
 		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
@@ -95,7 +99,7 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, csrs CSRChecker, p
 	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, safe: numbers, queue: queue, csrs: csrs, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, queue: queue, ca: ca, policy: policy, now: clock}, nil
 }
 
 // Policy is what the service obeys.

@@ -228,13 +228,16 @@ func (w *world) certificateActions() map[string]action {
 func (w *world) listActions() map[string]action {
 	return map[string]action{
 		"begin list": func(ctx context.Context, d dice) error {
-			plan, err := w.BeginCRL(ctx, w.Policy().CertIssuer, d.roll("shard", 2), d.roll("scheduled", 2) == 0)
+			plan, err := w.BeginCRL(ctx, w.Policy().CertIssuer, d.roll("shard", 2), d.roll("scheduled", 2) == 0, issuance.Mark{})
 			if err == nil && !plan.Nothing && !plan.UnderWay {
 				add(w, &w.lists, plan)
 			}
 			return err
 		},
 		"end list": finish(w, "list", &w.lists, func(ctx context.Context, _ dice, p issuance.CRLPlan) error {
+			if err := w.ReadCRL(ctx, &p, nothing); err != nil {
+				return err
+			}
 			return w.FinishCRL(ctx, p, []byte("list"), nil, 0, nil)
 		}),
 		"answer ahead": func(ctx context.Context, d dice) error {

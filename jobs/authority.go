@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -17,7 +18,8 @@ import (
 type authority struct {
 	*ca.Issuer
 
-	key string // by its name in the key store
+	key          string // by its name in the key store
+	keepsExpired bool
 }
 
 // authorities reads CAs from the database as they are needed and keeps them: a
@@ -48,7 +50,10 @@ func (a *authorities) get(ctx context.Context, id string) (authority, error) {
 		if err != nil {
 			return authority{}, fmt.Errorf("certificate of issuer %s: %w", id, err)
 		}
-		found := authority{Issuer: &ca.Issuer{ID: id, Certificate: certificate, PublicBase: a.publicBase}, key: r.Key}
+		found := authority{
+			Issuer: &ca.Issuer{ID: id, Certificate: certificate, PublicBase: cmp.Or(r.PublicBase, a.publicBase)},
+			key:    r.Key, keepsExpired: r.KeepsExpired,
+		}
 		if a.known == nil {
 			a.known = make(map[string]authority)
 		}

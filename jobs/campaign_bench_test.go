@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"runtime/metrics"
 	"strconv"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func BenchmarkCampaign(b *testing.B) {
 	tools.Logger = slog.New(slog.DiscardHandler)
 	h.run(b, h.pool, tools, Settings{Queues: []Queue{QueueDefault}, Parallel: 4, Wait: time.Second})
 	round := 0
-	var peak uint64
+	var peak float64
 	bench.Comparison{Ours: bench.Side{
 		Name: "campaign", Ops: n,
 		Prepare: func() error { round++; return h.populate(b.Context(), n, round) },
@@ -160,23 +159,4 @@ func (h *house) untilRendered(ctx context.Context) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-}
-
-// watchHeap keeps the most that the heap holds until it is stopped.
-func watchHeap(peak *uint64) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		for {
-			metrics.Read(sample)
-			*peak = max(*peak, sample[0].Value.Uint64())
-			select {
-			case <-done:
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

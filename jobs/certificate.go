@@ -83,7 +83,8 @@ func subjectOf(s issuance.Subject, test bool) ca.Subject {
 	}
 }
 
-// CSRChecker is the ca room's judgement of certificate requests, for the door.
+// CSRChecker is what the use cases ask of the ca room: its judgement of
+// certificate requests, and what lists say of a certificate.
 type CSRChecker struct{ Test bool }
 
 // CheckCSR checks proof of possession, the key, and that the request names
@@ -97,4 +98,9 @@ func (c CSRChecker) CheckCSR(csr []byte, s issuance.Subject) ([32]byte, error) {
 		return [32]byte{}, err
 	}
 	return request.SPKIHash(), nil
+}
+
+// EncodeEntry encodes a list's entry.
+func (CSRChecker) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
+	return ca.EncodeEntry(ca.Revoked{Serial: e.Serial, At: e.At, Reason: e.Reason, InvalidityDate: e.InvalidityDate})
 }

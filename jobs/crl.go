@@ -2,14 +2,15 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"sceau/ca"
 	"sceau/issuance"
+	"sceau/lifecycle"
 )
 
 type lists struct {
@@ -20,13 +21,19 @@ type lists struct {
 
 // publish signs a shard's lists when something changed or a scheduled list is
 // due: the full one, and the delta since the last scheduled one. Each is
-// compared with what it replaces before anybody may fetch it.
+// compared with what it replaces, and the shard's mark is raised, before anybody
+// may fetch them. Killed anywhere, it leaves its number to the next.
 func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done issuance.Done) error {
 	issuer, err := l.authorities.get(ctx, args.Issuer)
 	if err != nil {
 		return err
 	}
-	plan, err := l.Service.BeginCRL(ctx, args.Issuer, int(args.Shard), args.Scheduled)
+	marks, err := l.Marks.Marks(ctx, issuance.MarksName(args.Issuer))
+	if err != nil {
+		return away(err)
+	}
+	shard := int(args.Shard)
+	plan, err := l.Service.BeginCRL(ctx, args.Issuer, shard, args.Scheduled, issuance.MarkOf(marks, shard))
 	if err != nil {
 		return err
 	}
@@ -36,51 +43,78 @@ func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done i
 	if plan.UnderWay {
 		return river.JobSnooze(time.Second)
 	}
-	entries, err := l.Service.FullEntries(ctx, plan)
+	full, delta, entries, err := l.draft(ctx, issuer, &plan)
 	if err != nil {
 		return err
 	}
-	full, count, err := l.sign(ctx, issuer, plan, 0, entries)
+	signed, err := l.sign(ctx, issuer, plan, full, false)
 	if err != nil {
 		return err
 	}
-	may := l.Service.MayLeave(ctx, plan)
-	if err := ca.CheckSuccessor(plan.Previous, full, issuer.Certificate, l.Now(), may); err != nil {
-		return fmt.Errorf("CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
-	}
-	var delta []byte
-	if plan.BaseNumber > 0 {
-		changed, err := l.Service.DeltaEntries(ctx, plan)
-		if err != nil {
+	var signedDelta []byte
+	if delta != nil {
+		if signedDelta, err = l.sign(ctx, issuer, plan, delta, true); err != nil {
 			return err
 		}
-		if delta, _, err = l.sign(ctx, issuer, plan, plan.BaseNumber, changed); err != nil {
-			return err
-		}
-		if err := ca.CheckSuccessor(plan.PreviousDelta, delta, issuer.Certificate, l.Now(), may); err != nil {
-			return fmt.Errorf("delta CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
-		}
 	}
-	return l.Service.FinishCRL(ctx, plan, full, delta, count, done)
+	if err := l.Marks.RaiseMarks(ctx, issuance.MarksName(args.Issuer), plan.Mark().Named(shard)); err != nil {
+		return away(err)
+	}
+	return l.Service.FinishCRL(ctx, plan, signed, signedDelta, entries, done)
 }
 
-func (l lists) sign(ctx context.Context, issuer authority, plan issuance.CRLPlan, base int64, entries iter.Seq2[issuance.CRLEntry, error]) ([]byte, int, error) {
+// away has a job wait for an engine that refuses it, for instance since its
+// policies are of an older version.
+func away(err error) error {
+	if errors.Is(err, lifecycle.Forbidden) || errors.Is(err, lifecycle.NotFound) {
+		return fmt.Errorf("%w: %w", lifecycle.Unavailable, err)
+	}
+	return err
+}
+
+// draft makes the lists, whole but for their signatures, of entries that are
+// read in one moment.
+func (l lists) draft(ctx context.Context, issuer authority, plan *issuance.CRLPlan) (full, delta *ca.ListDraft, entries int, err error) {
+	urls := issuer.URLs(plan.Shard)
+	c := ca.CRL{
+		Issuer: issuer.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate,
+		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
+		Size: plan.Previous.FullSize + plan.Previous.FullSize/64, // the last one's, and some that are new
+	}
+	if issuer.keepsExpired {
+		c.ExpiredSince = issuer.Certificate.NotBefore
+	}
+	err = l.Service.ReadCRL(ctx, plan, func(e *issuance.CRLEntries) error {
+		if full, err = ca.DraftCRL(c, e.Full); err != nil {
+			return err
+		}
+		entries = e.Read
+		if plan.BaseNumber == 0 {
+			return nil
+		}
+		c.BaseNumber, c.Size = plan.BaseNumber, plan.Previous.DeltaSize
+		delta, err = ca.DraftCRL(c, e.Delta)
+		return err
+	})
+	return full, delta, entries, err
+}
+
+// sign signs a list and compares it with the one that it replaces.
+func (l lists) sign(ctx context.Context, issuer authority, plan issuance.CRLPlan, draft *ca.ListDraft, delta bool) ([]byte, error) {
 	signer, err := l.Signers.Signer(ctx, issuer.key, issuer.Certificate.PublicKey)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	urls := issuer.URLs(plan.Shard)
-	count := 0
-	der, err := ca.EncodeCRL(ca.CRL{
-		Issuer: issuer.Certificate, Number: plan.Number, BaseNumber: base, ThisUpdate: plan.ThisUpdate,
-		NextUpdate: plan.NextUpdate, DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
-	}, func(yield func(ca.Revoked, error) bool) {
-		for e, err := range entries {
-			count++
-			if !yield(ca.Revoked{Serial: e.Serial, At: e.At, Reason: e.Reason, InvalidityDate: e.InvalidityDate}, err) {
-				return
-			}
-		}
-	}, signer)
-	return der, count, err
+	der, err := draft.Sign(signer)
+	if err != nil {
+		return nil, err
+	}
+	old := l.Service.OpenCRL(ctx, plan.Issuer, plan.Shard, plan.Previous, delta)
+	err = ca.CheckSuccessor(old, der, issuer.Certificate, l.Now(), func(serials []lifecycle.Serial) ([]lifecycle.Serial, error) {
+		return l.Service.MayLeave(ctx, plan, serials)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("CRL %s/%d number %d, delta %t: %w", plan.Issuer, plan.Shard, plan.Number, delta, err)
+	}
+	return der, nil
 }

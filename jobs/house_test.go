@@ -3,7 +3,9 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -132,6 +134,8 @@ type house struct {
 func setup(t testing.TB, r realm) *house {
 	t.Helper()
 	h := &house{realm: r, url: testenv.Database(t), clock: &clock{at: monday}, log: &buffer{}}
+	sum := sha256.Sum256([]byte(h.url))
+	h.realm.Marks = "-" + hex.EncodeToString(sum[:8])
 	open := func(url string) process {
 		p, err := openProcess(t.Context(), url, h.clock.now, nil)
 		if err != nil {
@@ -239,10 +243,28 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
 	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
+	t.Marks = marksOf{vault, r.Marks}
 	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
 	t.PrintRoomCert = parsed(r.PrintRoom)
 	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t
+}
+
+// marksOf are the marks of one database among several that share a Vault.
+type marksOf struct {
+	*hsm.Client
+
+	database string
+}
+
+// Marks reads those of the database.
+func (m marksOf) Marks(ctx context.Context, name string) (map[string]int64, error) {
+	return m.Client.Marks(ctx, name+m.database)
+}
+
+// RaiseMarks raises those of the database.
+func (m marksOf) RaiseMarks(ctx context.Context, name string, to map[string]int64) error {
+	return m.Client.RaiseMarks(ctx, name+m.database, to)
 }
 
 func pinTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {

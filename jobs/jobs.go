@@ -68,6 +68,12 @@ func (t Tools) bureau(name string) (Bureau, error) {
 	return b, nil
 }
 
+// Marks are numbers that only rise, kept where no database backup reaches.
+type Marks interface {
+	Marks(ctx context.Context, name string) (map[string]int64, error)
+	RaiseMarks(ctx context.Context, name string, to map[string]int64) error
+}
+
 // Tools are what workers act with. A process that does not work a queue leaves
 // that queue's tools out; Service, Now and Logger are always needed.
 type Tools struct {
@@ -78,6 +84,7 @@ type Tools struct {
 	Engine        CardEngine        // default queue
 	Signers       Signers           // default queue
 	Bureaux       map[string]Bureau // default queue; by name
+	Marks         Marks             // default queue
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
 	CertProfiles  []ca.Profile      // profiles of persons' certificates, by name
@@ -97,8 +104,8 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || t.Marks == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
 			}
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)

@@ -40,6 +40,7 @@ type realm struct {
 	Root, Issuing, OCSP   []byte // DER
 	BureauSigner          []byte // DER
 	Bureau, PrintRoom     []byte // DER
+	Marks                 string // ending of the names of the database's marks
 
 	auditFile         string
 	transport         *crypt.TDES

@@ -49,6 +49,19 @@ func (s *Store) InTx(ctx context.Context, work func(tx Tx) error) error {
 	return nil
 }
 
+// Snapshot runs reads that see one moment of the database, however many they are
+// and whatever is committed meanwhile.
+func (s *Store) Snapshot(ctx context.Context, read func(tx Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, s.pool, options, func(tx pgx.Tx) error {
+		return read(Tx{Queries: db.New(translated{tx}), tx: tx})
+	})
+	if err != nil {
+		return kindOf(err)
+	}
+	return nil
+}
+
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.pool.Ping(ctx); err != nil {

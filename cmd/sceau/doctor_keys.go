@@ -29,6 +29,7 @@ func (c doctorCmd) examineVault(w *world, h *house.House) (vault *hsm.Client, ta
 	}
 	table = append(table, audited(w, vault), engine(w, vault))
 	if h != nil {
+		table = append(table, marks(w, h, vault))
 		table = append(table, cardKeys(w, h, vault)...)
 	}
 	return vault, table

@@ -39,6 +39,7 @@ type cli struct {
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version, and record the bank's file."`
 	Vault    vaultCmd    `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
 	Ceremony ceremonyCmd `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
+	CRL      crlCmd      `cmd:"" name:"crl" help:"Certificates of CAs and delegates: show, revoke."`
 	Import   importCmd   `cmd:"" help:"Take an order file."`
 	Card     cardCmd     `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd     `cmd:"" help:"Fees for accounting."`
@@ -51,7 +52,7 @@ type cli struct {
 	APIKey   apiKeyCmd   `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Lint     lintCmd     `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`
-	Doctor   doctorCmd   `cmd:"" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
+	Doctor   doctorCmds  `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
 	Demo     demoCmd     `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd      `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`
 	Version  versionCmd  `cmd:"" help:"Show the version."`

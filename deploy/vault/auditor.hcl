@@ -21,6 +21,9 @@ path "hsm/profiles/+" {
 path "hsm/activities/+" {
   capabilities = ["read"]
 }
+path "hsm/marks/+" {
+  capabilities = ["read"]
+}
 path "hsm/audit" {
   capabilities = ["read"]
 }

@@ -61,3 +61,7 @@ path "transit/sign/issuing-*" {
 path "transit/sign/rehearsal-*" {
   capabilities = ["update"]
 }
+# The root's list is signed at a ceremony; its number is marked.
+path "hsm/marks/+" {
+  capabilities = ["create", "read", "update"]
+}

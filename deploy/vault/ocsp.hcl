@@ -6,3 +6,7 @@ path "transit/keys/ocsp-*" {
 path "transit/sign/ocsp-*" {
   capabilities = ["update"]
 }
+# Tells by the marks whether the database was restored to an earlier day.
+path "hsm/marks/+" {
+  capabilities = ["read"]
+}

@@ -38,6 +38,7 @@ const (
 	pinKeyPath      = "pin-key"
 	guessPrefix     = "guess/"
 	journalPrefix   = "journal/"
+	markPrefix      = "mark/"
 )
 
 // backend is the engine. locks guard the read-modify-write of one card or one
@@ -66,7 +67,7 @@ func Factory(now func() time.Time) logical.Factory {
 			Help:        strings.TrimSpace(help),
 			Paths: framework.PathAppend(
 				b.keyPaths(), b.cardPaths(), b.channelPaths(), b.pinPaths(), b.verifyPaths(), b.scriptPaths(),
-				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathSelftest(), b.pathAudit()},
+				[]*framework.Path{b.pathProfiles(), b.pathProfile(), b.pathActivity(), b.pathMarks(), b.pathSelftest(), b.pathAudit()},
 			),
 			PathsSpecial: &logical.Paths{SealWrapStorage: []string{keyPrefix, componentPrefix, pinPrefix, batchPrefix, pinKeyPath}},
 			Invalidate:   b.invalidate,
@@ -115,7 +116,7 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	switch {
 	case strings.HasPrefix(key, pinPrefix), strings.HasPrefix(key, batchPrefix):
 		b.stored.forget()
-	case !strings.HasPrefix(key, guessPrefix):
+	case !strings.HasPrefix(key, guessPrefix) && !strings.HasPrefix(key, markPrefix):
 		b.forget()
 	}
 }

@@ -92,7 +92,7 @@ func joined(list, name string) string {
 func commandOf(path string) string {
 	parts := strings.Split(path, "/")
 	switch parts[0] {
-	case "keys", "profiles", "activities":
+	case "keys", "profiles", "activities", "marks":
 		if len(parts) > 2 {
 			return parts[0] + "/" + parts[2]
 		}

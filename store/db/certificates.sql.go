@@ -52,7 +52,7 @@ func (q *Queries) AllCertificates(ctx context.Context, after lifecycle.Certifica
 
 const certificate = `-- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE id = $1
 `
 
@@ -84,13 +84,14 @@ func (q *Queries) Certificate(ctx context.Context, id lifecycle.CertificateID) (
 		&i.CRLRevision,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.CRLEntry,
 	)
 	return i, err
 }
 
 const certificateByOrder = `-- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE order_id = $1
 `
 
@@ -122,6 +123,7 @@ func (q *Queries) CertificateByOrder(ctx context.Context, orderID lifecycle.Orde
 		&i.CRLRevision,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.CRLEntry,
 	)
 	return i, err
 }
@@ -214,37 +216,6 @@ func (q *Queries) CountCertificates(ctx context.Context) ([]CountCertificatesRow
 	return items, nil
 }
 
-const fenceCRL = `-- name: FenceCRL :one
-UPDATE crl SET fence = fence + 1, revision = $1, this_update = $2, next_update = $3,
-    scheduled = scheduled OR $4
-WHERE issuer_id = $5 AND shard = $6 AND number = $7 AND full_der IS NULL RETURNING fence
-`
-
-type FenceCRLParams struct {
-	Revision   int64
-	ThisUpdate time.Time
-	NextUpdate time.Time
-	Scheduled  bool
-	IssuerID   string
-	Shard      int32
-	Number     int64
-}
-
-func (q *Queries) FenceCRL(ctx context.Context, arg FenceCRLParams) (int32, error) {
-	row := q.db.QueryRow(ctx, fenceCRL,
-		arg.Revision,
-		arg.ThisUpdate,
-		arg.NextUpdate,
-		arg.Scheduled,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Number,
-	)
-	var fence int32
-	err := row.Scan(&fence)
-	return fence, err
-}
-
 const fenceCertificate = `-- name: FenceCertificate :one
 UPDATE certificate SET fence = fence + 1 WHERE id = $1 RETURNING fence
 `
@@ -254,37 +225,6 @@ func (q *Queries) FenceCertificate(ctx context.Context, id lifecycle.Certificate
 	var fence int32
 	err := row.Scan(&fence)
 	return fence, err
-}
-
-const finishCRL = `-- name: FinishCRL :execrows
-UPDATE crl SET full_der = $1, delta_der = $2, entries = $3
-WHERE issuer_id = $4 AND shard = $5 AND number = $6 AND fence = $7 AND full_der IS NULL
-`
-
-type FinishCRLParams struct {
-	FullDER  []byte
-	DeltaDER []byte
-	Entries  *int32
-	IssuerID string
-	Shard    int32
-	Number   int64
-	Fence    int32
-}
-
-func (q *Queries) FinishCRL(ctx context.Context, arg FinishCRLParams) (int64, error) {
-	result, err := q.db.Exec(ctx, finishCRL,
-		arg.FullDER,
-		arg.DeltaDER,
-		arg.Entries,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Number,
-		arg.Fence,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const insertCRLShard = `-- name: InsertCRLShard :exec
@@ -349,20 +289,22 @@ func (q *Queries) InsertDelegate(ctx context.Context, arg InsertDelegateParams) 
 }
 
 const insertIssuer = `-- name: InsertIssuer :exec
-INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id) DO NOTHING
 `
 
 type InsertIssuerParams struct {
-	ID          string
-	Certificate []byte
-	Mount       string
-	KeyName     string
-	Shards      int32
-	Online      bool
-	ParentID    *string
-	CreatedAt   time.Time
+	ID           string
+	Certificate  []byte
+	Mount        string
+	KeyName      string
+	Shards       int32
+	Online       bool
+	ParentID     *string
+	PublicBase   string
+	KeepsExpired bool
+	CreatedAt    time.Time
 }
 
 func (q *Queries) InsertIssuer(ctx context.Context, arg InsertIssuerParams) error {
@@ -374,13 +316,15 @@ func (q *Queries) InsertIssuer(ctx context.Context, arg InsertIssuerParams) erro
 		arg.Shards,
 		arg.Online,
 		arg.ParentID,
+		arg.PublicBase,
+		arg.KeepsExpired,
 		arg.CreatedAt,
 	)
 	return err
 }
 
 const issuer = `-- name: Issuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = $1
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = $1
 `
 
 func (q *Queries) Issuer(ctx context.Context, id string) (Issuer, error) {
@@ -395,12 +339,14 @@ func (q *Queries) Issuer(ctx context.Context, id string) (Issuer, error) {
 		&i.Online,
 		&i.ParentID,
 		&i.CreatedAt,
+		&i.PublicBase,
+		&i.KeepsExpired,
 	)
 	return i, err
 }
 
 const issuers = `-- name: Issuers :many
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer ORDER BY id
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer ORDER BY id
 `
 
 func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
@@ -421,6 +367,8 @@ func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
 			&i.Online,
 			&i.ParentID,
 			&i.CreatedAt,
+			&i.PublicBase,
+			&i.KeepsExpired,
 		); err != nil {
 			return nil, err
 		}
@@ -432,20 +380,9 @@ func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
 	return items, nil
 }
 
-const lockCRLShard = `-- name: LockCRLShard :one
-SELECT revision FROM crl_shard WHERE issuer_id = $1 AND shard = $2 FOR UPDATE
-`
-
-func (q *Queries) LockCRLShard(ctx context.Context, issuerID string, shard int32) (int64, error) {
-	row := q.db.QueryRow(ctx, lockCRLShard, issuerID, shard)
-	var revision int64
-	err := row.Scan(&revision)
-	return revision, err
-}
-
 const lockCertificate = `-- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE id = $1 FOR UPDATE
 `
 
@@ -477,12 +414,13 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 		&i.CRLRevision,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.CRLEntry,
 	)
 	return i, err
 }
 
 const lockIssuer = `-- name: LockIssuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = $1 FOR UPDATE
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockIssuer(ctx context.Context, id string) (Issuer, error) {
@@ -497,31 +435,8 @@ func (q *Queries) LockIssuer(ctx context.Context, id string) (Issuer, error) {
 		&i.Online,
 		&i.ParentID,
 		&i.CreatedAt,
-	)
-	return i, err
-}
-
-const newestCRL = `-- name: NewestCRL :one
-SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
-FROM crl WHERE issuer_id = $1 AND shard = $2 ORDER BY number DESC LIMIT 1
-`
-
-func (q *Queries) NewestCRL(ctx context.Context, issuerID string, shard int32) (CRL, error) {
-	row := q.db.QueryRow(ctx, newestCRL, issuerID, shard)
-	var i CRL
-	err := row.Scan(
-		&i.IssuerID,
-		&i.Shard,
-		&i.Number,
-		&i.BaseNumber,
-		&i.Revision,
-		&i.Fence,
-		&i.Scheduled,
-		&i.ThisUpdate,
-		&i.NextUpdate,
-		&i.Entries,
-		&i.FullDER,
-		&i.DeltaDER,
+		&i.PublicBase,
+		&i.KeepsExpired,
 	)
 	return i, err
 }
@@ -554,49 +469,6 @@ func (q *Queries) NewestDelegate(ctx context.Context, issuerID string, purpose s
 	return i, err
 }
 
-const newestPublishedCRL = `-- name: NewestPublishedCRL :one
-SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
-FROM crl WHERE issuer_id = $1 AND shard = $2 AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1
-`
-
-func (q *Queries) NewestPublishedCRL(ctx context.Context, issuerID string, shard int32) (CRL, error) {
-	row := q.db.QueryRow(ctx, newestPublishedCRL, issuerID, shard)
-	var i CRL
-	err := row.Scan(
-		&i.IssuerID,
-		&i.Shard,
-		&i.Number,
-		&i.BaseNumber,
-		&i.Revision,
-		&i.Fence,
-		&i.Scheduled,
-		&i.ThisUpdate,
-		&i.NextUpdate,
-		&i.Entries,
-		&i.FullDER,
-		&i.DeltaDER,
-	)
-	return i, err
-}
-
-const newestScheduledCRL = `-- name: NewestScheduledCRL :one
-SELECT number, revision, this_update FROM crl
-WHERE issuer_id = $1 AND shard = $2 AND full_der IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1
-`
-
-type NewestScheduledCRLRow struct {
-	Number     int64
-	Revision   int64
-	ThisUpdate time.Time
-}
-
-func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard int32) (NewestScheduledCRLRow, error) {
-	row := q.db.QueryRow(ctx, newestScheduledCRL, issuerID, shard)
-	var i NewestScheduledCRLRow
-	err := row.Scan(&i.Number, &i.Revision, &i.ThisUpdate)
-	return i, err
-}
-
 const raiseCRLRevision = `-- name: RaiseCRLRevision :one
 UPDATE crl_shard SET revision = revision + 1 WHERE issuer_id = $1 AND shard = $2 RETURNING revision
 `
@@ -615,79 +487,6 @@ UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id 
 
 func (q *Queries) RejectCertificateKey(ctx context.Context, rejection string, iD lifecycle.CertificateID) error {
 	_, err := q.db.Exec(ctx, rejectCertificateKey, rejection, iD)
-	return err
-}
-
-const releasedEntries = `-- name: ReleasedEntries :many
-SELECT serial, updated_at FROM certificate
-WHERE issuer_id = $1 AND shard = $2 AND revoked_at IS NULL AND crl_revision > $3 AND crl_revision <= $4
-ORDER BY serial
-`
-
-type ReleasedEntriesParams struct {
-	IssuerID *string
-	Shard    *int32
-	Since    int64
-	Revision int64
-}
-
-type ReleasedEntriesRow struct {
-	Serial    []byte
-	UpdatedAt time.Time
-}
-
-func (q *Queries) ReleasedEntries(ctx context.Context, arg ReleasedEntriesParams) ([]ReleasedEntriesRow, error) {
-	rows, err := q.db.Query(ctx, releasedEntries,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Since,
-		arg.Revision,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReleasedEntriesRow
-	for rows.Next() {
-		var i ReleasedEntriesRow
-		if err := rows.Scan(&i.Serial, &i.UpdatedAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const reserveCRL = `-- name: ReserveCRL :exec
-INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-`
-
-type ReserveCRLParams struct {
-	IssuerID   string
-	Shard      int32
-	Number     int64
-	BaseNumber int64
-	Revision   int64
-	Scheduled  bool
-	ThisUpdate time.Time
-	NextUpdate time.Time
-}
-
-func (q *Queries) ReserveCRL(ctx context.Context, arg ReserveCRLParams) error {
-	_, err := q.db.Exec(ctx, reserveCRL,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Number,
-		arg.BaseNumber,
-		arg.Revision,
-		arg.Scheduled,
-		arg.ThisUpdate,
-		arg.NextUpdate,
-	)
 	return err
 }
 
@@ -715,61 +514,6 @@ func (q *Queries) ReserveSerial(ctx context.Context, arg ReserveSerialParams) er
 	return err
 }
 
-const revokedEntries = `-- name: RevokedEntries :many
-SELECT serial, revoked_at, reason, invalidity_date, crl_revision FROM certificate
-WHERE issuer_id = $1 AND shard = $2 AND revoked_at IS NOT NULL AND crl_revision <= $3
-    AND (not_after IS NULL OR not_after > $4 OR crl_revision > $5)
-ORDER BY serial
-`
-
-type RevokedEntriesParams struct {
-	IssuerID     *string
-	Shard        *int32
-	Revision     int64
-	KeptSince    *time.Time
-	KeptRevision int64
-}
-
-type RevokedEntriesRow struct {
-	Serial         []byte
-	RevokedAt      *time.Time
-	Reason         *int32
-	InvalidityDate *time.Time
-	CRLRevision    int64
-}
-
-func (q *Queries) RevokedEntries(ctx context.Context, arg RevokedEntriesParams) ([]RevokedEntriesRow, error) {
-	rows, err := q.db.Query(ctx, revokedEntries,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Revision,
-		arg.KeptSince,
-		arg.KeptRevision,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []RevokedEntriesRow
-	for rows.Next() {
-		var i RevokedEntriesRow
-		if err := rows.Scan(
-			&i.Serial,
-			&i.RevokedAt,
-			&i.Reason,
-			&i.InvalidityDate,
-			&i.CRLRevision,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const setCertificateDER = `-- name: SetCertificateDER :exec
 UPDATE certificate SET der = $1 WHERE id = $2 AND der IS NULL
 `
@@ -790,19 +534,19 @@ func (q *Queries) SetCertificateKey(ctx context.Context, cSR []byte, sPKISHA256 
 
 const setCertificateReleased = `-- name: SetCertificateReleased :exec
 UPDATE certificate SET revoked_at = NULL, reason = NULL, invalidity_date = NULL, status_version = status_version + 1,
-    crl_revision = $1
-WHERE id = $2
+    crl_revision = $1, crl_entry = $2
+WHERE id = $3
 `
 
-func (q *Queries) SetCertificateReleased(ctx context.Context, cRLRevision int64, iD lifecycle.CertificateID) error {
-	_, err := q.db.Exec(ctx, setCertificateReleased, cRLRevision, iD)
+func (q *Queries) SetCertificateReleased(ctx context.Context, cRLRevision int64, cRLEntry []byte, iD lifecycle.CertificateID) error {
+	_, err := q.db.Exec(ctx, setCertificateReleased, cRLRevision, cRLEntry, iD)
 	return err
 }
 
 const setCertificateRevoked = `-- name: SetCertificateRevoked :exec
 UPDATE certificate SET revoked_at = $1, reason = $2, invalidity_date = $3,
-    status_version = status_version + 1, crl_revision = $4
-WHERE id = $5
+    status_version = status_version + 1, crl_revision = $4, crl_entry = $5
+WHERE id = $6
 `
 
 type SetCertificateRevokedParams struct {
@@ -810,6 +554,7 @@ type SetCertificateRevokedParams struct {
 	Reason         *int32
 	InvalidityDate *time.Time
 	CRLRevision    int64
+	CRLEntry       []byte
 	ID             lifecycle.CertificateID
 }
 
@@ -819,6 +564,7 @@ func (q *Queries) SetCertificateRevoked(ctx context.Context, arg SetCertificateR
 		arg.Reason,
 		arg.InvalidityDate,
 		arg.CRLRevision,
+		arg.CRLEntry,
 		arg.ID,
 	)
 	return err

@@ -69,27 +69,6 @@ type Branch struct {
 	CreatedAt time.Time
 }
 
-type CRL struct {
-	IssuerID   string
-	Shard      int32
-	Number     int64
-	BaseNumber int64
-	Revision   int64
-	Fence      int32
-	Scheduled  bool
-	ThisUpdate time.Time
-	NextUpdate time.Time
-	Entries    *int32
-	FullDER    []byte
-	DeltaDER   []byte
-}
-
-type CRLShard struct {
-	IssuerID string
-	Shard    int32
-	Revision int64
-}
-
 type Campaign struct {
 	ID          lifecycle.CampaignID
 	State       lifecycle.CampaignState
@@ -178,6 +157,7 @@ type Certificate struct {
 	CRLRevision    int64
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	CRLEntry       []byte
 }
 
 type CertificateStatus struct {
@@ -250,14 +230,16 @@ type Holder struct {
 }
 
 type Issuer struct {
-	ID          string
-	Certificate []byte
-	Mount       string
-	KeyName     string
-	Shards      int32
-	Online      bool
-	ParentID    *string
-	CreatedAt   time.Time
+	ID           string
+	Certificate  []byte
+	Mount        string
+	KeyName      string
+	Shards       int32
+	Online       bool
+	ParentID     *string
+	CreatedAt    time.Time
+	PublicBase   string
+	KeepsExpired bool
 }
 
 type LetterTemplate struct {

@@ -225,15 +225,21 @@ const statusRevisions = `-- name: StatusRevisions :many
 SELECT issuer_id, shard, revision FROM crl_shard
 `
 
-func (q *Queries) StatusRevisions(ctx context.Context) ([]CRLShard, error) {
+type StatusRevisionsRow struct {
+	IssuerID string
+	Shard    int32
+	Revision int64
+}
+
+func (q *Queries) StatusRevisions(ctx context.Context) ([]StatusRevisionsRow, error) {
 	rows, err := q.db.Query(ctx, statusRevisions)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []CRLShard
+	var items []StatusRevisionsRow
 	for rows.Next() {
-		var i CRLShard
+		var i StatusRevisionsRow
 		if err := rows.Scan(&i.IssuerID, &i.Shard, &i.Revision); err != nil {
 			return nil, err
 		}

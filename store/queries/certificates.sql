@@ -1,13 +1,13 @@
 -- name: InsertIssuer :exec
-INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, created_at)
-VALUES (@id, @certificate, @mount, @key_name, @shards, @online, sqlc.narg('parent_id'), @created_at)
+INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, created_at)
+VALUES (@id, @certificate, @mount, @key_name, @shards, @online, sqlc.narg('parent_id'), @public_base, @keeps_expired, @created_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: Issuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = @id;
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = @id;
 
 -- name: Issuers :many
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer ORDER BY id;
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer ORDER BY id;
 
 -- name: InsertDelegate :exec
 INSERT INTO delegate (issuer_id, purpose, certificate, key_name, not_after, created_at)
@@ -23,17 +23,17 @@ VALUES (@id, @order_id, @holder_id, @state, @profile, @created_at, @created_at);
 
 -- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE id = @id;
 
 -- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE id = @id FOR UPDATE;
 
 -- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
 FROM certificate WHERE order_id = @order_id;
 
 -- name: CertificateIDBySerial :one
@@ -71,12 +71,12 @@ UPDATE certificate SET der = @der WHERE id = @id AND der IS NULL;
 
 -- name: SetCertificateRevoked :exec
 UPDATE certificate SET revoked_at = @revoked_at, reason = @reason, invalidity_date = sqlc.narg('invalidity_date'),
-    status_version = status_version + 1, crl_revision = @crl_revision
+    status_version = status_version + 1, crl_revision = @crl_revision, crl_entry = @crl_entry
 WHERE id = @id;
 
 -- name: SetCertificateReleased :exec
 UPDATE certificate SET revoked_at = NULL, reason = NULL, invalidity_date = NULL, status_version = status_version + 1,
-    crl_revision = @crl_revision
+    crl_revision = @crl_revision, crl_entry = @crl_entry
 WHERE id = @id;
 
 -- name: RaiseCRLRevision :one
@@ -85,9 +85,6 @@ UPDATE crl_shard SET revision = revision + 1 WHERE issuer_id = @issuer_id AND sh
 -- name: InsertCRLShard :exec
 INSERT INTO crl_shard (issuer_id, shard) VALUES (@issuer_id, @shard) ON CONFLICT DO NOTHING;
 
--- name: LockCRLShard :one
-SELECT revision FROM crl_shard WHERE issuer_id = @issuer_id AND shard = @shard FOR UPDATE;
-
 -- name: CertificatesToExpire :many
 SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_after < @at ORDER BY id LIMIT @max_rows;
 
@@ -95,40 +92,4 @@ SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_a
 SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state;
 
 -- name: LockIssuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = @id FOR UPDATE;
-
--- name: NewestCRL :one
-SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
-FROM crl WHERE issuer_id = @issuer_id AND shard = @shard ORDER BY number DESC LIMIT 1;
-
--- name: NewestPublishedCRL :one
-SELECT issuer_id, shard, number, base_number, revision, fence, scheduled, this_update, next_update, entries, full_der, delta_der
-FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1;
-
--- name: NewestScheduledCRL :one
-SELECT number, revision, this_update FROM crl
-WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
-
--- name: ReserveCRL :exec
-INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update)
-VALUES (@issuer_id, @shard, @number, @base_number, @revision, @scheduled, @this_update, @next_update);
-
--- name: FenceCRL :one
-UPDATE crl SET fence = fence + 1, revision = @revision, this_update = @this_update, next_update = @next_update,
-    scheduled = scheduled OR @scheduled
-WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND full_der IS NULL RETURNING fence;
-
--- name: FinishCRL :execrows
-UPDATE crl SET full_der = @full_der, delta_der = sqlc.narg('delta_der'), entries = @entries
-WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence = @fence AND full_der IS NULL;
-
--- name: RevokedEntries :many
-SELECT serial, revoked_at, reason, invalidity_date, crl_revision FROM certificate
-WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NOT NULL AND crl_revision <= @revision
-    AND (not_after IS NULL OR not_after > @kept_since OR crl_revision > @kept_revision)
-ORDER BY serial;
-
--- name: ReleasedEntries :many
-SELECT serial, updated_at FROM certificate
-WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NULL AND crl_revision > @since AND crl_revision <= @revision
-ORDER BY serial;
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = @id FOR UPDATE;

@@ -159,9 +159,10 @@ func setup(t testing.TB, change ...func(*Config)) *door {
 // publish writes a list for the folder and gives its bytes.
 func (d *door) publish(t testing.TB, file string, from, to time.Time, count int) []byte {
 	t.Helper()
-	entries := func(yield func(ca.Revoked, error) bool) {
+	entries := func(yield func([]byte, error) bool) {
 		for n := range count {
-			if !yield(ca.Revoked{Serial: lifecycle.Serial{0x40, 14: byte(n >> 8), 15: byte(n)}, At: from.Add(-time.Minute), Reason: 4}, nil) {
+			e := ca.Revoked{Serial: lifecycle.Serial{0x40, 14: byte(n >> 8), 15: byte(n)}, At: from.Add(-time.Minute), Reason: 4}
+			if !yield(ca.EncodeEntry(e)) {
 				return
 			}
 		}
@@ -169,7 +170,7 @@ func (d *door) publish(t testing.TB, file string, from, to time.Time, count int)
 	der := must[[]byte](t)(ca.EncodeCRL(ca.CRL{
 		Issuer: d.issuer.Certificate, Number: 1, ThisUpdate: from, NextUpdate: to,
 		DistributionPoint: d.issuer.URLs(0).CRL,
-	}, iter.Seq2[ca.Revoked, error](entries), d.key))
+	}, iter.Seq2[[]byte, error](entries), d.key))
 	path := filepath.Join(d.lists, file)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"sceau/ca"
 	"sceau/lifecycle"
@@ -24,11 +25,28 @@ func WriteLists(folder, issuer string, shard int, full, delta []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // public bytes
 		return fmt.Errorf("make the folder of lists: %w", err)
 	}
-	name := filepath.Join(dir, strconv.Itoa(shard))
-	if err := writeList(name+".crl", full); err != nil || delta == nil {
-		return err
+	folderThere, err := os.Open(dir) //nolint:gosec // below the folder of lists
+	if err != nil {
+		return fmt.Errorf("open the folder of lists: %w", err)
 	}
-	return writeList(name+"-delta.crl", delta)
+	defer func() { _ = folderThere.Close() }() // gives the lock back
+	// One publisher at a time, of any process: between the look at the list there
+	// and its replacement nobody puts a newer one.
+	if err := syscall.Flock(int(folderThere.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a small number
+		return fmt.Errorf("lock the folder of lists: %w", err)
+	}
+	name := filepath.Join(dir, strconv.Itoa(shard))
+	err = writeList(name+".crl", full)
+	if err == nil && delta != nil {
+		err = writeList(name+"-delta.crl", delta)
+	}
+	if err == nil { // the new names outlive a power failure
+		err = folderThere.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("lists of %s/%d: %w", issuer, shard, err)
+	}
+	return nil
 }
 
 func writeList(path string, der []byte) error {
@@ -53,7 +71,7 @@ func writeList(path string, der []byte) error {
 	if err == nil {
 		err = os.Rename(temporary.Name(), path)
 	}
-	if err != nil {
+	if err != nil { // the list there stays, whole
 		return errors.Join(fmt.Errorf("write list %s: %w", filepath.Base(path), err), os.Remove(temporary.Name()))
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,6 +45,7 @@ type House struct {
 
 	safe   *safe.Safe
 	config Config
+	synced sync.Map // by file: the number of the list that this process wrote there
 }
 
 // Open connects to the database and opens the use cases. Close it.

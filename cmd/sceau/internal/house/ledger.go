@@ -3,6 +3,7 @@ package house
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"sceau/issuance"
@@ -16,7 +17,10 @@ type ledger interface {
 	RecordAuthority(ctx context.Context, by lifecycle.Actor, a issuance.Authority) error
 	NewestDelegate(ctx context.Context, issuer string, purpose issuance.Delegation) (issuance.Delegate, error)
 	RecordDelegate(ctx context.Context, by lifecycle.Actor, d issuance.Delegate) error
-	BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool) (issuance.CRLPlan, error)
+	BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool, mark issuance.Mark) (issuance.CRLPlan, error)
+	ReadCRL(ctx context.Context, plan *issuance.CRLPlan, use func(*issuance.CRLEntries) error) error
+	OpenCRL(ctx context.Context, issuer string, shard int, head issuance.CRLHead, delta bool) io.Reader
+	MayLeave(ctx context.Context, plan issuance.CRLPlan, serials []lifecycle.Serial) ([]lifecycle.Serial, error)
 	FinishCRL(ctx context.Context, plan issuance.CRLPlan, full, delta []byte, entries int, done issuance.Done) error
 	RecordAct(ctx context.Context, by lifecycle.Actor, ceremony, act string, detail map[string]string) error
 	Acts(ctx context.Context, ceremony string) ([]issuance.CeremonyAct, error)
@@ -54,8 +58,21 @@ func (r *rehearsal) RecordDelegate(_ context.Context, _ lifecycle.Actor, d issua
 	return nil
 }
 
-func (r *rehearsal) BeginCRL(_ context.Context, issuer string, shard int, _ bool) (issuance.CRLPlan, error) {
-	return issuance.CRLPlan{Issuer: issuer, Shard: shard, Number: 1, ThisUpdate: r.now().Truncate(time.Second), Nothing: r.listed}, nil
+func (r *rehearsal) BeginCRL(_ context.Context, issuer string, shard int, _ bool, _ issuance.Mark) (issuance.CRLPlan, error) {
+	now := r.now().Truncate(time.Second)
+	return issuance.CRLPlan{Issuer: issuer, Shard: shard, Number: 1, ThisUpdate: now, NextUpdate: now.AddDate(1, 0, 0), Nothing: r.listed}, nil
+}
+
+func (r *rehearsal) ReadCRL(_ context.Context, _ *issuance.CRLPlan, use func(*issuance.CRLEntries) error) error {
+	return use(&issuance.CRLEntries{Full: func(func([]byte, error) bool) {}})
+}
+
+func (r *rehearsal) OpenCRL(context.Context, string, int, issuance.CRLHead, bool) io.Reader {
+	return nil
+}
+
+func (r *rehearsal) MayLeave(_ context.Context, _ issuance.CRLPlan, serials []lifecycle.Serial) ([]lifecycle.Serial, error) {
+	return serials, nil
 }
 
 func (r *rehearsal) FinishCRL(context.Context, issuance.CRLPlan, []byte, []byte, int, issuance.Done) error {

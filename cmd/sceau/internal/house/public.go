@@ -4,7 +4,11 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"sceau/ca"
@@ -108,20 +112,39 @@ func (h *House) SyncLists(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	var failed error // of one shard: the others' lists are brought all the same
 	for _, a := range all {
 		for shard := range a.Shards {
-			newest, err := h.Service.NewestCRL(ctx, a.ID, shard)
-			if err != nil {
-				if isNotFound(err) {
-					continue // not published yet
-				}
-				return err
-			}
-			if err := revocation.WriteLists(folder, a.ID, shard, newest.Full, newest.Delta); err != nil {
-				return err
+			err := h.syncList(ctx, folder, a.ID, shard)
+			if err != nil && !isNotFound(err) { // not published yet
+				failed = errors.Join(failed, err)
 			}
 		}
 	}
+	return failed
+}
+
+// syncList brings one shard's lists to the folder, unless this process has
+// brought these already and they are still there. Their bytes are read only then.
+func (h *House) syncList(ctx context.Context, folder, issuer string, shard int) error {
+	head, err := h.Service.HeadCRL(ctx, issuer, shard)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(folder, issuer, strconv.Itoa(shard)+".crl")
+	if there, err := os.Stat(path); err == nil && there.Size() == int64(head.FullSize) {
+		if number, ok := h.synced.Load(path); ok && number == head.Number {
+			return nil
+		}
+	}
+	newest, err := h.Service.NewestCRL(ctx, issuer, shard)
+	if err != nil {
+		return err
+	}
+	if err := revocation.WriteLists(folder, issuer, shard, newest.Full, newest.Delta); err != nil {
+		return err
+	}
+	h.synced.Store(path, newest.Number)
 	return nil
 }
 

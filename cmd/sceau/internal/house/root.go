@@ -7,7 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"iter"
+	"io"
+	"strconv"
 	"time"
 
 	"sceau/ca"
@@ -144,6 +145,7 @@ func (h *House) makeRoot(ctx context.Context, c *Ceremony) (*x509.Certificate, e
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
 		ID: RootID, Certificate: certificate.Raw, Mount: keys.Where(), Key: c.prefix + RootKey, Shards: 1,
+		PublicBase: c.PublicBase,
 	})
 }
 
@@ -184,13 +186,19 @@ func (h *House) makeIssuing(ctx context.Context, c *Ceremony) (*x509.Certificate
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
 		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
+		PublicBase: c.PublicBase,
 	})
 }
 
-// publishRootList signs the root's list of revoked CAs, which is empty until
-// somebody revokes one.
+// publishRootList signs the root's list of revoked CAs, when one was revoked
+// since the last or the last is old. Its number is marked beside the database
+// before it may be served.
 func (h *House) publishRootList(ctx context.Context, c *Ceremony) error {
-	plan, err := c.ledger.BeginCRL(ctx, RootID, 0, true)
+	marks, err := c.marks(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := c.ledger.BeginCRL(ctx, RootID, 0, true, issuance.MarkOf(marks, 0))
 	if err != nil || plan.Nothing {
 		return err
 	}
@@ -201,22 +209,51 @@ func (h *House) publishRootList(ctx context.Context, c *Ceremony) error {
 	if err != nil {
 		return err
 	}
-	var none iter.Seq2[ca.Revoked, error] = func(func(ca.Revoked, error) bool) {}
-	until := plan.ThisUpdate.AddDate(1, 0, 0)
-	der, err := ca.EncodeCRL(ca.CRL{
-		Issuer: root.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: until, OnlyCA: true,
-	}, none, signer)
-	if err != nil {
+	var draft *ca.ListDraft
+	entries := 0
+	err = c.ledger.ReadCRL(ctx, &plan, func(e *issuance.CRLEntries) (err error) {
+		draft, err = ca.DraftCRL(ca.CRL{
+			Issuer: root.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate, OnlyCA: true,
+		}, e.Full)
+		entries = e.Read
 		return err
-	}
-	if err := ca.CheckSuccessor(plan.Previous, der, root.Certificate, h.config.Now(), nil); err != nil {
-		return err
-	}
-	err = c.act(ctx, fmt.Sprintf("root-list %d", plan.Number), map[string]string{
-		"key": c.root.Where() + "/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)), "until": until.Format("2006-01-02"),
 	})
 	if err != nil {
 		return err
 	}
-	return c.ledger.FinishCRL(ctx, plan, der, nil, 0, nil)
+	der, err := draft.Sign(signer)
+	if err != nil {
+		return err
+	}
+	var old io.Reader
+	if plan.Previous.Number > 0 {
+		old = c.ledger.OpenCRL(ctx, RootID, 0, plan.Previous, false)
+	}
+	err = ca.CheckSuccessor(old, der, root.Certificate, h.config.Now(), func(serials []lifecycle.Serial) ([]lifecycle.Serial, error) {
+		return c.ledger.MayLeave(ctx, plan, serials)
+	})
+	if err != nil {
+		return err
+	}
+	err = c.act(ctx, fmt.Sprintf("root-list %d", plan.Number), map[string]string{
+		"key": c.root.Where() + "/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)),
+		"until": plan.NextUpdate.Format("2006-01-02"), "revoked": strconv.Itoa(entries),
+	})
+	if err != nil {
+		return err
+	}
+	if !c.Rehearsal {
+		if err := c.Cards.RaiseMarks(ctx, issuance.MarksName(RootID), plan.Mark().Named(0)); err != nil {
+			return err
+		}
+	}
+	return c.ledger.FinishCRL(ctx, plan, der, nil, entries, nil)
+}
+
+// marks are the root's; a rehearsal has none.
+func (c *Ceremony) marks(ctx context.Context) (map[string]int64, error) {
+	if c.Rehearsal {
+		return nil, nil //nolint:nilnil // no marks
+	}
+	return c.Cards.Marks(ctx, issuance.MarksName(RootID))
 }

@@ -39,7 +39,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 		if w.Keys == nil {
 			w.Keys = w.Vault
 		}
-		tools.Signers = hsm.NewKeyring(w.Keys)
+		tools.Signers, tools.Marks = hsm.NewKeyring(w.Keys), w.Vault
 		if tools.Engine == nil {
 			tools.Engine = w.Vault
 		}

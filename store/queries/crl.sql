@@ -1,0 +1,144 @@
+-- name: LockCRLShard :one
+SELECT revision, number FROM crl_shard WHERE issuer_id = @issuer_id AND shard = @shard FOR UPDATE;
+
+-- name: CRLShards :many
+SELECT shard, revision, number FROM crl_shard WHERE issuer_id = @issuer_id ORDER BY shard;
+
+-- name: CRLRevision :one
+SELECT revision FROM crl_shard WHERE issuer_id = @issuer_id AND shard = @shard;
+
+-- name: NewestCRL :one
+SELECT number, this_update, sha256 FROM crl WHERE issuer_id = @issuer_id AND shard = @shard ORDER BY number DESC LIMIT 1;
+
+-- name: NewestPublishedCRL :one
+SELECT number, base_number, revision, scheduled, this_update, next_update, sha256,
+    octet_length(full_der)::bigint AS full_size, coalesce(octet_length(delta_der), 0)::bigint AS delta_size
+FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1;
+
+-- name: NewestScheduledCRL :one
+SELECT number, revision, this_update FROM crl
+WHERE issuer_id = @issuer_id AND shard = @shard AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
+
+-- name: FullCRLPiece :one
+SELECT substring(full_der FROM @start::integer FOR @length::integer)::bytea AS piece FROM crl
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND full_der IS NOT NULL;
+
+-- name: DeltaCRLPiece :one
+SELECT substring(delta_der FROM @start::integer FOR @length::integer)::bytea AS piece FROM crl
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND delta_der IS NOT NULL;
+
+-- name: RaiseCRLNumber :exec
+UPDATE crl_shard SET number = @number WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number;
+
+-- name: RaiseCRLRevisionTo :exec
+UPDATE crl_shard SET revision = @revision WHERE issuer_id = @issuer_id AND shard = @shard AND revision < @revision;
+
+-- name: ReserveCRL :exec
+INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update)
+VALUES (@issuer_id, @shard, @number, @base_number, @revision, @scheduled, @this_update, @next_update);
+
+-- name: FenceCRL :one
+UPDATE crl SET fence = fence + 1, base_number = @base_number, this_update = @this_update, next_update = @next_update,
+    scheduled = scheduled OR @scheduled
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL RETURNING fence;
+
+-- name: FinishCRL :execrows
+UPDATE crl SET full_der = @full_der, delta_der = sqlc.narg('delta_der'), sha256 = @sha256, entries = @entries, revision = @revision
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence = @fence AND sha256 IS NULL;
+
+-- name: TakeBackCRL :exec
+INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, sha256, entries)
+VALUES (@issuer_id, @shard, @number, 0, @revision, false, @this_update, @next_update, @full_der, @sha256, @entries);
+
+-- name: DropUnfinishedCRL :exec
+DELETE FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL;
+
+-- name: StatusOfSerials :many
+SELECT c.serial, c.id, c.revoked_at, c.reason FROM certificate c WHERE c.serial = ANY(@serials::bytea[]) AND c.issuer_id = @issuer_id
+UNION ALL
+SELECT h.serial, '' AS id, h.revoked_at, h.reason FROM house_certificate h WHERE h.serial = ANY(@serials::bytea[]) AND h.issuer_id = @issuer_id;
+
+-- name: CountListed :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.revoked_at IS NOT NULL)
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL) AS n;
+
+-- name: LockProposal :one
+SELECT content_sha256, proposed_by, proposed_at FROM proposal WHERE subject = @subject FOR UPDATE;
+
+-- name: PutProposal :exec
+INSERT INTO proposal (subject, content_sha256, proposed_by, proposed_at) VALUES (@subject, @content_sha256, @proposed_by, @proposed_at)
+ON CONFLICT (subject) DO UPDATE SET content_sha256 = excluded.content_sha256, proposed_by = excluded.proposed_by, proposed_at = excluded.proposed_at;
+
+-- name: DeleteProposal :exec
+DELETE FROM proposal WHERE subject = @subject;
+
+-- name: ForgetCRLs :exec
+UPDATE crl SET full_der = NULL, delta_der = NULL
+WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number AND full_der IS NOT NULL
+    AND (NOT scheduled OR next_update < @kept_since);
+
+-- name: ListedPage :one
+SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
+FROM (
+    SELECT c.serial, c.crl_entry FROM certificate c
+    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.revoked_at IS NOT NULL
+        AND c.serial > @after AND c.serial < @before
+        AND (@keep_all::boolean OR c.not_after IS NULL OR c.not_after > @kept_since OR c.crl_revision > @kept_revision)
+    ORDER BY c.serial LIMIT @max_rows
+) e;
+
+-- name: HouseListed :many
+SELECT serial, crl_entry FROM house_certificate
+WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NOT NULL AND crl_revision > @since
+    AND (@keep_all::boolean OR not_after IS NULL OR not_after > @kept_since OR crl_revision > @kept_revision)
+ORDER BY serial;
+
+-- name: ChangedPage :one
+SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
+    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
+FROM (
+    SELECT c.serial, c.crl_entry FROM certificate c
+    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since
+        AND c.serial > @after AND c.serial < @before
+        AND (c.revoked_at IS NULL OR @keep_all::boolean OR c.not_after IS NULL OR c.not_after > @kept_since OR c.crl_revision > @kept_revision)
+    ORDER BY c.serial LIMIT @max_rows
+) e;
+
+-- name: MayNotLeave :many
+SELECT s.serial::bytea AS serial FROM unnest(@serials::bytea[]) AS s(serial)
+WHERE NOT EXISTS (
+        SELECT FROM certificate c WHERE c.serial = s.serial AND c.issuer_id = @issuer_id
+            AND (c.revoked_at IS NULL AND c.crl_revision > @kept_revision OR NOT @keep_all::boolean AND c.not_after <= @kept_since))
+    AND NOT EXISTS (
+        SELECT FROM house_certificate h WHERE h.serial = s.serial AND h.issuer_id = @issuer_id
+            AND NOT @keep_all::boolean AND h.not_after <= @kept_since);
+
+-- name: InsertHouseCertificate :exec
+INSERT INTO house_certificate (serial, issuer_id, shard, kind, subject, not_after, created_at)
+VALUES (@serial, @issuer_id, @shard, @kind, @subject, @not_after, @created_at)
+ON CONFLICT (serial) DO NOTHING;
+
+-- name: InsertLostCertificate :execrows
+INSERT INTO house_certificate (serial, issuer_id, shard, kind, subject, revoked_at, reason, invalidity_date, crl_revision, crl_entry, created_at)
+VALUES (@serial, @issuer_id, @shard, 'lost', '', @revoked_at, @reason, sqlc.narg('invalidity_date'), @crl_revision, @crl_entry, @created_at)
+ON CONFLICT (serial) DO NOTHING;
+
+-- name: LockHouseCertificate :one
+SELECT serial, issuer_id, shard, kind, subject, not_after, revoked_at, reason, invalidity_date, crl_revision, created_at
+FROM house_certificate WHERE serial = @serial FOR UPDATE;
+
+-- name: HouseCertificates :many
+SELECT serial, issuer_id, shard, kind, subject, not_after, revoked_at, reason, invalidity_date, created_at
+FROM house_certificate ORDER BY created_at, serial;
+
+-- name: SetHouseCertificateRevoked :exec
+UPDATE house_certificate SET revoked_at = @revoked_at, reason = @reason, invalidity_date = sqlc.narg('invalidity_date'),
+    crl_revision = @crl_revision, crl_entry = @crl_entry
+WHERE serial = @serial;
+
+-- name: UnexpiredUnrevoked :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id AND c.serial IS NOT NULL AND c.tbs IS NOT NULL
+        AND (c.revoked_at IS NULL OR c.reason = 6) AND c.not_after > @at)
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.revoked_at IS NULL AND h.not_after > @at)
+    AS alive;
