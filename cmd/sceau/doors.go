@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/web/api"
@@ -89,7 +90,11 @@ func (c serveCmd) Run(w *world) error {
 				return err
 			}
 			defer closeKeys()
-			handler, err := h.Public(w.ctx, keys, c.Lists)
+			var marks house.MarkReader // with a module in Vault's place there are none
+			if vault != nil {
+				marks = vault
+			}
+			handler, err := h.Public(w.ctx, keys, marks, c.Lists)
 			if err != nil {
 				return err
 			}

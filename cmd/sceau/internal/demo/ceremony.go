@@ -145,7 +145,7 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 	if err := d.publishNow(ctx); err != nil {
 		return err
 	}
-	handler, err := d.publicHouse.Public(ctx, d.vaults.ocsp, filepath.Join(d.folder, "lists"))
+	handler, err := d.publicHouse.Public(ctx, d.vaults.ocsp, d.vaults.ocsp, filepath.Join(d.folder, "lists"))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -113,6 +114,9 @@ func (d *PublicDoor) followStatuses(ctx context.Context, told <-chan struct{}) e
 // readAll reads all statuses, and what changed meanwhile. After an interruption
 // it is done again: it costs seconds, and nothing is taken on trust.
 func (d *PublicDoor) readAll(ctx context.Context) error {
+	if err := d.compareMarks(ctx); err != nil {
+		return err
+	}
 	if err := d.mark(ctx); err != nil {
 		return err
 	}
@@ -151,6 +155,31 @@ func (d *PublicDoor) readChanges(ctx context.Context) error {
 	return nil
 }
 
+// errRestored is a database that knows less than it did, or than its marks say.
+var errRestored = fmt.Errorf("%w: the database was restored to an earlier day: repair it (sceau doctor revocation), then open this door again", lifecycle.Unavailable)
+
+// compareMarks looks whether the database stands below the marks of its lists.
+// Without the key store that has them it cannot tell: what was signed ahead may
+// be given all the same.
+func (d *PublicDoor) compareMarks(ctx context.Context) error {
+	if d.marks == nil {
+		return nil
+	}
+	behind, err := d.house.Restored(ctx, d.marks)
+	if errors.Is(err, lifecycle.Unavailable) && !d.restored.Load() {
+		d.complain(ctx, "marks", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(behind) > 0 {
+		d.restored.Store(true)
+		return fmt.Errorf("%w: %w", errRestored, behind[0])
+	}
+	return nil
+}
+
 // mark notes up to where the database knows the statuses. One that knows less
 // than it did was restored from a backup: from then on nothing is learned from
 // it, and the door says what it knows as long as that may be said. Somebody
@@ -160,9 +189,11 @@ func (d *PublicDoor) mark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.restored || now.Behind(d.seen) {
-		d.restored = true
-		return fmt.Errorf("%w: the database knows less of certificates than it did: it was restored from a backup", lifecycle.Conflict)
+	if now.Behind(d.seen) {
+		d.restored.Store(true)
+	}
+	if d.restored.Load() {
+		return errRestored
 	}
 	d.seen = now
 	return nil

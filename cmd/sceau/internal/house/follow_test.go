@@ -62,7 +62,7 @@ func openPublicDoor(t *testing.T) *openDoor {
 	fatal(t, err)
 	t.Cleanup(func() { _ = d.server.Close(context.WithoutCancel(t.Context())) })
 
-	d.door, err = b.Public(t.Context(), b.admin, t.TempDir())
+	d.door, err = b.Public(t.Context(), b.admin, b.admin, t.TempDir())
 	fatal(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -235,5 +235,17 @@ func TestADatabaseThatWasRestoredTeachesTheDoorNothing(t *testing.T) {
 	})
 	if got := d.ask(t, 1, true); got != tryLater {
 		t.Errorf("the revocation that the backup has not: status %d", got)
+	}
+
+	// A door that is opened on it asks the marks, which the last list raised.
+	fatal(t, d.admin.RaiseMarks(t.Context(), issuance.MarksName(house.IssuingID), issuance.Mark{Number: 1, Revision: 1}.Named(0)))
+	door, err := d.Public(t.Context(), d.admin, d.admin, t.TempDir())
+	fatal(t, err)
+	defer func() { fatal(t, door.Close()) }()
+	d.door = door
+	for n := range byte(2) {
+		if got := d.ask(t, n, true); got != tryLater {
+			t.Errorf("certificate %d at a door that was opened on the backup: status %d", n, got)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"sceau/ca"
@@ -25,18 +26,24 @@ type PublicDoor struct {
 
 	house  *House
 	keys   *hsm.Keyring
-	lists  string // folder
+	marks  MarkReader // nil: none can be read
+	lists  string     // folder
 	memory *revocation.Memory
 
 	seen     issuance.StatusMark // up to where memory knows the statuses; Follow's
-	restored bool                // the database knows less than it did; Follow's
+	restored atomic.Bool         // the database knows less than it did, or than its marks: it is asked nothing more
 }
 
 // Public opens the revocation door: lists, OCSP, CA certificates. Of the key
-// store it uses responders' keys only. Whoever opens it lets it follow the
+// store it uses responders' keys only, and the marks, nil where there are none,
+// to see whether the database was restored. Whoever opens it lets it follow the
 // database: [PublicDoor.Follow].
-func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*PublicDoor, error) {
-	d := &PublicDoor{house: h, keys: hsm.NewKeyring(keys), lists: lists, memory: revocation.NewMemory(statusSource{h.Service, h.config.Now})}
+func (h *House) Public(ctx context.Context, keys hsm.Keystore, marks MarkReader, lists string) (*PublicDoor, error) {
+	d := &PublicDoor{house: h, keys: hsm.NewKeyring(keys), marks: marks, lists: lists}
+	d.memory = revocation.NewMemory(statusSource{h.Service, h.config.Now, &d.restored})
+	if err := d.compareMarks(ctx); err != nil {
+		d.complain(ctx, "marks", err) // it speaks of what it has; while it follows it looks again
+	}
 	authorities, responders, err := d.speakers(ctx)
 	if err != nil {
 		return nil, err
@@ -150,12 +157,16 @@ func (h *House) syncList(ctx context.Context, folder, issuer string, shard int) 
 
 // statusSource answers the revocation door from the use cases.
 type statusSource struct {
-	service *issuance.Service
-	now     func() time.Time
+	service  *issuance.Service
+	now      func() time.Time
+	restored *atomic.Bool
 }
 
 // Status reads one status with the answer signed ahead for it.
 func (s statusSource) Status(ctx context.Context, issuer string, serial []byte) (revocation.Known, error) {
+	if s.restored.Load() {
+		return revocation.Known{}, errRestored
+	}
 	asOf := s.now()
 	var st issuance.CertificateStatus
 	if len(serial) == len(lifecycle.Serial{}) { // no serial of ours has another length
