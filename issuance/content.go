@@ -108,7 +108,6 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 // flags follow from the order's date, not from today's: they change only with
 // what they speak of, and then the hash changes too.
 func (s *Service) flags(ctx context.Context, q *db.Queries, id lifecycle.OrderID) ([]Flag, error) {
-	days := func(d time.Duration) int32 { return int32(d / (24 * time.Hour)) } //nolint:gosec // the policy's months
 	row, err := q.OrderFlags(ctx, days(s.policy.SecondCardWithin), days(s.policy.AddressChangeWithin), id)
 	if err != nil {
 		return nil, fmt.Errorf("flags of order %s: %w", id, err)
@@ -122,3 +121,5 @@ func (s *Service) flags(ctx context.Context, q *db.Queries, id lifecycle.OrderID
 	}
 	return flags, nil
 }
+
+func days(d time.Duration) int32 { return int32(d / (24 * time.Hour)) } //nolint:gosec // the policy's months
