@@ -66,7 +66,8 @@ type branch struct {
 	key     string // file of the terminal's API key
 	pcscd   *devenv.PCSCD
 	holders map[lifecycle.HolderID]issuance.HolderView
-	demo    string // the demonstration's folder
+	demo    string   // the demonstration's folder
+	dev     []string // flags of commands inside the house
 }
 
 func newBranch(t *testing.T, dir string) *branch {
@@ -83,6 +84,11 @@ func newBranch(t *testing.T, dir string) *branch {
 		t.Fatal(err)
 	}
 	b := &branch{t: t, api: dev.API, desk: dev.Terminals, demo: filepath.Join(dir, "demo"), key: filepath.Join(t.TempDir(), "key"), holders: map[lifecycle.HolderID]issuance.HolderView{}}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(dev.Token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.dev = []string{"--database-url", dev.Database, "--vault-addr", dev.Vault, "--vault-token-file", token}
 	vault, err := hsm.Open(t.Context(), hsm.Config{Address: dev.Vault, Token: dev.Token})
 	if err != nil {
 		t.Fatal(err)
@@ -288,6 +294,13 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	t.Run("three wrong PINs, the reset over PC/SC, a right code", func(t *testing.T) { b.unblock(t, cards[3]) })
 	t.Run("another PIN over PC/SC, its letter to the holder", func(t *testing.T) { b.changePIN(t, cards[4]) })
 	t.Run("a blank chip is made a card over PC/SC", func(t *testing.T) { b.personalise(t, cards[7], dir) })
+	t.Run("a card is ordered at the desk, and flagged", func(t *testing.T) {
+		h := b.holders[cards[6].Holder]
+		args := append([]string{"order", "submit", "new_card", "--client-id", h.ClientID, "--user", h.UserNumber, "--as", "a.clairvallon"}, b.dev...)
+		if out, err := sceau(t, args...); err != nil || !strings.Contains(out, "waits for an approver: fee 15.00 EUR") || !strings.Contains(out, "second_card") {
+			t.Error(out, err)
+		}
+	})
 	t.Run("the same terminal with a card's file", func(t *testing.T) {
 		path, _ := b.image(t, cards[5].ID)
 		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA"})
