@@ -487,7 +487,7 @@ func (b *bankAtWork) healthy(want string) {
 	out := b.ok("doctor", "--vault-token-file", b.tokens["auditor"])
 	for _, line := range []string{want, `ok +database`, `ok +CRL issuing-1/0 `, `ok +audit device +file on`, `ok +card engine +mounted, SHA-256 [0-9a-f]{64}`,
 		`ok +card key imk-ac .*live: `, `ok +key of CA issuing-1 +transit/issuing-1, ecdsa-p256`, `ok +key of the OCSP responder`,
-		`ok +key of the signer of bureau files`} {
+		`ok +key of the signer of bureau files`, `ok +product securaccess +as the engine's profile securaccess`, `ok +product bank-card `} {
 		if !regexp.MustCompile(line).MatchString(out) {
 			b.t.Errorf("the doctor does not say %q:\n%s", line, out)
 		}
@@ -562,6 +562,23 @@ func (b *bankAtWork) ails() {
 		}
 	}
 	ctx := b.t.Context()
+	var others issuance.Bank // products that say other than the engine does
+	for i, adapt := range []func(*issuance.Product){
+		func(p *issuance.Product) { p.PINLength, p.PINTries = 6, 5 },
+		func(p *issuance.Product) { p.IPB = "80007F000000000001FFFF" },
+		func(p *issuance.Product) { p.CAPProfile = "not-written-yet" },
+	} {
+		p := issuance.DefaultProducts()[0]
+		p.Code = fmt.Sprintf("odd-%d", i)
+		adapt(&p)
+		others.Products = append(others.Products, p)
+	}
+	if err := b.service.SetUpBank(ctx, lifecycle.System("test"), others); err != nil {
+		b.t.Fatal(err)
+	}
+	doctor(`WRONG +product odd-0 +conflict: PIN length is 6, the engine's profile securaccess has 4; PIN try limit is 5, the engine's profile securaccess has 3`)
+	doctor(`WRONG +product odd-1 +conflict: bitmap is 80007F000000000001FFFF, the engine's profile securaccess has 8000FF000000000001FFFF`)
+	doctor(`WRONG +product odd-2 +.*not found`)
 	must[hsm.KeyInfo](b.t)(officer.DisableKey(ctx, "imk-smc"))
 	doctor(`WRONG +card key imk-smc +conflict: the key is disabled`)
 	must[hsm.KeyInfo](b.t)(officer.EnableKey(ctx, "imk-smc"))
