@@ -476,6 +476,7 @@ func TestAKeyCeremonyByCommandItsKeysAfterwardsAndNoSecretAnywhere(t *testing.T)
 	b.healthy(`ok +card key imk-ac +active, live: version 1 current`)
 	b.rotations(cards)
 	b.healthy(`ok +card key imk-ac +active, live: version 2 current`)
+	b.reseals(cards)
 	b.leaksNothing(cards)
 	b.ages()
 	b.ails()
@@ -523,6 +524,26 @@ func (b *bankAtWork) rotations(cards []madeCard) {
 	}
 	b.refused("version 2 is the latest", b.ceremony("retire", "2026-C", "--key", "imk-ac", "--key-version", "2")...)
 	b.ok(retire...)
+}
+
+// reseals moves card numbers to another data key by command, and ends the first.
+func (b *bankAtWork) reseals(cards []madeCard) {
+	b.t.Helper()
+	office, officer := []string{"--vault-token-file", b.tokens["office"]}, "--as=m.rocheclaire"
+	number := b.ok(append([]string{"card", "number", string(cards[0].id), officer, "--why=before"}, office...)...)
+	b.refused("does not hold the role security_officer", append([]string{"safe", "rotate", "--as=l.boisjoli"}, office...)...)
+	b.ok(append([]string{"safe", "rotate", officer}, office...)...)
+	b.refused("3 things are sealed under it", "safe", "retire", "1", officer)
+	if out := b.ok(append([]string{"safe", "reseal", officer}, office...)...); !strings.Contains(out, "3 sealed again") {
+		b.t.Errorf("sealed again: %s", out)
+	}
+	b.ok("safe", "retire", "1", officer)
+	if out := b.ok("safe", "list"); !regexp.MustCompile(`1 .*retired .*  0 sealed\n2 .*in use .*3 sealed`).MatchString(out) {
+		b.t.Errorf("keys:\n%s", out)
+	}
+	if again := b.ok(append([]string{"card", "number", string(cards[0].id), officer, "--why=after"}, office...)...); again != number {
+		b.t.Error("another number came out of the safe")
+	}
 }
 
 // ages has the doctor look on later days.

@@ -45,6 +45,7 @@ type cli struct {
 	Order    orderCmd     `cmd:"" help:"Orders: submit, show, approve, refuse, edit, cancel, list, retry."`
 	Items    workItemsCmd `cmd:"" name:"work-items" help:"What waits for a person: list, claim, retry, resolve."`
 	Stock    stockCmd     `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
+	Safe     safeCmd      `cmd:"" help:"Data keys that seal card numbers: list, make, seal again, retire."`
 	Return   returnCmd    `cmd:"" help:"Take a card bureau's return file."`
 	Letters  lettersCmd   `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd    `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`

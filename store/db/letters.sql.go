@@ -13,7 +13,7 @@ import (
 )
 
 const cardLetterOfCard = `-- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
 `
 
 func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -24,7 +24,6 @@ func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID,
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -213,7 +212,7 @@ func (q *Queries) InsertPINLetter(ctx context.Context, arg InsertPINLetterParams
 }
 
 const lockCardLetter = `-- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID) (CardLetter, error) {
@@ -224,7 +223,6 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -234,7 +232,7 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 }
 
 const lockCardLetterOfCard = `-- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -245,7 +243,6 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -255,7 +252,7 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 }
 
 const lockPINLetter = `-- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (PINLetter, error) {
@@ -266,7 +263,6 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
@@ -277,7 +273,7 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 }
 
 const lockPINLetterOfCard = `-- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2 FOR UPDATE
 `
 
@@ -289,7 +285,6 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
@@ -300,7 +295,7 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 }
 
 const pINLetterOfCard = `-- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2
 `
 
@@ -312,7 +307,6 @@ func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, 
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
@@ -323,7 +317,7 @@ func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, 
 }
 
 const pINLettersDue = `-- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE state = 'printed' AND post_after <= $1 ORDER BY id LIMIT $2
 `
 
@@ -341,7 +335,6 @@ func (q *Queries) PINLettersDue(ctx context.Context, at time.Time, maxRows int32
 			&i.CardID,
 			&i.PINVersion,
 			&i.State,
-			&i.Fence,
 			&i.PostAfter,
 			&i.CreatedAt,
 			&i.PostedAt,

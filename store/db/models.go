@@ -118,7 +118,6 @@ type CardLetter struct {
 	CardID    lifecycle.CardID
 	PSN       int32
 	State     lifecycle.LetterState
-	Fence     int32
 	CreatedAt time.Time
 	PostedAt  *time.Time
 	Failure   string
@@ -174,6 +173,13 @@ type Company struct {
 	RegistryNumber string
 	BranchID       lifecycle.BranchID
 	CreatedAt      time.Time
+}
+
+type DataKey struct {
+	Number    int32
+	Wrapped   string
+	CreatedAt time.Time
+	RetiredAt *time.Time
 }
 
 type Document struct {
@@ -251,7 +257,6 @@ type PINLetter struct {
 	CardID     lifecycle.CardID
 	PINVersion int32
 	State      lifecycle.LetterState
-	Fence      int32
 	PostAfter  time.Time
 	CreatedAt  time.Time
 	PostedAt   *time.Time

@@ -2,13 +2,13 @@
 INSERT INTO card_letter (id, card_id, psn, state, created_at) VALUES (@id, @card_id, @psn, @state, @created_at);
 
 -- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE id = @id FOR UPDATE;
 
 -- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn;
 
 -- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
 
 -- name: SetCardLetterState :execrows
 UPDATE card_letter SET state = @to_state WHERE id = @id AND state = @from_state;
@@ -44,18 +44,18 @@ INSERT INTO pin_letter (id, card_id, pin_version, state, post_after, created_at)
 VALUES (@id, @card_id, @pin_version, @state, @post_after, @created_at);
 
 -- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = @id FOR UPDATE;
 
 -- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version;
 
 -- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version FOR UPDATE;
 
 -- name: PINLettersDue :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE state = 'printed' AND post_after <= @at ORDER BY id LIMIT @max_rows;
 
 -- name: SetPINLetterState :execrows
