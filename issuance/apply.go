@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -56,6 +57,13 @@ func apply[S ~string](ctx context.Context, s *Service, tx store.Tx, table lifecy
 
 // audit writes who did what to what, in the transaction that did it.
 func (s *Service) audit(ctx context.Context, tx store.Tx, thing string, c change, from, to string) error {
+	if c.by.Operator != "" {
+		c.detail = maps.Clone(c.detail)
+		if c.detail == nil {
+			c.detail = map[string]string{}
+		}
+		c.detail["operator"] = c.by.Operator
+	}
 	detail := []byte("{}")
 	if len(c.detail) > 0 {
 		var err error

@@ -45,3 +45,7 @@ CREATE TRIGGER sealed_in_use BEFORE INSERT OR UPDATE OF dgis ON batch_card
 -- Letters are fenced by their run. No release has read these.
 ALTER TABLE card_letter DROP COLUMN fence;
 ALTER TABLE pin_letter DROP COLUMN fence;
+
+-- A terminal's key names its branch. One that was made before has none and opens
+-- no terminal's operation any more: make another.
+ALTER TABLE api_key ADD COLUMN branch_id text REFERENCES branch;

@@ -22,7 +22,7 @@ type orderSubmitCmd struct {
 	Reason     lifecycle.CardReason `help:"Of a replacement: lost, stolen, fraud, damaged, pin_blocked, name_change or not_received. The first three, and not_received, stop the card at once." placeholder:"REASON"`
 	Product    string               `help:"The card's product; left out, the bank's usual one." placeholder:"CODE"`
 	Delivery   lifecycle.Delivery   `help:"home or branch." enum:"home,branch" default:"home"`
-	Branch     string               `help:"Code of the branch of delivery." placeholder:"CODE"`
+	Branch     string               `help:"Code of the branch of delivery, or where a counter reset or PIN change is done: else the card's or the company's." placeholder:"CODE"`
 	InHouse    bool                 `help:"Made at that branch's terminal."`
 	WithReader bool                 `help:"With a CAP reader."`
 	Waiver     string               `help:"Why the fee is waived; the approver approves that too." placeholder:"WHY"`

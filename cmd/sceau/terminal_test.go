@@ -105,14 +105,14 @@ func newBranch(t *testing.T, dir string) *branch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN, authn.ScopePersonalise}, time.Hour)
+	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN, authn.ScopePersonalise}, "FR01", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(b.key, []byte(terminal.Reveal()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, online, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "online banking at the branch", []authn.Scope{authn.ScopeVerifyCAP}, time.Hour)
+	_, online, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "online banking at the branch", []authn.Scope{authn.ScopeVerifyCAP}, "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func (b *branch) terminal(t *testing.T, command string, order lifecycle.OrderID,
 	if command == "personalise" {
 		door = b.desk
 	}
-	args := []string{"terminal", command, "--api", door, "--api-key-file", b.key, "--pcscd", b.pcscd.Socket, "--order", string(order)}
+	args := []string{"terminal", command, "--api", door, "--api-key-file", b.key, "--operator", "a.clairvallon", "--pcscd", b.pcscd.Socket, "--order", string(order)}
 	return sceau(t, append(args, more...)...)
 }
 
@@ -303,7 +303,7 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	})
 	t.Run("the same terminal with a card's file", func(t *testing.T) {
 		path, _ := b.image(t, cards[5].ID)
-		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA"})
+		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA", BranchCode: "FR01"})
 		out, err := b.terminal(t, "unblock", order, "--card", path)
 		if kept, openErr := card.Open(path); err != nil || openErr != nil || kept.Status().Scripts != 1 || !strings.Contains(out, "3 tries") {
 			t.Error(out, err, openErr)
@@ -351,7 +351,7 @@ func (b *branch) unblock(t *testing.T, c issuance.CardView) {
 	if got != "wrong PIN, 2 left; wrong PIN, 1 left; wrong PIN, 0 left; blocked" {
 		t.Fatal(got)
 	}
-	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID, Identity: "passport 4T7K"})
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID, Identity: "passport 4T7K", BranchCode: "FR01"})
 	if out, err := b.terminal(t, "unblock", order); err != nil {
 		t.Fatal(out, err)
 	}
@@ -368,7 +368,7 @@ func (b *branch) changePIN(t *testing.T, c issuance.CardView) {
 	t.Helper()
 	path, old := b.image(t, c.ID)
 	b.insert(t, path)
-	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: c.ID, Identity: "identity_card 0QZ9"})
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: c.ID, Identity: "identity_card 0QZ9", BranchCode: "FR01"})
 	out, err := b.terminal(t, "change-pin", order)
 	if err != nil {
 		t.Fatal(out, err)

@@ -17,6 +17,7 @@ type APIKey struct {
 	Scopes    []string
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	BranchID  *lifecycle.BranchID
 }
 
 type Approval struct {
