@@ -11,8 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	zx509 "github.com/zmap/zcrypto/x509"
-	"github.com/zmap/zlint/v3"
 	"github.com/zmap/zlint/v3/lint"
 
 	"sceau/lifecycle"
@@ -34,23 +32,21 @@ func lintRegistry() (lint.Registry, error) {
 	return registry, nil
 }
 
-// runZLint refuses a certificate to which a lint objects, be it a warning.
-func runZLint(cert *x509.Certificate, registry lint.Registry) error {
-	parsed, err := zx509.ParseCertificate(cert.Raw)
+// refuse refuses a certificate to which a lint objects, be it a warning.
+func refuse(c *x509.Certificate, registry lint.Registry) error {
+	findings, err := lintWith(registry, c)
 	if err != nil {
-		return fmt.Errorf("%w: zlint cannot read the certificate: %w", lifecycle.Invalid, err)
+		return err
 	}
-	var wrong []string
-	for name, result := range zlint.LintCertificateEx(parsed, registry).Results {
-		if result.Status >= lint.Warn {
-			wrong = append(wrong, name+" "+result.Details)
-		}
+	findings = append(findings, ownRules(c)...)
+	if len(findings) == 0 {
+		return nil
 	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return fmt.Errorf("%w: lint: %s", lifecycle.Invalid, strings.Join(wrong, "; "))
+	wrong := make([]string, len(findings))
+	for i, f := range findings {
+		wrong[i] = f.Rule + ": " + f.Text
 	}
-	return nil
+	return fmt.Errorf("%w: lint: %s", lifecycle.Invalid, strings.Join(wrong, "; "))
 }
 
 // Extensions (RFC 5280 §4.2, RFC 6960 §4.2.2.2.1).

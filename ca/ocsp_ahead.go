@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,42 @@ import (
 type BatchSigner interface {
 	crypto.Signer
 	SignBatch(digests [][]byte, opts crypto.SignerOpts) ([][]byte, error)
+}
+
+// Usual tells whether a request is the one that most clients send: one
+// certificate of this issuer, CertID with SHA-1, no nonce, nothing else
+// (RFC 5019 §2.1.1), and gives its CertID, a part of the request. It is
+// recognised by its octets, without being read.
+func (r *Responder) Usual(der []byte) (id CertID, ok bool) {
+	if len(der) != len(r.usual)+len(lifecycle.Serial{}) || !bytes.HasPrefix(der, r.usual) {
+		return CertID{}, false
+	}
+	sha1 := &r.ids[0]
+	return CertID{Hash: sha1.hash, NameHash: sha1.name, KeyHash: sha1.key, Serial: der[len(r.usual):], raw: der[usualHeaders:]}, true
+}
+
+// usualHeaders are the octets of the four headers before the CertID, all of them
+// short: Request, requestList, TBSRequest, OCSPRequest.
+const usualHeaders = 4 * 2
+
+// beginningOfUsual is such a request up to the serial, which has the same length
+// in all of ours.
+func (r *Responder) beginningOfUsual() ([]byte, error) {
+	var any lifecycle.Serial
+	any[0] = 0x40
+	request, err := r.Request(any, crypto.SHA1)
+	if err != nil {
+		return nil, err
+	}
+	der := request.IDs[0].Raw()
+	raw := len(der)
+	for range 4 {
+		der = append(appendHeader(nil, tagSequence, len(der)), der...)
+	}
+	if len(der)-raw != usualHeaders {
+		return nil, errors.New("the usual OCSP request has longer headers than were thought of")
+	}
+	return der[:len(der)-len(any)], nil
 }
 
 // CertificateStatus is a certificate with its status, to be answered for.

@@ -1,9 +1,14 @@
 package ca
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
+	"encoding/pem"
 	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
 	"testing"
 
 	"golang.org/x/crypto/ocsp"
@@ -96,5 +101,37 @@ func TestAnswersSignedWrongDoNotLeave(t *testing.T) {
 	revokedWithoutTime := []CertificateStatus{{Serial: lifecycle.SerialFrom([16]byte{1}), Status: Status{State: StateRevoked}}}
 	if _, err := h.responder.AnswerAhead(revokedWithoutTime, testNow, h.ocspKey); !errors.Is(err, lifecycle.Invalid) {
 		t.Errorf("revoked at no time: %v", err)
+	}
+}
+
+func TestTheUsualRequestIsKnownByItsOctets(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	leaf, _ := h.issue(t, testNow)
+	dir := files(t, map[string]*pem.Block{"ca.pem": certPEM(h.issuer.Certificate), "a.pem": certPEM(leaf), "root.pem": certPEM(h.root.Certificate)})
+	request := func(args ...string) []byte {
+		t.Helper()
+		args = append([]string{"ocsp", "-reqout", "req", "-issuer", "ca.pem"}, args...)
+		if out, err := openssl(t, dir, args...); err != nil {
+			t.Fatalf("openssl makes no request: %s", out)
+		}
+		return must[[]byte](t)(os.ReadFile(filepath.Join(dir, "req")))
+	}
+	usual := request("-no_nonce", "-cert", "a.pem")
+	id, ok := h.responder.Usual(usual)
+	if want := leaf.SerialNumber.Bytes(); !ok || !bytes.Equal(id.Serial, want) {
+		t.Errorf("serial %x, %t; openssl asked for %x", id.Serial, ok, want)
+	}
+	if read := must[*OCSPRequest](t)(ParseOCSPRequest(usual)); !reflect.DeepEqual(read.IDs[0], id) {
+		t.Errorf("reading it gives %+v, not %+v", read.IDs[0], id)
+	}
+	for name, der := range map[string][]byte{
+		"a nonce": request("-cert", "a.pem"), "SHA-256": request("-no_nonce", "-sha256", "-cert", "a.pem"),
+		"two certificates": request("-no_nonce", "-cert", "a.pem", "-cert", "a.pem"), "another issuer": request("-no_nonce", "-issuer", "root.pem", "-cert", "a.pem"),
+		"a short serial": request("-no_nonce", "-serial", "0x1234"), "cut short": usual[:len(usual)-1], "something behind": append(bytes.Clone(usual), 0), "nothing": nil,
+	} {
+		if id, ok := h.responder.Usual(der); ok {
+			t.Errorf("%s: is taken for the usual request about %x", name, id.Serial)
+		}
 	}
 }

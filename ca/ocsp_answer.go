@@ -27,6 +27,10 @@ const (
 	StateUnknown OCSPState = iota // never issued here
 	StateGood
 	StateRevoked
+	// StateNeverIssued is a serial that this issuer never reserved: answered
+	// revoked since 1970, on hold, with extended-revoke (§2.2, §4.4.8). Whoever
+	// forged a certificate may not pass by a client that takes unknown for good.
+	StateNeverIssued
 )
 
 // Status is what is known about a certificate.
@@ -62,6 +66,8 @@ type Responder struct {
 	ids         [2]issuerHash // SHA-1, SHA-256
 	responderID []byte        // byKey [2], DER
 	certs       []byte        // certs [0], DER
+	cutoff      []byte        // the archive cutoff as an Extension, DER
+	usual       []byte        // how the usual request begins: see Usual
 }
 
 type issuerHash struct {
@@ -93,7 +99,7 @@ func NewResponder(issuer, certificate *x509.Certificate, lifetime time.Duration)
 	if err != nil {
 		return nil, err
 	}
-	r := &Responder{issuer: issuer, certificate: certificate, lifetime: lifetime}
+	r := &Responder{issuer: issuer, certificate: certificate, lifetime: lifetime, cutoff: archiveCutoff(issuer.NotBefore)}
 	name1, key1 := sha1.Sum(issuer.RawSubject), sha1.Sum(issuerKey)
 	name2, key2 := sha256.Sum256(issuer.RawSubject), sha256.Sum256(issuerKey)
 	r.ids = [2]issuerHash{
@@ -104,7 +110,17 @@ func NewResponder(issuer, certificate *x509.Certificate, lifetime time.Duration)
 	r.responderID = append([]byte{0xa2, 22, tagOctetString, 20}, own[:]...)
 	list := append(appendHeader(nil, tagSequence, len(certificate.Raw)), certificate.Raw...)
 	r.certs = append(appendHeader(nil, 0xa0, len(list)), list...)
-	return r, nil
+	r.usual, err = r.beginningOfUsual()
+	return r, err
+}
+
+// archiveCutoff is the extension that says since when statuses are kept, also
+// of certificates that have expired: as long as the issuer has been (§4.4.4;
+// ETSI EN 319 411-2 CSS-6.3.10). None is ever forgotten.
+func archiveCutoff(since time.Time) []byte {
+	var b cryptobyte.Builder
+	addExtension(&b, derArchiveCutoff, false, appendGeneralized(nil, since))
+	return b.BytesOrPanic() // constants and a time, no error possible
 }
 
 func newIssuerHash(hash crypto.Hash, oid, name, key []byte) issuerHash {
@@ -210,6 +226,7 @@ func (r *Responder) window(now time.Time) (from, until time.Time, err error) {
 func (r *Responder) responseData(req *OCSPRequest, statuses []Status, now, next time.Time) ([]byte, error) {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 512))
 	var failed error
+	neverIssued := false
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(r.responderID)
 		b.AddBytes(appendGeneralized(nil, now)) // producedAt
@@ -219,15 +236,21 @@ func (r *Responder) responseData(req *OCSPRequest, statuses []Status, now, next 
 				if !r.Covers(id) || len(id.Serial) == 0 {
 					status = Status{}
 				}
-				if err := addSingle(b, id, status, now, next); err != nil && failed == nil {
+				neverIssued = neverIssued || status.State == StateNeverIssued
+				if err := r.addSingle(b, id, status, now, next); err != nil && failed == nil {
 					failed = err
 				}
 			}
 		})
-		if req.Nonce != nil {
+		if req.Nonce != nil || neverIssued {
 			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					addExtension(b, derOCSPNonce, false, append(appendHeader(nil, tagOctetString, len(req.Nonce)), req.Nonce...))
+					if req.Nonce != nil {
+						addExtension(b, derOCSPNonce, false, append(appendHeader(nil, tagOctetString, len(req.Nonce)), req.Nonce...))
+					}
+					if neverIssued {
+						addExtension(b, derExtendedRevoke, false, derNull)
+					}
 				})
 			})
 		}
@@ -240,7 +263,7 @@ func (r *Responder) responseData(req *OCSPRequest, statuses []Status, now, next 
 }
 
 // addSingle encodes one SingleResponse.
-func addSingle(b *cryptobyte.Builder, id CertID, s Status, now, next time.Time) error {
+func (r *Responder) addSingle(b *cryptobyte.Builder, id CertID, s Status, now, next time.Time) error {
 	if s.State == StateRevoked {
 		if err := checkReason(s.Reason, false); err != nil {
 			return err
@@ -261,18 +284,27 @@ func addSingle(b *cryptobyte.Builder, id CertID, s Status, now, next time.Time) 
 					b.AddBytes([]byte{0xa0, 3, tagEnumerated, 1, byte(s.Reason)}) //nolint:gosec // G115: checkReason bounds it
 				}
 			})
+		case StateNeverIssued:
+			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
+				b.AddBytes(appendGeneralized(nil, time.Unix(0, 0)))
+				b.AddBytes([]byte{0xa0, 3, tagEnumerated, 1, byte(lifecycle.ReasonCertificateHold)})
+			})
 		default: // unknown
 			b.AddBytes([]byte{0x82, 0})
 		}
 		b.AddBytes(appendGeneralized(nil, now))
-		b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddBytes(appendGeneralized(nil, next)) })
-		if s.State == StateRevoked && !s.InvalidityDate.IsZero() { // §4.4.5
-			b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					addExtension(b, derInvalidityDate, false, appendGeneralized(nil, s.InvalidityDate))
-				})
-			})
+		if s.State == StateNeverIssued {
+			return // without nextUpdate: it may be issued in a second
 		}
+		b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddBytes(appendGeneralized(nil, next)) })
+		b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddBytes(r.cutoff)
+				if s.State == StateRevoked && !s.InvalidityDate.IsZero() { // §4.4.5
+					addExtension(b, derInvalidityDate, false, appendGeneralized(nil, s.InvalidityDate))
+				}
+			})
+		})
 	})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,11 +58,40 @@ func TestXCryptoReadsTheAnswer(t *testing.T) {
 				if tc.want == ocsp.Revoked && (!got.RevokedAt.Equal(tc.status.RevokedAt) || got.RevocationReason != int(tc.status.Reason)) {
 					t.Errorf("revoked at %s for %d", got.RevokedAt, got.RevocationReason)
 				}
-				if hasExtension := len(got.Extensions) == 1; hasExtension == tc.status.InvalidityDate.IsZero() {
-					t.Errorf("single extensions %v", got.Extensions)
+				var extensions []string
+				for _, e := range got.Extensions {
+					extensions = append(extensions, e.Id.String())
+				}
+				want := []string{"1.3.6.1.5.5.7.48.1.6"} // archive cutoff
+				if !tc.status.InvalidityDate.IsZero() {
+					want = append(want, "2.5.29.24")
+				}
+				if !slices.Equal(extensions, want) {
+					t.Errorf("single extensions %v, not %v", extensions, want)
 				}
 			})
 		}
+	}
+}
+
+func TestASerialThatWasNeverIssuedIsRevokedWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	leaf, _ := h.issue(t, testNow)
+	der := must[[]byte](t)(ocsp.CreateRequest(leaf, h.issuer.Certificate, nil))
+	req := must[*OCSPRequest](t)(ParseOCSPRequest(der))
+	answer := must[Answer](t)(h.responder.Answer(req, []Status{{State: StateNeverIssued}}, testNow, h.ocspKey))
+	got := must[*ocsp.Response](t)(ocsp.ParseResponse(answer.DER, h.issuer.Certificate))
+	if got.Status != ocsp.Revoked || got.RevocationReason != ocsp.CertificateHold || !got.RevokedAt.Equal(time.Unix(0, 0)) || !got.NextUpdate.IsZero() {
+		t.Errorf("x/crypto/ocsp reads status %d, reason %d, revoked at %s, until %s", got.Status, got.RevocationReason, got.RevokedAt, got.NextUpdate)
+	}
+	dir := files(t, nil)
+	if err := os.WriteFile(filepath.Join(dir, "answer"), answer.DER, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := openssl(t, dir, "ocsp", "-respin", "answer", "-resp_text", "-noverify")
+	if _, extensions, _ := strings.Cut(out, "Response Extensions:"); err != nil || !strings.HasPrefix(strings.TrimSpace(extensions), "valid:") { // its name of the OID
+		t.Errorf("openssl sees no extended-revoke (RFC 6960 §4.4.8): %v\n%s", err, out)
 	}
 }
 
@@ -87,7 +117,7 @@ func TestOpenSSLVerifiesTheAnswer(t *testing.T) {
 				{"one certificate without nonce", []string{"-no_nonce", "-cert", "a.pem"}, []string{"a.pem: good"}},
 				{"SHA-256", []string{"-sha256", "-cert", "a.pem"}, []string{"a.pem: good"}},
 				{"two certificates", []string{"-cert", "a.pem", "-cert", "b.pem"}, []string{"a.pem: good", "b.pem: revoked\n", "Reason: keyCompromise"}},
-				{"a serial that was never issued", []string{"-cert", "a.pem", "-cert", "b.pem", "-serial", "0x1234"}, []string{"0x1234: unknown"}},
+				{"a serial that was never issued", []string{"-cert", "a.pem", "-cert", "b.pem", "-serial", "0x1234"}, []string{"0x1234: revoked\n", "Reason: certificateHold", "Jan  1 00:00:00 1970 GMT"}},
 			} {
 				args := append([]string{"ocsp", "-issuer", "ca.pem"}, tc.args...)
 				if out, err := openssl(t, dir, append(args, "-reqout", "req")...); err != nil {
@@ -97,7 +127,7 @@ func TestOpenSSLVerifiesTheAnswer(t *testing.T) {
 				if withNonce := !strings.Contains(tc.name, "without"); withNonce != (req.Nonce != nil) {
 					t.Fatalf("%s: nonce %x", tc.name, req.Nonce)
 				}
-				statuses := []Status{good, {State: StateRevoked, RevokedAt: now.Add(-time.Hour), Reason: 1}, {}}[:len(req.IDs)]
+				statuses := []Status{good, {State: StateRevoked, RevokedAt: now.Add(-time.Hour), Reason: 1}, {State: StateNeverIssued}}[:len(req.IDs)]
 				answer := must[Answer](t)(h.responder.Answer(req, statuses, now, h.ocspKey))
 				if err := os.WriteFile(filepath.Join(dir, "resp"), answer.DER, 0o600); err != nil {
 					t.Fatal(err)

@@ -201,7 +201,7 @@ func lintDraft(b blueprint, template, parent *x509.Certificate, key crypto.Signe
 	if err := b.check(linted, parent); err != nil {
 		return nil, err
 	}
-	if err := runZLint(linted, registry); err != nil {
+	if err := refuse(linted, registry); err != nil {
 		return nil, err
 	}
 	return &Draft{

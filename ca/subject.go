@@ -30,7 +30,7 @@ type Name struct {
 	CommonName     string
 	Organization   string
 	OrganizationID string // optional
-	RegistryNumber string // optional; SIREN or SIRET when Country is FR
+	RegistryNumber string // SIREN or SIRET when Country is FR; else empty or unused
 	Country        string
 }
 
@@ -100,9 +100,6 @@ func (s Subject) Validate() error {
 	if s.OrganizationID == "" {
 		errs.Add("organization_id", "is needed: a person certificate names the organisation's identifier")
 	}
-	if s.Country == "FR" && s.RegistryNumber == "" {
-		errs.Add("registry_number", "is needed for a French organisation (RGS A4 VII)")
-	}
 	if !printable.MatchString(s.HolderNumber) {
 		errs.Add("holder_number", "use 1 to 64 letters, digits or dashes")
 	}
@@ -135,10 +132,12 @@ func checkOrganization(errs *lifecycle.FieldErrors, name, id, registry, land str
 	if id != "" && (!organizationID.MatchString(id) || id == name) {
 		errs.Add("organization_id", "use a form such as NTRFR-552100554, LEIXG-… or VATBE-… (EN 319 412-1 §5.1.4)")
 	}
-	if land != "FR" || registry == "" {
+	if land != "FR" {
 		return
 	}
-	if !validSIREN(registry) {
+	if registry == "" {
+		errs.Add("registry_number", "is needed for a French organisation (RGS A4 VII)")
+	} else if !validSIREN(registry) {
 		errs.Add("registry_number", "is not a SIREN (9 digits) or SIRET (14 digits): a check digit is wrong")
 	} else if siren, ok := strings.CutPrefix(id, "NTRFR-"); ok && siren != registry && siren != registry[:9] {
 		errs.Add("organization_id", "names another SIREN than the registry number")

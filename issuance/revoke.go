@@ -3,6 +3,7 @@ package issuance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -72,9 +73,13 @@ func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 	})
 }
 
-// Hold suspends a certificate: certificateHold (RFC 5280 §5.3.1).
+// Hold suspends a certificate: certificateHold (RFC 5280 §5.3.1), where its
+// profile allows it.
 func (s *Service) Hold(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
+		if !slices.Contains(s.policy.Holdable, cert.Profile) {
+			return fmt.Errorf("certificate %s: %w: its profile %s allows no hold: revoke it, which is for ever", id, lifecycle.Illegal, cert.Profile)
+		}
 		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Hold, by, "", nil); err != nil {
 			return err
 		}

@@ -26,6 +26,18 @@ func (h *house) revision(t tb, shard int) int64 {
 	return revision
 }
 
+func TestAProfileMayAllowNoHold(t *testing.T) {
+	t.Parallel()
+	h := setupWith(t, func(p *issuance.Policy) { p.Holdable = []string{"staff"} })
+	h.authority(t, 1)
+	id := h.certificate(t, lifecycle.CertActive)
+	wantKind(t, h.Hold(t.Context(), helene, id), lifecycle.Illegal)
+	if s := h.status(t, id); s.Revoked || s.Version != 0 {
+		t.Errorf("after a hold that was refused: %+v", s)
+	}
+	h.event(t, h.Revoke(t.Context(), helene, id, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise}))
+}
+
 func TestAHoldItsReleaseAndARevocationKeepTheirDates(t *testing.T) {
 	t.Parallel()
 	h := setup(t)

@@ -34,6 +34,7 @@ type Policy struct {
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of nominative certificates
 	CertIssuer   string        // issuer that signs them
+	Holdable     []string      // certificate profiles that allow certificateHold (RGS A2 leaves it to the policy)
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
@@ -49,6 +50,7 @@ func DefaultPolicy() Policy {
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
+		Holdable: []string{"nominative-authentication", "staff"},
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
 }

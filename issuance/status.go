@@ -10,8 +10,9 @@ import (
 )
 
 // CertificateStatus is what OCSP answers from. A serial that no certificate was
-// signed for is unknown, never good: Issued and Revoked are both false.
+// signed for is never good: Issued and Revoked are both false.
 type CertificateStatus struct {
+	Reserved       bool // the serial is some certificate's, issued or about to be
 	Issued         bool
 	Revoked        bool // or held
 	RevokedAt      time.Time
@@ -24,6 +25,39 @@ type CertificateStatus struct {
 	NextUpdate time.Time
 }
 
+// OCSPStatus is one certificate's status.
+type OCSPStatus struct {
+	Certificate lifecycle.CertificateID
+	Issuer      string
+	Serial      lifecycle.Serial
+	CertificateStatus
+}
+
+func statusOf(r db.CertificateStatus) OCSPStatus {
+	st := OCSPStatus{Certificate: r.ID, Issuer: deref(r.IssuerID), Serial: lifecycle.Serial(r.Serial), CertificateStatus: CertificateStatus{
+		Reserved: true, Version: r.StatusVersion, Answer: r.Answer, ThisUpdate: deref(r.ThisUpdate), NextUpdate: deref(r.NextUpdate),
+		InvalidityDate: deref(r.InvalidityDate),
+	}}
+	switch r.State {
+	case lifecycle.CertIssued, lifecycle.CertActive, lifecycle.CertHeld, lifecycle.CertExpired, lifecycle.CertRevoked:
+		st.Issued = true
+	case lifecycle.CertOrdered, lifecycle.CertApproved, lifecycle.CertAwaitingKey, lifecycle.CertIssuing, lifecycle.CertCancelled:
+		return st
+	}
+	if r.RevokedAt != nil {
+		st.Revoked, st.RevokedAt, st.Reason = true, *r.RevokedAt, lifecycle.RevocationReason(deref(r.Reason))
+	}
+	return st
+}
+
+func statusesOf(rows []db.CertificateStatus) []OCSPStatus {
+	all := make([]OCSPStatus, len(rows))
+	for i, r := range rows {
+		all[i] = statusOf(r)
+	}
+	return all
+}
+
 // Status reads the status of a serial; an unknown one is no error.
 func (s *Service) Status(ctx context.Context, issuer string, serial lifecycle.Serial) (CertificateStatus, error) {
 	r, err := s.store.CertificateStatus(ctx, serial[:], &issuer)
@@ -33,65 +67,162 @@ func (s *Service) Status(ctx context.Context, issuer string, serial lifecycle.Se
 	if err != nil {
 		return CertificateStatus{}, fmt.Errorf("status of %s: %w", serial, err)
 	}
-	st := CertificateStatus{
-		Version: r.StatusVersion, Answer: r.Answer, ThisUpdate: deref(r.ThisUpdate), NextUpdate: deref(r.NextUpdate),
-		InvalidityDate: deref(r.InvalidityDate),
-	}
-	switch r.State {
-	case lifecycle.CertIssued, lifecycle.CertActive, lifecycle.CertHeld, lifecycle.CertExpired, lifecycle.CertRevoked:
-		st.Issued = true
-	case lifecycle.CertOrdered, lifecycle.CertApproved, lifecycle.CertAwaitingKey, lifecycle.CertIssuing, lifecycle.CertCancelled:
-		return st, nil
-	}
-	if r.RevokedAt != nil {
-		st.Revoked, st.RevokedAt, st.Reason = true, *r.RevokedAt, lifecycle.RevocationReason(deref(r.Reason))
-	}
-	return st, nil
+	return statusOf(r).CertificateStatus, nil
 }
 
-// OCSPPlan is an answer to sign ahead.
-type OCSPPlan struct {
-	Certificate lifecycle.CertificateID
-	Issuer      string
-	Serial      lifecycle.Serial
-	Status      CertificateStatus
+// statusPage is how many statuses are read at a time.
+const statusPage = 5000
+
+// Statuses reads all statuses in the order of their serials, a page after the
+// given one; a page that is not full is the last.
+func (s *Service) Statuses(ctx context.Context, after lifecycle.Serial) (page []OCSPStatus, last bool, err error) {
+	rows, err := s.store.CertificateStatuses(ctx, after[:], statusPage)
+	if err != nil {
+		return nil, false, fmt.Errorf("statuses after %s: %w", after, err)
+	}
+	return statusesOf(rows), len(rows) < statusPage, nil
+}
+
+// StatusMark is up to where somebody knows the statuses.
+type StatusMark struct {
+	revisions map[shardOf]int64
+	answers   int64
+}
+
+type shardOf struct {
+	issuer string
+	shard  int32
+}
+
+// Behind tells whether a mark stands before another in any shard: what was known
+// then is not known now.
+func (m StatusMark) Behind(other StatusMark) bool {
+	for shard, revision := range other.revisions {
+		if m.revisions[shard] < revision {
+			return true
+		}
+	}
+	return false
+}
+
+// MarkStatuses is up to where the database knows the statuses now. What is read
+// after it includes all up to it: a shard's revision rises under the lock of its
+// row, hence in the order of commits.
+func (s *Service) MarkStatuses(ctx context.Context) (StatusMark, error) {
+	m := StatusMark{revisions: map[shardOf]int64{}}
+	rows, err := s.store.StatusRevisions(ctx)
+	if err != nil {
+		return m, fmt.Errorf("revisions of statuses: %w", err)
+	}
+	for _, r := range rows {
+		m.revisions[shardOf{r.IssuerID, r.Shard}] = r.Revision
+	}
+	if m.answers, err = s.store.NewestAnswer(ctx); err != nil {
+		return m, fmt.Errorf("newest OCSP answer: %w", err)
+	}
+	return m, nil
+}
+
+// StatusesSince reads what changed between two marks, and perhaps some of it
+// again.
+func (s *Service) StatusesSince(ctx context.Context, seen, now StatusMark) ([]OCSPStatus, error) {
+	var issuers []string
+	var shards []int32
+	var revisions []int64
+	for shard, revision := range now.revisions {
+		if before := seen.revisions[shard]; before < revision {
+			issuers, shards, revisions = append(issuers, shard.issuer), append(shards, shard.shard), append(revisions, before)
+		}
+	}
+	if issuers == nil {
+		return nil, nil
+	}
+	rows, err := s.store.StatusesSince(ctx, issuers, shards, revisions)
+	if err != nil {
+		return nil, fmt.Errorf("changed statuses: %w", err)
+	}
+	return statusesOf(rows), nil
+}
+
+// answersAgain is how many answers are read again with the new ones: some are
+// numbered before others and committed after them.
+const answersAgain = 1000
+
+// AnswersSince reads the statuses whose answers were signed between two marks,
+// and gives each page to take. Nothing rests on its reading all: an answer that
+// is missing is signed when it is asked for.
+func (s *Service) AnswersSince(ctx context.Context, seen, now StatusMark, take func([]OCSPStatus)) error {
+	if seen.answers == now.answers {
+		return nil
+	}
+	for after := max(seen.answers-answersAgain, 0); ; {
+		rows, err := s.store.AnswersSince(ctx, after, statusPage)
+		if err != nil {
+			return fmt.Errorf("new OCSP answers: %w", err)
+		}
+		take(statusesOf(rows))
+		if len(rows) < statusPage {
+			return nil
+		}
+		after = deref(rows[len(rows)-1].Stored)
+	}
+}
+
+// ListenStatuses calls heard when a status may have changed, until ctx ends or
+// the database goes away.
+func (s *Service) ListenStatuses(ctx context.Context, heard func()) error {
+	return s.store.ListenStatuses(ctx, heard)
 }
 
 // PlanOCSP reads what the answer for a certificate says.
-func (s *Service) PlanOCSP(ctx context.Context, id lifecycle.CertificateID) (OCSPPlan, error) {
+func (s *Service) PlanOCSP(ctx context.Context, id lifecycle.CertificateID) (OCSPStatus, error) {
 	cert, err := s.store.Certificate(ctx, id)
 	if err != nil {
-		return OCSPPlan{}, fmt.Errorf("certificate %s: %w", id, err)
+		return OCSPStatus{}, fmt.Errorf("certificate %s: %w", id, err)
 	}
 	if cert.Serial == nil || cert.IssuerID == nil {
-		return OCSPPlan{}, fmt.Errorf("certificate %s: %w: it has no serial", id, lifecycle.Illegal)
+		return OCSPStatus{}, fmt.Errorf("certificate %s: %w: it has no serial", id, lifecycle.Illegal)
 	}
-	plan := OCSPPlan{Certificate: id, Issuer: *cert.IssuerID, Serial: lifecycle.Serial(cert.Serial)}
-	plan.Status, err = s.Status(ctx, plan.Issuer, plan.Serial)
-	return plan, err
+	r, err := s.store.CertificateStatus(ctx, cert.Serial, cert.IssuerID)
+	if err != nil {
+		return OCSPStatus{}, fmt.Errorf("status of certificate %s: %w", id, err)
+	}
+	return statusOf(r), nil
 }
 
-// PutOCSP stores an answer signed ahead. One for an older status never replaces
-// a newer one.
-func (s *Service) PutOCSP(ctx context.Context, plan OCSPPlan, der []byte, thisUpdate, nextUpdate time.Time) error {
-	err := s.store.PutOCSPAnswer(ctx, db.PutOCSPAnswerParams{
-		Serial: plan.Serial[:], StatusVersion: plan.Status.Version, DER: der, ThisUpdate: thisUpdate, NextUpdate: nextUpdate,
-	})
-	if err != nil {
-		return fmt.Errorf("OCSP answer for %s: %w", plan.Serial, err)
+// OCSPAnswer is an answer signed ahead, for one version of a status.
+type OCSPAnswer struct {
+	Serial                 lifecycle.Serial
+	Version                int32
+	DER                    []byte
+	ThisUpdate, NextUpdate time.Time
+}
+
+// PutOCSP stores answers signed ahead. One for an older status never replaces a
+// newer one.
+func (s *Service) PutOCSP(ctx context.Context, answers []OCSPAnswer) error {
+	var p db.PutOCSPAnswersParams
+	for _, a := range answers {
+		p.Serials, p.StatusVersions, p.DERs = append(p.Serials, a.Serial[:]), append(p.StatusVersions, a.Version), append(p.DERs, a.DER)
+		p.ThisUpdates, p.NextUpdates = append(p.ThisUpdates, a.ThisUpdate), append(p.NextUpdates, a.NextUpdate)
+	}
+	if err := s.store.PutOCSPAnswers(ctx, p); err != nil {
+		return fmt.Errorf("store %d OCSP answers: %w", len(answers), err)
 	}
 	return nil
 }
 
 const staleBatch = 1000
 
-// StaleOCSP lists certificates whose answer is missing, outdated, or past half
-// of its life; at most a thousand.
-func (s *Service) StaleOCSP(ctx context.Context) ([]lifecycle.CertificateID, error) {
+// StaleOCSP reads certificates whose answer is missing, outdated, or past half
+// of its life, after the given one and in the order of their identifiers; at most
+// a thousand.
+func (s *Service) StaleOCSP(ctx context.Context, after lifecycle.CertificateID) (page []OCSPStatus, last bool, err error) {
 	now := s.now()
-	ids, err := s.store.StaleOCSPAnswers(ctx, &now, now.Add(s.policy.OCSPValidity/2), staleBatch)
+	renew := now.Add(s.policy.OCSPValidity / 2)
+	rows, err := s.store.StaleOCSPAnswers(ctx, db.StaleOCSPAnswersParams{After: after, At: &now, RenewBefore: &renew, MaxRows: staleBatch})
 	if err != nil {
-		return nil, fmt.Errorf("stale OCSP answers: %w", err)
+		return nil, false, fmt.Errorf("stale OCSP answers: %w", err)
 	}
-	return ids, nil
+	return statusesOf(rows), len(rows) < staleBatch, nil
 }

@@ -62,8 +62,11 @@ func TestAnAnswerIsServedForItsOwnStatusOnly(t *testing.T) {
 	id := h.certificate(t, lifecycle.CertActive)
 	now := h.clock.now().Truncate(time.Second)
 	next := now.Add(h.Policy().OCSPValidity)
-	good := must[issuance.OCSPPlan](t)(h.PlanOCSP(t.Context(), id))
-	h.event(t, h.PutOCSP(t.Context(), good, []byte("good"), now, next))
+	answer := func(of issuance.OCSPStatus, der string) []issuance.OCSPAnswer {
+		return []issuance.OCSPAnswer{{Serial: of.Serial, Version: of.Version, DER: []byte(der), ThisUpdate: now, NextUpdate: next}}
+	}
+	good := must[issuance.OCSPStatus](t)(h.PlanOCSP(t.Context(), id))
+	h.event(t, h.PutOCSP(t.Context(), answer(good, "good")))
 	if s := h.status(t, id); string(s.Answer) != "good" || !s.ThisUpdate.Equal(now) || !s.NextUpdate.Equal(next) {
 		t.Errorf("signed ahead: %+v", s)
 	}
@@ -71,9 +74,9 @@ func TestAnAnswerIsServedForItsOwnStatusOnly(t *testing.T) {
 	if s := h.status(t, id); s.Answer != nil || !s.Revoked {
 		t.Errorf("on hold the answer %q is served", s.Answer)
 	}
-	revoked := must[issuance.OCSPPlan](t)(h.PlanOCSP(t.Context(), id))
-	h.event(t, h.PutOCSP(t.Context(), revoked, []byte("revoked"), now, next))
-	h.event(t, h.PutOCSP(t.Context(), good, []byte("good, late"), now, next))
+	revoked := must[issuance.OCSPStatus](t)(h.PlanOCSP(t.Context(), id))
+	h.event(t, h.PutOCSP(t.Context(), answer(revoked, "revoked")))
+	h.event(t, h.PutOCSP(t.Context(), answer(good, "good, late")))
 	if s := h.status(t, id); string(s.Answer) != "revoked" {
 		t.Errorf("a late worker's answer took its place: %q", s.Answer)
 	}
@@ -91,29 +94,42 @@ func TestAnAnswerIsRenewedPastHalfOfItsLife(t *testing.T) {
 	unsigned := h.certificate(t, lifecycle.CertIssuing)
 	put := func(id lifecycle.CertificateID) {
 		t.Helper()
-		plan := must[issuance.OCSPPlan](t)(h.PlanOCSP(t.Context(), id))
-		h.event(t, h.PutOCSP(t.Context(), plan, []byte("answer"), h.clock.now(), h.clock.now().Add(h.Policy().OCSPValidity)))
+		plan := must[issuance.OCSPStatus](t)(h.PlanOCSP(t.Context(), id))
+		h.event(t, h.PutOCSP(t.Context(), []issuance.OCSPAnswer{{
+			Serial: plan.Serial, Version: plan.Version, DER: []byte("answer"), ThisUpdate: h.clock.now(), NextUpdate: h.clock.now().Add(h.Policy().OCSPValidity),
+		}}))
+	}
+	stale := func() (ids []lifecycle.CertificateID) {
+		t.Helper()
+		page, last, err := h.StaleOCSP(t.Context(), "")
+		if err != nil || !last {
+			t.Fatalf("last page: %t, %v", last, err)
+		}
+		for _, of := range page {
+			ids = append(ids, of.Certificate)
+		}
+		return ids
 	}
 	put(fresh)
 	put(outdated)
 	h.event(t, h.Hold(t.Context(), helene, outdated))
 	want := []lifecycle.CertificateID{none, outdated}
 	slices.Sort(want)
-	if got := must[[]lifecycle.CertificateID](t)(h.StaleOCSP(t.Context())); !slices.Equal(got, want) {
+	if got := stale(); !slices.Equal(got, want) {
 		t.Errorf("stale are %v, want %v and neither %s nor %s", got, want, fresh, unsigned)
 	}
 	put(none)
 	put(outdated)
 	h.clock.advance(h.Policy().OCSPValidity / 2)
-	if got := must[[]lifecycle.CertificateID](t)(h.StaleOCSP(t.Context())); len(got) != 0 {
+	if got := stale(); len(got) != 0 {
 		t.Errorf("at half of their life %v are stale", got)
 	}
 	h.clock.advance(time.Microsecond)
-	if got := must[[]lifecycle.CertificateID](t)(h.StaleOCSP(t.Context())); len(got) != 3 {
+	if got := stale(); len(got) != 3 {
 		t.Errorf("past half of their life %d of 3 are stale", len(got))
 	}
 	h.clock.advance(certificateLife)
-	if got := must[[]lifecycle.CertificateID](t)(h.StaleOCSP(t.Context())); len(got) != 0 {
+	if got := stale(); len(got) != 0 {
 		t.Errorf("after the end of the certificates %v are stale", got)
 	}
 }

@@ -246,7 +246,9 @@ func (w *world) listActions() map[string]action {
 			if err != nil {
 				return err
 			}
-			return w.PutOCSP(ctx, plan, []byte("answer"), w.clock.now(), w.clock.now().Add(time.Hour))
+			return w.PutOCSP(ctx, []issuance.OCSPAnswer{{
+				Serial: plan.Serial, Version: plan.Version, DER: []byte("answer"), ThisUpdate: w.clock.now(), NextUpdate: w.clock.now().Add(time.Hour),
+			}})
 		},
 	}
 }

@@ -72,7 +72,7 @@ func newPublisher(t *testing.T) *publisher {
 	ok(t, err)
 	p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ok(t, err)
-	name := func(cn string) ca.Name { return ca.Name{CommonName: cn, Organization: "Montclair", Country: "FR"} }
+	name := func(cn string) ca.Name { return ca.Name{CommonName: cn, Organization: "Montclair", RegistryNumber: "732829320", Country: "FR"} }
 	root, err := ca.SelfSignRoot(rootKey, name("Root"), p.at)
 	ok(t, err)
 	issuing, err := ca.SignIssuing(&ca.Issuer{ID: "root-1", Certificate: root, PublicBase: "http://pki.montclair.example"},

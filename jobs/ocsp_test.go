@@ -51,7 +51,7 @@ func TestStaleAnswersAreSignedInOneCall(t *testing.T) {
 	issuing, err := x509.ParseCertificate(all[0].Certificate)
 	ok(t, err)
 	delegate, err := ca.SignOCSPResponder(&ca.Issuer{ID: "issuing-1", Certificate: issuing, PublicBase: "http://pki.montclair.example"}, p.key,
-		key.Public(), ca.Name{CommonName: "OCSP", Organization: "Montclair", Country: "FR"}, lifecycle.SerialFrom([16]byte{2}), p.at)
+		key.Public(), ca.Name{CommonName: "OCSP", Organization: "Montclair", RegistryNumber: "732829320", Country: "FR"}, lifecycle.SerialFrom([16]byte{2}), p.at)
 	ok(t, err)
 	ok(t, p.Service.RecordDelegate(t.Context(), lifecycle.System("ceremony"), issuance.Delegate{
 		Issuer: "issuing-1", Purpose: issuance.DelegateOCSP, Certificate: delegate.Raw, Key: "ocsp-1", NotAfter: delegate.NotAfter,
@@ -76,7 +76,7 @@ func TestStaleAnswersAreSignedInOneCall(t *testing.T) {
 	for id, status := range want {
 		plan, err := p.Service.PlanOCSP(t.Context(), id)
 		ok(t, err)
-		answer, err := ocsp.ParseResponse(plan.Status.Answer, issuing)
+		answer, err := ocsp.ParseResponse(plan.Answer, issuing)
 		ok(t, err)
 		if answer.Status != status || lifecycle.SerialFrom([16]byte(answer.SerialNumber.FillBytes(make([]byte, 16)))) != plan.Serial {
 			t.Errorf("%s: status %d of %x, want %d of %s", id, answer.Status, answer.SerialNumber, status, plan.Serial)

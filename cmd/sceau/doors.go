@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/web/api"
@@ -24,7 +23,8 @@ type door struct {
 	name   string
 	listen string
 	server *http.Server
-	tls    *tls.Config // nil: plain HTTP
+	tls    *tls.Config           // nil: plain HTTP
+	follow func(context.Context) // what it does beside, nil: nothing
 }
 
 // publicFlags say where the public door is.
@@ -94,12 +94,12 @@ func (c serveCmd) Run(w *world) error {
 				return err
 			}
 			defer func() { _ = handler.Close() }()
-			doors = append(doors, door{name: name, listen: c.PublicListen, server: revocation.Server(c.PublicListen, handler)})
+			doors = append(doors, door{name: name, listen: c.PublicListen, server: revocation.Server(c.PublicListen, handler), follow: handler.Follow})
 		default:
 			return fmt.Errorf("%w: there is no door %q: use api, public or terminals", errUsage, name)
 		}
 	}
-	return open(w, h, c.Lists, doors)
+	return open(w, doors)
 }
 
 // doorTerminals is the door for branch terminals that personalise.
@@ -143,7 +143,7 @@ func (c ocspCmd) Run(w *world) error {
 }
 
 // open serves the doors until ctx ends or one fails, then lets requests end.
-func open(w *world, h *house.House, lists string, doors []door) error {
+func open(w *world, doors []door) error {
 	group, ctx := errgroup.WithContext(w.ctx)
 	for _, d := range doors {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.listen)
@@ -160,6 +160,12 @@ func open(w *world, h *house.House, lists string, doors []door) error {
 			}
 			return nil
 		})
+		if d.follow != nil {
+			group.Go(func() error {
+				d.follow(ctx)
+				return nil
+			})
+		}
 		group.Go(func() error {
 			<-ctx.Done()
 			patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
@@ -167,9 +173,5 @@ func open(w *world, h *house.House, lists string, doors []door) error {
 			return d.server.Shutdown(patient)
 		})
 	}
-	group.Go(func() error {
-		h.FollowLists(ctx, lists)
-		return nil
-	})
 	return group.Wait()
 }

@@ -50,6 +50,7 @@ type cli struct {
 	Letters  lettersCmd   `cmd:"" help:"Print runs, spoiled sheets, returned mail."`
 	APIKey   apiKeyCmd    `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd  `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
+	Lint     lintCmd      `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`
 	Doctor   doctorCmd    `cmd:"" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
 	Demo     demoCmd      `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd       `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`

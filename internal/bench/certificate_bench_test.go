@@ -70,7 +70,7 @@ func issueThroughTransit(b *testing.B, client *hsm.Client) func(int) error {
 		b.Fatal(err)
 	}
 	named := func(cn string) ca.Name {
-		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", Country: "FR"}
+		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", RegistryNumber: "552100554", Country: "FR"}
 	}
 	root := &ca.Issuer{ID: "root", PublicBase: "http://pki.example.test"}
 	if root.Certificate, err = ca.SelfSignRoot(rootKey, named("Root"), benchNow); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
+	"time"
 
 	"sceau/authn"
 	"sceau/hsm"
@@ -45,7 +46,12 @@ func (capEngine) ResyncCAP(context.Context, authn.Check, string) (authn.Answer, 
 // custodians, so that it knows the key under which cards make codes.
 func enterIssuerKeys(b *testing.B) (*hsm.Client, *crypt.TDES) {
 	b.Helper()
-	client, _, server := openVault(b)
+	server := testenv.OwnVault(b) // a key is entered once
+	client, err := hsm.Open(b.Context(), hsm.Config{Address: server.Addr, Token: server.RootToken})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
 	if err := client.ApplyPolicies(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -111,49 +117,74 @@ func codeOf(imk *crypt.TDES, number lifecycle.PAN, atc uint16) (string, error) {
 	}.Code()
 }
 
+// coding is a bank whose cards make right codes, each card's next one.
+type coding struct {
+	population
+
+	client   *hsm.Client
+	imk      *crypt.TDES
+	store    *store.Store
+	service  *authn.Service
+	makers   int // the first cards, which make codes
+	next     int // each run takes the next cards and, once round, the next counter
+	attempts []authn.Attempt
+}
+
+func newCoding(b *testing.B, cards, others int) *coding {
+	b.Helper()
+	c := &coding{makers: cards}
+	c.client, c.imk = enterIssuerKeys(b)
+	c.store = newStore(b)
+	c.population = populate(b, c.store, cards+others, 0)
+	var err error
+	if c.service, err = authn.New(c.store, testenv.Safe(), capEngine{c.client}, authn.DefaultPolicy(), clock); err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+var relyingService = lifecycle.Actor{ID: "K-0000000000000001", Role: lifecycle.RoleRelyingService}
+
+// prepare has the next cards make codes.
+func (c *coding) prepare(codes int) error {
+	c.attempts = make([]authn.Attempt, codes)
+	for i := range c.attempts {
+		card, atc := c.next%c.makers, c.next/c.makers+1
+		code, err := codeOf(c.imk, c.numbers[card], uint16(atc))
+		if err != nil {
+			return err
+		}
+		c.attempts[i] = authn.Attempt{By: relyingService, Purpose: authn.SignIn, Card: c.cards[card].ID, Operation: authn.Operation{Mode: "2", Code: code}}
+		c.next++
+	}
+	return nil
+}
+
+func (c *coding) verify(ctx context.Context, i int) error {
+	_, err := c.service.VerifyCode(ctx, c.attempts[i])
+	return err
+}
+
 // BenchmarkVerifyCode is the whole verification: the guess is counted, the
 // engine asked, the counter burnt and the trail written, 16 at a time over
 // 10 000 cards, with fsync. The limit, on half of them, burns the counter and
 // does nothing else.
 func BenchmarkVerifyCode(b *testing.B) {
 	const cards, codes = 5000, 2000
-	client, imk := enterIssuerKeys(b)
-	st := newStore(b)
-	p := populate(b, st, 2*cards, 0) // as many for the limit
-	service, err := authn.New(st, testenv.Safe(), capEngine{client}, authn.DefaultPolicy(), clock)
-	if err != nil {
-		b.Fatal(err)
-	}
-	api := lifecycle.Actor{ID: "K-0000000000000001", Role: lifecycle.RoleRelyingService}
-	next := 0 // each run takes the next cards and, once round, the next counter
-	attempts := make([]authn.Attempt, codes)
-	prepare := func() error {
-		for i := range attempts {
-			card, atc := p.cards[next%cards], next/cards+1
-			code, err := codeOf(imk, p.numbers[next%cards], uint16(atc))
-			if err != nil {
-				return err
-			}
-			attempts[i] = authn.Attempt{By: api, Purpose: authn.SignIn, Card: card.ID, Operation: authn.Operation{Mode: "2", Code: code}}
-			next++
-		}
-		return nil
-	}
-	ours := func(i int) error {
-		_, err := service.VerifyCode(b.Context(), attempts[i])
-		return err
-	}
+	c := newCoding(b, cards, cards) // as many for the limit
 	burnt := 0
 	limit := func(i int) error {
 		n := burnt + i
-		return st.InTx(b.Context(), func(tx store.Tx) error {
+		return c.store.InTx(b.Context(), func(tx store.Tx) error {
 			return one(tx.BurnATC(b.Context(), db.BurnATCParams{
-				ATC: int32(n/cards + 1), Scripts: []int32{0}, ID: p.cards[cards+n%cards].ID, PSN: 1, States: []string{string(lifecycle.CardActive)},
+				ATC: int32(n/cards + 1), Scripts: []int32{0}, ID: c.cards[cards+n%cards].ID, PSN: 1, States: []string{string(lifecycle.CardActive)},
 			}))
 		})
 	}
 	bench.Comparison{
-		Ours: bench.Side{Name: "VerifyCode", Ops: codes, Prepare: prepare, Run: func() error { return bench.Parallel(connections, codes, ours) }},
+		Ours: bench.Side{Name: "VerifyCode", Ops: codes, Prepare: func() error { return c.prepare(codes) }, Run: func() error {
+			return bench.Parallel(connections, codes, func(i int) error { return c.verify(b.Context(), i) })
+		}},
 		Limits: []bench.Side{
 			{Name: "update_only", Ops: codes, Run: func() error {
 				defer func() { burnt += codes }()
@@ -161,8 +192,8 @@ func BenchmarkVerifyCode(b *testing.B) {
 			}},
 			{Name: "engine_alone", Ops: codes, Run: func() error {
 				return bench.Parallel(connections, codes, func(i int) error {
-					answers, err := capEngine{client}.VerifyCAP(b.Context(), []authn.Check{{
-						PAN: p.numbers[i], PSN: 1, Profile: "securaccess", Operation: authn.Operation{Mode: "2", Code: "12345678"}, Window: 64,
+					answers, err := capEngine{c.client}.VerifyCAP(b.Context(), []authn.Check{{
+						PAN: c.numbers[i], PSN: 1, Profile: "securaccess", Operation: authn.Operation{Mode: "2", Code: "12345678"}, Window: 64,
 					}})
 					if err == nil && answers[0].Valid {
 						err = errors.New("a wrong code was accepted")
@@ -172,6 +203,24 @@ func BenchmarkVerifyCode(b *testing.B) {
 			}},
 		},
 	}.Measure(b)
+}
+
+// BenchmarkVerifyCodeLatency has codes arrive by the clock, half as many as the
+// same machine verifies at that moment when 16 callers ask one after another.
+func BenchmarkVerifyCodeLatency(b *testing.B) {
+	const codes, callers = 2000, 64
+	c := newCoding(b, 5000, 0)
+	bench.Latencies(b, func() (bench.Pace, error) {
+		if err := c.prepare(codes); err != nil {
+			return bench.Pace{}, err
+		}
+		start := time.Now()
+		if err := bench.Parallel(connections, codes, func(i int) error { return c.verify(b.Context(), i) }); err != nil {
+			return bench.Pace{}, err
+		}
+		full := codes / time.Since(start).Seconds()
+		return bench.Pace{PerSecond: full / 2, N: codes, Workers: callers, Work: func(_, i int) error { return c.verify(b.Context(), i) }}, c.prepare(codes)
+	}, "", bench.Pace{})
 }
 
 // BenchmarkVerdicts has one code after another judged: right ones, wrong ones,

@@ -59,6 +59,26 @@ func BenchmarkOCSP(b *testing.B) {
 	})
 }
 
+// BenchmarkOCSPLatency has 2 000 requests a second arrive by the clock, at the
+// door and at a fixed answer.
+func BenchmarkOCSPLatency(b *testing.B) {
+	pace := func(server ocspServer) bench.Pace {
+		l := postLoad(server.Address, server.Plain)
+		conns := make([]conn, ocspConnections)
+		b.Cleanup(func() {
+			for i := range conns {
+				conns[i].close()
+			}
+		})
+		return bench.Pace{PerSecond: 2000, N: 4000, Workers: ocspConnections, Work: func(worker, _ int) error {
+			_, err := conns[worker].roundTrip(l)
+			return err
+		}}
+	}
+	ours := pace(startServer(b, serverSceau))
+	bench.Latencies(b, func() (bench.Pace, error) { return ours, nil }, "fixed_http", pace(startServer(b, serverFixed)))
+}
+
 // ocspSide checks that a server answers, good and signed, before it is measured.
 func ocspSide(b *testing.B, name string, server ocspServer, l load, requests int) bench.Side {
 	b.Helper()

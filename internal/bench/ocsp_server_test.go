@@ -63,7 +63,7 @@ func newOCSPHouse(now time.Time) (*ocspHouse, error) {
 		}
 	}
 	named := func(cn string) ca.Name {
-		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", Country: "FR"}
+		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", RegistryNumber: "552100554", Country: "FR"}
 	}
 	root := &ca.Issuer{ID: "root", PublicBase: "http://pki.example.test"}
 	var err error
@@ -169,7 +169,7 @@ func (h *ocspHouse) handler(kind string) (http.Handler, error) {
 	contentType := []string{"application/ocsp-response"}
 	switch kind {
 	case serverSceau:
-		return h.door(inMemory{string(h.serial[:]): &revocation.Presigned{State: ca.StateGood, Answer: presigned}})
+		return h.door(inMemory(h.serial, presigned))
 	case serverDatabase:
 		source, err := openSource(context.Background(), os.Getenv(databaseVariable), presigned)
 		if err != nil {

@@ -1,7 +1,10 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
+	"runtime"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -14,30 +17,48 @@ import (
 	"sceau/web/revocation"
 )
 
-// inMemory has each good certificate's answer by its serial.
-type inMemory map[string]*revocation.Presigned
-
-func (m inMemory) Status(_ context.Context, _ string, serial []byte) (ca.Status, *revocation.Presigned, error) {
-	ahead := m[string(serial)]
-	if ahead == nil {
-		return ca.Status{}, nil, nil
-	}
-	return ca.Status{State: ahead.State}, ahead, nil
-}
-
-// fromDatabase reads status and answer for each request, as cmd/sceau has the
-// public door do.
+// fromDatabase reads status and answer for each request.
 type fromDatabase struct{ service *issuance.Service }
 
-func (s fromDatabase) Status(ctx context.Context, issuer string, serial []byte) (ca.Status, *revocation.Presigned, error) {
+func (s fromDatabase) Status(ctx context.Context, issuer string, serial []byte) (revocation.Known, error) {
 	st, err := s.service.Status(ctx, issuer, lifecycle.Serial(serial))
 	if err != nil {
-		return ca.Status{}, nil, err
+		return revocation.Known{}, err
 	}
 	status := jobs.StatusOf(st)
-	answer := ca.Answer{DER: st.Answer, ThisUpdate: st.ThisUpdate, NextUpdate: st.NextUpdate}
-	return status, &revocation.Presigned{State: status.State, Answer: answer}, nil
+	ahead := revocation.NewPresigned(status.State, ca.Answer{DER: st.Answer, ThisUpdate: st.ThisUpdate, NextUpdate: st.NextUpdate})
+	return revocation.Known{Status: status, Version: st.Version, AsOf: time.Now(), Ahead: [2]*revocation.Presigned{ahead}}, nil
 }
+
+// nothingBehind is what a memory asks that holds everything.
+type nothingBehind struct{}
+
+func (nothingBehind) Status(context.Context, string, []byte) (revocation.Known, error) {
+	return revocation.Known{}, lifecycle.Unavailable
+}
+
+// inMemory holds the certificate with its answer among a million others.
+func inMemory(serial lifecycle.Serial, ahead ca.Answer) *revocation.Memory {
+	m := revocation.NewMemory(nothingBehind{})
+	good := ca.Status{State: ca.StateGood}
+	var all []revocation.Learned
+	for n := range memorySize {
+		other := lifecycle.SerialFrom([16]byte{1, 2, byte(n >> 16), byte(n >> 8), byte(n)})
+		answer := ahead
+		answer.DER = bytes.Clone(ahead.DER)
+		all = append(all, revocation.Learned{IssuerID: "issuing-1", Serial: other, Known: revocation.Known{
+			Status: good, Ahead: [2]*revocation.Presigned{revocation.NewPresigned(ca.StateGood, answer)},
+		}})
+	}
+	m.Learn(append(all, revocation.Learned{IssuerID: "issuing-1", Serial: serial, Known: revocation.Known{
+		Status: good, Ahead: [2]*revocation.Presigned{revocation.NewPresigned(ca.StateGood, ahead)},
+	}}))
+	m.CaughtUp(time.Now().Add(time.Hour)) // for the length of the benchmark
+	runtime.GC()                          // what the load leaves is not what a request costs
+	return m
+}
+
+const memorySize = 1_000_000
 
 // openSource stores one active certificate with its answer in the database.
 func openSource(ctx context.Context, url string, answer ca.Answer) (revocation.StatusSource, error) {
@@ -55,8 +76,9 @@ func openSource(ctx context.Context, url string, answer ca.Answer) (revocation.S
 			return err
 		}
 		serial := serialOf(0)
-		return tx.PutOCSPAnswer(ctx, db.PutOCSPAnswerParams{
-			Serial: serial[:], DER: answer.DER, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate,
+		return tx.PutOCSPAnswers(ctx, db.PutOCSPAnswersParams{
+			Serials: [][]byte{serial[:]}, StatusVersions: []int32{0}, DERs: [][]byte{answer.DER},
+			ThisUpdates: []time.Time{answer.ThisUpdate}, NextUpdates: []time.Time{answer.NextUpdate},
 		})
 	})
 	if err != nil {

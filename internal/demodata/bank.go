@@ -20,15 +20,16 @@ type Setup struct {
 
 // Bank is the sender of letters and the issuer of cards.
 type Bank struct {
-	Name          string            `yaml:"name"`
-	LegalName     string            `yaml:"legal_name"`
-	ReturnAddress string            `yaml:"return_address"`
-	Country       string            `yaml:"country"`
-	Website       string            `yaml:"website"`
-	Colour        string            `yaml:"colour"` // #RRGGBB
-	Phones        map[string]string `yaml:"phones"` // by the holder's country
-	IIN           string            `yaml:"iin"`    // first digits of its cards' numbers
-	CardProduct   string            `yaml:"card_product"`
+	Name           string            `yaml:"name"`
+	LegalName      string            `yaml:"legal_name"`
+	RegistryNumber string            `yaml:"registry_number"`
+	ReturnAddress  string            `yaml:"return_address"`
+	Country        string            `yaml:"country"`
+	Website        string            `yaml:"website"`
+	Colour         string            `yaml:"colour"` // #RRGGBB
+	Phones         map[string]string `yaml:"phones"` // by the holder's country
+	IIN            string            `yaml:"iin"`    // first digits of its cards' numbers
+	CardProduct    string            `yaml:"card_product"`
 }
 
 // Branch is where holders collect cards.
@@ -104,7 +105,7 @@ func setup() Setup {
 	managers := accountManagers()
 	s := Setup{
 		Bank: Bank{
-			Name: "Banque Aubépine", LegalName: "Banque Aubépine SA", ReturnAddress: "8 quai des Tilleuls, 35000 Rennes",
+			Name: "Banque Aubépine", LegalName: "Banque Aubépine SA", RegistryNumber: "299010009", ReturnAddress: "8 quai des Tilleuls, 35000 Rennes",
 			Country: "FR", Website: "www.aubepine.example", Colour: "#7A1F3D", IIN: "925000", CardProduct: "Carte Aubépine Accès",
 			Phones: map[string]string{"FR": "+33 2 61 91 00 00", "BE": "+32 2 000 00 00", "NL": "+31 20 000 0000"},
 		},

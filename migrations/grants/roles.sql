@@ -44,8 +44,7 @@ GRANT SELECT, UPDATE (page), DELETE ON print_sheet TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry TO sceau_pin;
 
-GRANT SELECT ON issuer, delegate, crl, ocsp_answer TO sceau_public;
-GRANT SELECT (id, issuer_id, serial, state, revoked_at, reason, invalidity_date, status_version) ON certificate TO sceau_public;
+GRANT SELECT ON issuer, delegate, crl, crl_shard, ocsp_answer, certificate_status TO sceau_public;
 
 -- River's tables, whatever its version has.
 DO $$

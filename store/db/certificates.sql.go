@@ -137,42 +137,6 @@ func (q *Queries) CertificateIDBySerial(ctx context.Context, serial []byte) (lif
 	return id, err
 }
 
-const certificateStatus = `-- name: CertificateStatus :one
-SELECT c.id, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
-    a.der AS answer, a.this_update, a.next_update
-FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
-WHERE c.serial = $1 AND c.issuer_id = $2
-`
-
-type CertificateStatusRow struct {
-	ID             lifecycle.CertificateID
-	State          lifecycle.CertificateState
-	RevokedAt      *time.Time
-	Reason         *int32
-	InvalidityDate *time.Time
-	StatusVersion  int32
-	Answer         []byte
-	ThisUpdate     *time.Time
-	NextUpdate     *time.Time
-}
-
-func (q *Queries) CertificateStatus(ctx context.Context, serial []byte, issuerID *string) (CertificateStatusRow, error) {
-	row := q.db.QueryRow(ctx, certificateStatus, serial, issuerID)
-	var i CertificateStatusRow
-	err := row.Scan(
-		&i.ID,
-		&i.State,
-		&i.RevokedAt,
-		&i.Reason,
-		&i.InvalidityDate,
-		&i.StatusVersion,
-		&i.Answer,
-		&i.ThisUpdate,
-		&i.NextUpdate,
-	)
-	return i, err
-}
-
 const certificatesInState = `-- name: CertificatesInState :many
 SELECT id FROM certificate WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3
 `
@@ -633,33 +597,6 @@ func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard
 	return i, err
 }
 
-const putOCSPAnswer = `-- name: PutOCSPAnswer :exec
-INSERT INTO ocsp_answer (serial, status_version, der, this_update, next_update)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (serial) DO UPDATE SET status_version = excluded.status_version, der = excluded.der,
-    this_update = excluded.this_update, next_update = excluded.next_update
-WHERE ocsp_answer.status_version <= excluded.status_version
-`
-
-type PutOCSPAnswerParams struct {
-	Serial        []byte
-	StatusVersion int32
-	DER           []byte
-	ThisUpdate    time.Time
-	NextUpdate    time.Time
-}
-
-func (q *Queries) PutOCSPAnswer(ctx context.Context, arg PutOCSPAnswerParams) error {
-	_, err := q.db.Exec(ctx, putOCSPAnswer,
-		arg.Serial,
-		arg.StatusVersion,
-		arg.DER,
-		arg.ThisUpdate,
-		arg.NextUpdate,
-	)
-	return err
-}
-
 const raiseCRLRevision = `-- name: RaiseCRLRevision :one
 UPDATE crl_shard SET revision = revision + 1 WHERE issuer_id = $1 AND shard = $2 RETURNING revision
 `
@@ -936,31 +873,4 @@ func (q *Queries) SetCertificateTBS(ctx context.Context, arg SetCertificateTBSPa
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const staleOCSPAnswers = `-- name: StaleOCSPAnswers :many
-SELECT c.id FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
-WHERE c.state IN ('issued', 'active', 'held', 'revoked') AND c.serial IS NOT NULL AND c.not_after > $1
-    AND (a.serial IS NULL OR a.next_update < $2)
-ORDER BY c.id LIMIT $3
-`
-
-func (q *Queries) StaleOCSPAnswers(ctx context.Context, at *time.Time, renewBefore time.Time, maxRows int32) ([]lifecycle.CertificateID, error) {
-	rows, err := q.db.Query(ctx, staleOCSPAnswers, at, renewBefore, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []lifecycle.CertificateID
-	for rows.Next() {
-		var id lifecycle.CertificateID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

@@ -84,6 +84,12 @@ type CRL struct {
 	DeltaDER   []byte
 }
 
+type CRLShard struct {
+	IssuerID string
+	Shard    int32
+	Revision int64
+}
+
 type Card struct {
 	ID            lifecycle.CardID
 	OrderID       lifecycle.OrderID
@@ -150,6 +156,24 @@ type Certificate struct {
 	CRLRevision    int64
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+}
+
+type CertificateStatus struct {
+	ID             lifecycle.CertificateID
+	IssuerID       *string
+	Shard          *int32
+	Serial         []byte
+	State          lifecycle.CertificateState
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	StatusVersion  int32
+	CRLRevision    int64
+	NotAfter       *time.Time
+	Answer         []byte
+	ThisUpdate     *time.Time
+	NextUpdate     *time.Time
+	Stored         *int64
 }
 
 type Chip struct {

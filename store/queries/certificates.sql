@@ -94,25 +94,6 @@ SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_a
 -- name: CountCertificates :many
 SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state;
 
--- name: CertificateStatus :one
-SELECT c.id, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
-    a.der AS answer, a.this_update, a.next_update
-FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
-WHERE c.serial = @serial AND c.issuer_id = @issuer_id;
-
--- name: PutOCSPAnswer :exec
-INSERT INTO ocsp_answer (serial, status_version, der, this_update, next_update)
-VALUES (@serial, @status_version, @der, @this_update, @next_update)
-ON CONFLICT (serial) DO UPDATE SET status_version = excluded.status_version, der = excluded.der,
-    this_update = excluded.this_update, next_update = excluded.next_update
-WHERE ocsp_answer.status_version <= excluded.status_version;
-
--- name: StaleOCSPAnswers :many
-SELECT c.id FROM certificate c LEFT JOIN ocsp_answer a ON a.serial = c.serial AND a.status_version = c.status_version
-WHERE c.state IN ('issued', 'active', 'held', 'revoked') AND c.serial IS NOT NULL AND c.not_after > @at
-    AND (a.serial IS NULL OR a.next_update < @renew_before)
-ORDER BY c.id LIMIT @max_rows;
-
 -- name: LockIssuer :one
 SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at FROM issuer WHERE id = @id FOR UPDATE;
 

@@ -51,12 +51,13 @@ func (r result) line(unit, mark, title string) string {
 }
 
 // single are the metrics that stand for themselves: sizes, of a benchmark that
-// makes something with one (its metric ends in _B).
+// makes something with one (its metric ends in _B), and percentiles of waiting,
+// which end in _ms.
 func (r result) single() []string {
 	var units []string
 	made := false
 	for unit := range r.metrics {
-		size := strings.HasSuffix(unit, "_B")
+		size := strings.HasSuffix(unit, "_B") || strings.HasSuffix(unit, "_ms")
 		made = made || size
 		if size || strings.HasPrefix(unit, "alloc_") || strings.HasPrefix(unit, "size_") {
 			units = append(units, unit)

@@ -116,7 +116,7 @@ func certificateFiles(authorities []Authority) (map[string]certificateFile, erro
 
 // certificate serves a CA certificate (RFC 5280 §4.2.2.1).
 func (h *Handler) certificate(w http.ResponseWriter, r *http.Request, name string) error {
-	file, ok := h.certs[name]
+	file, ok := h.voice.Load().certs[name]
 	if !ok {
 		return lifecycle.NotFound
 	}

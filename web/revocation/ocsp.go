@@ -10,9 +10,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sceau/ca"
 	"sceau/lifecycle"
@@ -75,12 +75,11 @@ func decodePath(encoded string) ([]byte, error) {
 // ocsp answers one request. Whatever goes wrong is an OCSP error with HTTP
 // status 200, as RFC 6960 §4.2.1 has it, and is never cached.
 func (h *Handler) ocsp(w http.ResponseWriter, r *http.Request, der []byte) {
-	req, err := ca.ParseOCSPRequest(der)
+	req, responder, err := h.read(der)
 	if err != nil {
 		h.sendError(w, ca.OCSPMalformed)
 		return
 	}
-	responder := h.responder(req)
 	if responder == nil {
 		h.sendError(w, ca.OCSPUnauthorized)
 		return
@@ -100,69 +99,122 @@ func (h *Handler) ocsp(w http.ResponseWriter, r *http.Request, der []byte) {
 	}
 }
 
-// responder finds who speaks for the first certificate that anybody here
-// speaks for. Certificates of other issuers in the same request are answered
-// unknown by it.
-func (h *Handler) responder(req *ca.OCSPRequest) *Responder {
+// read reads a request and finds who speaks for the first certificate that
+// anybody here speaks for, nil for nobody. Certificates of other issuers in the
+// same request are answered unknown. The usual request is known by its octets.
+func (h *Handler) read(der []byte) (*ca.OCSPRequest, *Responder, error) {
+	responders := h.voice.Load().responders
+	for n := range responders {
+		if id, ok := responders[n].Usual(der); ok {
+			return &ca.OCSPRequest{IDs: []ca.CertID{id}}, &responders[n], nil
+		}
+	}
+	req, err := ca.ParseOCSPRequest(der)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, id := range req.IDs {
-		for n := range h.config.Responders {
-			if r := &h.config.Responders[n]; r.Covers(id) {
-				return r
+		for n := range responders {
+			if responders[n].Covers(id) {
+				return req, &responders[n], nil
 			}
 		}
 	}
-	return nil
+	return req, nil, nil
 }
 
 // answer takes the answer signed ahead when it fits, and signs one otherwise.
-func (h *Handler) answer(ctx context.Context, responder *Responder, req *ca.OCSPRequest) (answer ca.Answer, cacheable bool, err error) {
-	statuses := make([]ca.Status, len(req.IDs))
+func (h *Handler) answer(ctx context.Context, responder *Responder, req *ca.OCSPRequest) (answer *Presigned, cacheable bool, err error) {
+	if len(req.IDs) > 1 || req.Nonce != nil {
+		return h.signed(ctx, responder, req)
+	}
+	id := req.IDs[0]
+	known, err := h.status(ctx, responder, id)
+	if err != nil {
+		return nil, false, err
+	}
+	if ahead := h.fitting(known, id); ahead != nil {
+		return ahead, true, nil
+	}
+	answer, cacheable, err = h.sign(ctx, responder, req, known)
+	if cacheable && h.config.Keep != nil {
+		h.config.Keep(responder.IssuerID, id.Serial, known.Version, id.Hash, answer)
+	}
+	return answer, cacheable, err
+}
+
+// signed is an answer for this request alone.
+func (h *Handler) signed(ctx context.Context, responder *Responder, req *ca.OCSPRequest) (answer *Presigned, cacheable bool, err error) {
+	all := make([]Known, len(req.IDs))
 	for n, id := range req.IDs {
-		if !responder.Covers(id) || len(id.Serial) == 0 {
-			continue // unknown
+		if all[n], err = h.status(ctx, responder, id); err != nil {
+			return nil, false, err
 		}
-		status, ahead, err := h.config.Source.Status(ctx, responder.IssuerID, id.Serial)
-		if err != nil {
-			return answer, false, fmt.Errorf("read status: %w", err)
+	}
+	return h.sign(ctx, responder, req, all...)
+}
+
+// status is what is known of a certificate; of another issuer's, nothing.
+func (h *Handler) status(ctx context.Context, responder *Responder, id ca.CertID) (Known, error) {
+	if !responder.Covers(id) || len(id.Serial) == 0 {
+		return Known{AsOf: h.config.Now()}, nil
+	}
+	known, err := h.config.Source.Status(ctx, responder.IssuerID, id.Serial)
+	if err != nil {
+		return Known{}, fmt.Errorf("read status: %w", err)
+	}
+	return known, nil
+}
+
+// sign signs an answer now, of what is known now: while nobody can tell what
+// changed, nothing is signed.
+func (h *Handler) sign(ctx context.Context, responder *Responder, req *ca.OCSPRequest, all ...Known) (answer *Presigned, cacheable bool, err error) {
+	now := h.config.Now()
+	statuses := make([]ca.Status, len(all))
+	cacheable = req.Nonce == nil
+	for n, k := range all {
+		if now.Sub(k.AsOf) > h.config.Fresh {
+			return nil, false, fmt.Errorf("%w: nothing is known since %s", lifecycle.Unavailable, k.AsOf.UTC().Format(time.RFC3339))
 		}
-		if len(req.IDs) == 1 && req.Nonce == nil && h.fits(ahead, status, id) {
-			return ahead.Answer, true, nil
-		}
-		statuses[n] = status
+		statuses[n] = k.Status
+		// A serial that is unknown now may be issued in a second; caches must not
+		// hold that against it.
+		cacheable = cacheable && (k.Status.State == ca.StateGood || k.Status.State == ca.StateRevoked)
 	}
 	select {
 	case h.live <- struct{}{}:
 		defer func() { <-h.live }()
 	default:
-		return answer, false, fmt.Errorf("%w: %d answers are being signed", lifecycle.Unavailable, cap(h.live))
+		return nil, false, fmt.Errorf("%w: %d answers are being signed", lifecycle.Unavailable, cap(h.live))
 	}
 	signer, err := responder.Signer(ctx)
 	if err != nil {
-		return answer, false, fmt.Errorf("open the responder's key: %w", err)
+		return nil, false, fmt.Errorf("open the responder's key: %w", err)
 	}
-	answer, err = responder.Answer(req, statuses, h.config.Now(), signer)
+	signed, err := responder.Answer(req, statuses, now, signer)
 	if err != nil {
-		return answer, false, err
+		return nil, false, err
 	}
-	// A serial that is unknown now may be issued in a second; caches must not
-	// hold that against it.
-	unknown := slices.ContainsFunc(statuses, func(s ca.Status) bool { return s.State != ca.StateGood && s.State != ca.StateRevoked })
-	return answer, req.Nonce == nil && !unknown, nil
+	return NewPresigned(statuses[0].State, signed), cacheable, nil
 }
 
-// fits tells whether an answer signed ahead may be sent: it says what the
-// status says, is fresh, and is about the CertID that was sent.
-func (h *Handler) fits(ahead *Presigned, status ca.Status, id ca.CertID) bool {
-	if ahead == nil || ahead.State != status.State || status.State == ca.StateUnknown {
-		return false
+// fitting is the answer signed ahead if it may be sent: it says what the status
+// says, is in time, and is about the CertID that was sent.
+func (h *Handler) fitting(known Known, id ca.CertID) *Presigned {
+	ahead, state := known.Ahead[slot(id.Hash)], known.Status.State
+	if ahead == nil || ahead.State != state || state != ca.StateGood && state != ca.StateRevoked {
+		return nil
 	}
 	now := h.config.Now()
-	return now.Before(ahead.NextUpdate) && !now.Before(ahead.ThisUpdate) && bytes.Contains(ahead.DER, id.Raw())
+	if !now.Before(ahead.NextUpdate) || now.Before(ahead.ThisUpdate) || !bytes.Contains(ahead.DER, id.Raw()) {
+		return nil
+	}
+	return ahead
 }
 
 // sendAnswer writes an answer with the headers of RFC 9919 §7.2: cacheable
 // ones until their nextUpdate at most, answers to a nonce never.
-func (h *Handler) sendAnswer(w http.ResponseWriter, r *http.Request, answer ca.Answer, cacheable bool) {
+func (h *Handler) sendAnswer(w http.ResponseWriter, r *http.Request, answer *Presigned, cacheable bool) {
 	header := w.Header()
 	header["Content-Type"] = ocspType
 	if !cacheable {
@@ -170,11 +222,10 @@ func (h *Handler) sendAnswer(w http.ResponseWriter, r *http.Request, answer ca.A
 		h.send(w, r, answer.DER)
 		return
 	}
-	etag := entityTag(answer.DER)
-	header["Etag"] = []string{etag}
+	header["Etag"] = []string{answer.tag}
 	header["Last-Modified"] = []string{answer.ThisUpdate.UTC().Format(http.TimeFormat)}
 	h.cacheUntil(header, answer.NextUpdate, h.config.MaxAge)
-	if r.Method != http.MethodPost && matches(r.Header.Get("If-None-Match"), etag) {
+	if r.Method != http.MethodPost && matches(r.Header.Get("If-None-Match"), answer.tag) {
 		delete(header, "Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 		return

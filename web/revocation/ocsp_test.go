@@ -34,10 +34,10 @@ func TestOpenSSLAsksTheLiveServer(t *testing.T) {
 		"a good certificate, by SHA-256":      {[]string{"-sha256", "-cert", "good.pem"}, []string{"good.pem: good"}},
 		"a revoked certificate":               {[]string{"-cert", "revoked.pem"}, []string{"revoked.pem: revoked\n", "Reason: keyCompromise"}},
 		"a held certificate, by its serial":   {[]string{"-serial", "0x" + d.hold.String()}, []string{": revoked\n", "Reason: certificateHold"}},
-		"a serial that was never issued":      {[]string{"-serial", never}, []string{never + ": unknown"}},
-		"a serial of one octet, never issued": {[]string{"-no_nonce", "-serial", "1"}, []string{"1: unknown"}},
+		"a serial that was never issued":      {[]string{"-serial", never}, []string{never + ": revoked\n", "Reason: certificateHold"}},
+		"a serial of one octet, never issued": {[]string{"-no_nonce", "-serial", "1"}, []string{"1: revoked\n"}},
 		"two certificates at once":            {[]string{"-cert", "good.pem", "-cert", "revoked.pem"}, []string{"good.pem: good", "revoked.pem: revoked\n"}},
-		"a good and an unknown one, no nonce": {[]string{"-no_nonce", "-cert", "good.pem", "-serial", never}, []string{"good.pem: good", never + ": unknown"}},
+		"a good and an unknown one, no nonce": {[]string{"-no_nonce", "-cert", "good.pem", "-serial", never}, []string{"good.pem: good", never + ": revoked\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,7 +206,7 @@ func TestCacheHeadersFollowTheNonce(t *testing.T) {
 func (d *door) ahead(t testing.TB, serial lifecycle.Serial, status ca.Status, at time.Time) *Presigned {
 	t.Helper()
 	req := must[*ca.OCSPRequest](t)(d.responder.Request(serial, crypto.SHA1))
-	return &Presigned{State: status.State, Answer: must[ca.Answer](t)(d.responder.Answer(req, []ca.Status{status}, at, d.ocspKey))}
+	return NewPresigned(status.State, must[ca.Answer](t)(d.responder.Answer(req, []ca.Status{status}, at, d.ocspKey)))
 }
 
 func TestAnAnswerSignedAheadIsSentOnlyWhenItFits(t *testing.T) {
@@ -240,7 +240,7 @@ func TestAnAnswerSignedAheadIsSentOnlyWhenItFits(t *testing.T) {
 				t.Errorf("the answer signed ahead is sent: %t, want %t", sent, tc.sent)
 			}
 			resp := must[*ocsp.Response](t)(ocsp.ParseResponse(got.body, d.issuer.Certificate))
-			want := map[lifecycle.Serial]int{d.good: ocsp.Good, d.revoked: ocsp.Revoked, d.never: ocsp.Unknown}[tc.serial]
+			want := map[lifecycle.Serial]int{d.good: ocsp.Good, d.revoked: ocsp.Revoked, d.never: ocsp.Revoked}[tc.serial]
 			if resp.Status != want || resp.SerialNumber.Text(16) != tc.serial.String() {
 				t.Errorf("status %d of %x, want %d", resp.Status, resp.SerialNumber, want)
 			}
@@ -252,7 +252,7 @@ func TestAnAnswerSignedAheadIsSentOnlyWhenItFits(t *testing.T) {
 func setupLike(t testing.TB, d *door, serial lifecycle.Serial, ahead *Presigned) *door {
 	t.Helper()
 	config := d.handler.config
-	config.Source = &source{statuses: d.source.statuses, ahead: map[lifecycle.Serial]*Presigned{serial: ahead}}
+	config.Source = &source{asOf: d.now, statuses: d.source.statuses, ahead: map[lifecycle.Serial]*Presigned{serial: ahead}}
 	handler := must[*Handler](t)(New(config))
 	other := &door{handler: handler, Server: httptest.NewServer(handler)}
 	t.Cleanup(func() {

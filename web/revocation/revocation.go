@@ -24,28 +24,52 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sceau/ca"
 	"sceau/lifecycle"
 )
 
-// StatusSource knows the status of certificates. One read gives the status
-// and, when there is a fresh one, the answer that was signed ahead for it.
+// StatusSource knows the status of certificates.
 type StatusSource interface {
 	// Status tells about a serial (positive, big-endian, at most 20 octets) of
-	// an issuer. A serial that was never reserved is [ca.StateUnknown] with a
+	// an issuer. A serial that was never reserved is [ca.StateNeverIssued] with a
 	// nil error; an error means that nothing is known now, and the client is
-	// told to try later. The answer signed ahead is nil when there is none.
-	Status(ctx context.Context, issuerID string, serial []byte) (ca.Status, *Presigned, error)
+	// told to try later.
+	Status(ctx context.Context, issuerID string, serial []byte) (Known, error)
+}
+
+// Known is what is known of a certificate at one moment, with the answers that
+// were signed ahead for its status.
+type Known struct {
+	Status  ca.Status
+	Version int32         // rises with each change of status
+	AsOf    time.Time     // until when no later change is known: an answer is signed only soon after
+	Ahead   [2]*Presigned // without nonce, for a CertID with SHA-1 and with SHA-256; nil: none
+}
+
+// slot is where the answer to a CertID with the hash stands.
+func slot(hash crypto.Hash) int {
+	if hash == crypto.SHA256 {
+		return 1
+	}
+	return 0
 }
 
 // Presigned is an answer that was signed ahead for one certificate, without
 // nonce. It is used only while it agrees with the status read beside it, has
 // not reached its end, and carries the CertID that the client sent.
 type Presigned struct {
-	State ca.OCSPState
 	ca.Answer
+
+	State ca.OCSPState
+	tag   string // its entity tag
+}
+
+// NewPresigned makes one of an answer that says a state.
+func NewPresigned(state ca.OCSPState, answer ca.Answer) *Presigned {
+	return &Presigned{State: state, Answer: answer, tag: entityTag(answer.DER)}
 }
 
 // Responder answers OCSP requests for one issuer.
@@ -69,13 +93,18 @@ type Authority struct {
 type Config struct {
 	Lists       string // folder of {issuer}/{shard}.crl and {issuer}/{shard}-delta.crl; it must exist
 	Authorities []Authority
-	Responders  []Responder // at least one
+	Responders  []Responder // at least one; Handler.Speak changes both
 	Source      StatusSource
-	Now         func() time.Time
+	// Keep is given answers that were signed for a request and fit others; nil:
+	// they are forgotten.
+	Keep    func(issuerID string, serial []byte, version int32, hash crypto.Hash, answer *Presigned)
+	Holding Holding // for the health page; nil: it says that the door is open
+	Now     func() time.Time
 
 	MaxAge      time.Duration // how long an OCSP answer may be cached at most; 0: 5 minutes
 	ListMaxAge  time.Duration // how long a list may be cached at most; 0: 15 minutes
 	SourceLimit time.Duration // how long one request waits for source and signer; 0: 5 seconds
+	Fresh       time.Duration // how old what is known of a certificate may be when an answer is signed for it; 0: 10 seconds
 	LiveSigning int           // how many answers are signed at the same time; 0: 64. More are told to try later
 	Logger      *slog.Logger  // of failures, without any client data; nil: none
 }
@@ -84,8 +113,15 @@ type Config struct {
 type Handler struct {
 	config Config
 	lists  *os.Root
-	certs  map[string]certificateFile
+	voice  atomic.Pointer[voice]
 	live   chan struct{}
+	health health
+}
+
+// voice is for whom the door speaks.
+type voice struct {
+	responders []Responder
+	certs      map[string]certificateFile
 }
 
 type certificateFile struct {
@@ -100,32 +136,45 @@ func New(c Config) (*Handler, error) {
 	switch {
 	case c.Source == nil || c.Now == nil:
 		return nil, fmt.Errorf("%w: the revocation door needs a status source and a clock", lifecycle.Invalid)
-	case len(c.Responders) == 0:
-		return nil, fmt.Errorf("%w: the revocation door needs an OCSP responder", lifecycle.Invalid)
-	case c.MaxAge < 0 || c.ListMaxAge < 0 || c.SourceLimit < 0 || c.LiveSigning < 0:
+	case c.MaxAge < 0 || c.ListMaxAge < 0 || c.SourceLimit < 0 || c.Fresh < 0 || c.LiveSigning < 0:
 		return nil, fmt.Errorf("%w: the revocation door's bounds are not negative", lifecycle.Invalid)
-	}
-	for _, r := range c.Responders {
-		if r.Responder == nil || r.Signer == nil || r.IssuerID == "" {
-			return nil, fmt.Errorf("%w: an OCSP responder needs its issuer, certificate and signer", lifecycle.Invalid)
-		}
 	}
 	setDefault(&c.MaxAge, 5*time.Minute)
 	setDefault(&c.ListMaxAge, 15*time.Minute)
 	setDefault(&c.SourceLimit, 5*time.Second)
+	setDefault(&c.Fresh, 10*time.Second)
 	setDefault(&c.LiveSigning, 64)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	certs, err := certificateFiles(c.Authorities)
-	if err != nil {
+	h := &Handler{config: c, live: make(chan struct{}, c.LiveSigning)}
+	if err := h.Speak(c.Authorities, c.Responders); err != nil {
 		return nil, err
 	}
-	lists, err := os.OpenRoot(c.Lists)
-	if err != nil {
+	var err error
+	if h.lists, err = os.OpenRoot(c.Lists); err != nil {
 		return nil, fmt.Errorf("open the folder of lists: %w", err)
 	}
-	return &Handler{config: c, lists: lists, certs: certs, live: make(chan struct{}, c.LiveSigning)}, nil
+	return h, nil
+}
+
+// Speak changes for whom the door speaks, while it is open: a responder was
+// renewed, a CA is new.
+func (h *Handler) Speak(authorities []Authority, responders []Responder) error {
+	if len(responders) == 0 {
+		return fmt.Errorf("%w: the revocation door needs an OCSP responder", lifecycle.Invalid)
+	}
+	for _, r := range responders {
+		if r.Responder == nil || r.Signer == nil || r.IssuerID == "" {
+			return fmt.Errorf("%w: an OCSP responder needs its issuer, certificate and signer", lifecycle.Invalid)
+		}
+	}
+	certs, err := certificateFiles(authorities)
+	if err != nil {
+		return err
+	}
+	h.voice.Store(&voice{slices.Clone(responders), certs})
+	return nil
 }
 
 func setDefault[T ~int | ~int64](v *T, d T) {
@@ -151,6 +200,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = h.ocspGet(w, r, path[len("/ocsp/"):])
 	case strings.HasPrefix(path, "/crl/"):
 		err = h.list(w, r, path[len("/crl/"):])
+	case path == "/health":
+		err = h.tellHealth(w, r)
 	case strings.HasPrefix(path, "/ca/"):
 		err = h.certificate(w, r, path[len("/ca/"):])
 	default:

@@ -28,29 +28,34 @@ import (
 type source struct {
 	statuses map[lifecycle.Serial]ca.Status
 	ahead    map[lifecycle.Serial]*Presigned
+	asOf     time.Time
 	err      error
 	wait     chan struct{} // when set, Status waits for it or for the end of its context
 	reads    atomic.Int64
 }
 
-func (s *source) Status(ctx context.Context, issuerID string, serial []byte) (ca.Status, *Presigned, error) {
+func (s *source) Status(ctx context.Context, issuerID string, serial []byte) (Known, error) {
 	s.reads.Add(1)
 	if s.wait != nil {
 		select {
 		case <-s.wait:
 		case <-ctx.Done():
-			return ca.Status{State: ca.StateGood}, nil, ctx.Err() // a status beside an error must not be used
+			return Known{Status: ca.Status{State: ca.StateGood}}, ctx.Err() // a status beside an error must not be used
 		}
 	}
 	if s.err != nil {
-		return ca.Status{State: ca.StateGood}, nil, s.err
+		return Known{Status: ca.Status{State: ca.StateGood}}, s.err
 	}
 	var key lifecycle.Serial
 	if issuerID != "issuing-1" || len(serial) != len(key) {
-		return ca.Status{}, nil, nil
+		return Known{Status: ca.Status{State: ca.StateNeverIssued}, AsOf: s.asOf}, nil
 	}
 	copy(key[:], serial)
-	return s.statuses[key], s.ahead[key], nil
+	status, ok := s.statuses[key]
+	if !ok {
+		status.State = ca.StateNeverIssued
+	}
+	return Known{Status: status, AsOf: s.asOf, Ahead: [2]*Presigned{s.ahead[key]}}, nil
 }
 
 // door is a running public door with a small PKI behind it.
@@ -109,7 +114,7 @@ func setup(t testing.TB, change ...func(*Config)) *door {
 	now := time.Now().UTC().Truncate(time.Second) // openssl ocsp compares with the wall clock
 	d := &door{now: now, key: newKey(t), ocspKey: newKey(t), lists: t.TempDir()}
 	named := func(cn string) ca.Name {
-		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", Country: "FR"}
+		return ca.Name{CommonName: cn, Organization: "Banque Exemple SA", RegistryNumber: "552100554", Country: "FR"}
 	}
 	cert := must[*x509.Certificate](t)
 	rootKey := newKey(t)
@@ -120,7 +125,7 @@ func setup(t testing.TB, change ...func(*Config)) *door {
 		cert(ca.SignOCSPResponder(d.issuer, d.key, d.ocspKey.Public(), named("OCSP 1"), newSerial(t), now)), time.Hour))
 	d.good, d.revoked, d.hold, d.never = newSerial(t), newSerial(t), newSerial(t), newSerial(t)
 	d.goodCert, d.revokedCert = d.issue(t, d.good), d.issue(t, d.revoked)
-	d.source = &source{statuses: map[lifecycle.Serial]ca.Status{
+	d.source = &source{asOf: now, statuses: map[lifecycle.Serial]ca.Status{
 		d.good:    {State: ca.StateGood},
 		d.revoked: {State: ca.StateRevoked, RevokedAt: now.Add(-time.Hour), Reason: lifecycle.ReasonKeyCompromise},
 		d.hold:    {State: ca.StateRevoked, RevokedAt: now.Add(-time.Hour), Reason: lifecycle.ReasonCertificateHold},

@@ -150,6 +150,10 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 		return err
 	}
 	d.later(handler.Close)
+	following, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); handler.Follow(following) }()
+	d.later(func() error { stop(); <-ended; return nil })
 	d.serve(ctx, revocation.Server("", handler), d.doors.listeners[0])
 	apiHandler, err := d.house.API(d.vaults.api, d.options.Version)
 	if err != nil {

@@ -59,7 +59,7 @@ func (d *demonstration) stayOpen(ctx context.Context) error {
 	d.screen.note("public   %s/crl/%s/0.crl  %s/ocsp", d.doors.public, house.IssuingID, d.doors.public)
 	d.screen.note("more     %s", path)
 	d.screen.step("doors open: end with Ctrl-C")
-	d.publicHouse.FollowLists(ctx, filepath.Join(d.folder, "lists"))
+	<-ctx.Done()
 	d.screen.step("closing")
 	return nil
 }

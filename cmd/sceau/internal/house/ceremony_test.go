@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,21 +30,23 @@ func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(house.Migra
 type bankHouse struct {
 	*house.House
 
-	vault  testenv.VaultServer
-	admin  *hsm.Client
-	cards  *hsm.Client
-	bank   *house.Bank
-	now    time.Time
-	said   []string
-	toSay  func(string) // is called at each line that the ceremony says
-	holder lifecycle.Actor
+	vault    testenv.VaultServer
+	database string
+	clock    atomic.Int64 // nanoseconds that passed since now
+	admin    *hsm.Client
+	cards    *hsm.Client
+	bank     *house.Bank
+	now      time.Time
+	said     []string
+	toSay    func(string) // is called at each line that the ceremony says
+	holder   lifecycle.Actor
 }
 
 func newBankHouse(t *testing.T) *bankHouse {
 	t.Helper()
 	b := &bankHouse{
 		vault: testenv.OwnVault(t), now: time.Now().UTC().Truncate(time.Second), toSay: func(string) {},
-		holder: lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer},
+		holder: lifecycle.Actor{ID: "m.rocheclaire", Role: lifecycle.RoleSecurityOfficer}, database: testenv.Database(t),
 	}
 	b.admin = b.open(t, b.vault.RootToken)
 	if err := b.admin.ApplyPolicies(t.Context()); err != nil {
@@ -55,7 +58,7 @@ func newBankHouse(t *testing.T) *bankHouse {
 		t.Fatal(err)
 	}
 	b.House, err = house.Open(t.Context(), house.Config{
-		DatabaseURL: testenv.Database(t), Policy: b.bank.Policy(), Now: func() time.Time { return b.now }, Logger: slog.New(slog.DiscardHandler),
+		DatabaseURL: b.database, Policy: b.bank.Policy(), Now: func() time.Time { return b.now.Add(time.Duration(b.clock.Load())) }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"sceau/ca"
@@ -16,42 +15,74 @@ import (
 	"sceau/web/revocation"
 )
 
-// listsEvery is how often the doors look for newer lists.
-const listsEvery = 2 * time.Second
+// PublicDoor is the open revocation door.
+type PublicDoor struct {
+	*revocation.Handler
+
+	house  *House
+	keys   *hsm.Keyring
+	lists  string // folder
+	memory *revocation.Memory
+
+	seen     issuance.StatusMark // up to where memory knows the statuses; Follow's
+	restored bool                // the database knows less than it did; Follow's
+}
 
 // Public opens the revocation door: lists, OCSP, CA certificates. Of the key
-// store it uses responders' keys only.
-func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*revocation.Handler, error) {
-	known, err := authorities(ctx, h.Service)
+// store it uses responders' keys only. Whoever opens it lets it follow the
+// database: [PublicDoor.Follow].
+func (h *House) Public(ctx context.Context, keys hsm.Keystore, lists string) (*PublicDoor, error) {
+	d := &PublicDoor{house: h, keys: hsm.NewKeyring(keys), lists: lists, memory: revocation.NewMemory(statusSource{h.Service, h.config.Now})}
+	authorities, responders, err := d.speakers(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if known[IssuingID] == nil {
-		return nil, fmt.Errorf("%w: there is no CA yet: hold `sceau ceremony` first", lifecycle.Illegal)
-	}
-	responder, err := h.responder(ctx, known[IssuingID], hsm.NewKeyring(keys))
-	if err != nil {
-		return nil, err
-	}
-	c := revocation.Config{
-		Lists: lists, Responders: []revocation.Responder{responder}, Source: statusSource{h.Service}, Now: h.config.Now,
-		Logger: h.config.Logger,
-	}
-	for id, certificate := range known {
-		a := revocation.Authority{ID: id, Certificate: certificate}
-		if id != RootID && known[RootID] != nil {
-			a.Chain = []*x509.Certificate{known[RootID]}
-		}
-		c.Authorities = append(c.Authorities, a)
 	}
 	if err := h.SyncLists(ctx, lists); err != nil {
 		return nil, err
 	}
-	return revocation.New(c)
+	d.Handler, err = revocation.New(revocation.Config{
+		Lists: lists, Authorities: authorities, Responders: responders, Source: d.memory, Keep: d.memory.Keep, Holding: d.memory.Held,
+		Now: h.config.Now, Logger: h.config.Logger,
+	})
+	return d, err
 }
 
-func (h *House) responder(ctx context.Context, issuer *x509.Certificate, keys *hsm.Keyring) (revocation.Responder, error) {
-	delegate, err := h.Service.NewestDelegate(ctx, IssuingID, issuance.DelegateOCSP)
+// speakers are the CAs of the house, and who answers for each that has a
+// responder.
+func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Authority, responders []revocation.Responder, err error) {
+	all, err := d.house.Service.Authorities(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	certificates := make(map[string]*x509.Certificate, len(all))
+	for _, a := range all {
+		if certificates[a.ID], err = x509.ParseCertificate(a.Certificate); err != nil {
+			return nil, nil, fmt.Errorf("certificate of %s: %w", a.ID, err)
+		}
+	}
+	for _, a := range all {
+		known := revocation.Authority{ID: a.ID, Certificate: certificates[a.ID]}
+		if parent := certificates[a.Parent]; parent != nil {
+			known.Chain = []*x509.Certificate{parent}
+		}
+		authorities = append(authorities, known)
+		responder, err := d.responder(ctx, a.ID, certificates[a.ID])
+		if isNotFound(err) {
+			continue // nobody answers for it: the root has a list only
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		responders = append(responders, responder)
+	}
+	if len(responders) == 0 {
+		return nil, nil, fmt.Errorf("%w: there is no CA yet: hold `sceau ceremony` first", lifecycle.Illegal)
+	}
+	return authorities, responders, nil
+}
+
+func (d *PublicDoor) responder(ctx context.Context, id string, issuer *x509.Certificate) (revocation.Responder, error) {
+	delegate, err := d.house.Service.NewestDelegate(ctx, id, issuance.DelegateOCSP)
 	if err != nil {
 		return revocation.Responder{}, err
 	}
@@ -59,14 +90,14 @@ func (h *House) responder(ctx context.Context, issuer *x509.Certificate, keys *h
 	if err != nil {
 		return revocation.Responder{}, fmt.Errorf("responder certificate: %w", err)
 	}
-	responder, err := ca.NewResponder(issuer, certificate, h.Service.Policy().OCSPValidity)
+	responder, err := ca.NewResponder(issuer, certificate, d.house.Service.Policy().OCSPValidity)
 	if err != nil {
 		return revocation.Responder{}, err
 	}
 	return revocation.Responder{
-		IssuerID: IssuingID, Responder: responder,
+		IssuerID: id, Responder: responder,
 		Signer: func(ctx context.Context) (crypto.Signer, error) {
-			return keys.Signer(ctx, delegate.Key, certificate.PublicKey)
+			return d.keys.Signer(ctx, delegate.Key, certificate.PublicKey)
 		},
 	}, nil
 }
@@ -94,39 +125,31 @@ func (h *House) SyncLists(ctx context.Context, folder string) error {
 	return nil
 }
 
-// FollowLists keeps the folder of lists up to date until ctx ends. While the
-// database is down the lists on disk stay.
-func (h *House) FollowLists(ctx context.Context, folder string) {
-	tick := time.NewTicker(listsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := h.SyncLists(ctx, folder); err != nil && ctx.Err() == nil {
-			h.config.Logger.WarnContext(ctx, "lists", slog.String("error", err.Error()))
-		}
-	}
+// statusSource answers the revocation door from the use cases.
+type statusSource struct {
+	service *issuance.Service
+	now     func() time.Time
 }
 
-// statusSource answers the revocation door from the use cases.
-type statusSource struct{ service *issuance.Service }
-
 // Status reads one status with the answer signed ahead for it.
-func (s statusSource) Status(ctx context.Context, issuer string, serial []byte) (ca.Status, *revocation.Presigned, error) {
-	if len(serial) != len(lifecycle.Serial{}) {
-		return ca.Status{}, nil, nil // no serial of ours has another length
+func (s statusSource) Status(ctx context.Context, issuer string, serial []byte) (revocation.Known, error) {
+	asOf := s.now()
+	var st issuance.CertificateStatus
+	if len(serial) == len(lifecycle.Serial{}) { // no serial of ours has another length
+		var err error
+		if st, err = s.service.Status(ctx, issuer, lifecycle.Serial(serial)); err != nil {
+			return revocation.Known{}, err
+		}
 	}
-	st, err := s.service.Status(ctx, issuer, lifecycle.Serial(serial))
-	if err != nil {
-		return ca.Status{}, nil, err
+	known := knownOf(st)
+	known.AsOf = asOf
+	return known, nil
+}
+
+func knownOf(st issuance.CertificateStatus) revocation.Known {
+	known := revocation.Known{Status: jobs.StatusOf(st), Version: st.Version}
+	if st.Answer != nil {
+		known.Ahead[0] = revocation.NewPresigned(known.Status.State, ca.Answer{DER: st.Answer, ThisUpdate: st.ThisUpdate, NextUpdate: st.NextUpdate})
 	}
-	status := jobs.StatusOf(st)
-	if st.Answer == nil {
-		return status, nil, nil
-	}
-	answer := ca.Answer{DER: st.Answer, ThisUpdate: st.ThisUpdate, NextUpdate: st.NextUpdate}
-	return status, &revocation.Presigned{State: status.State, Answer: answer}, nil
+	return known
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 
-	"sceau/ca"
 	"sceau/hsm"
 	"sceau/jobs"
 	"sceau/lifecycle"
@@ -34,7 +33,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 	tools := jobs.Tools{
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, TransportKey: w.TransportKey,
 		BureauCert: w.BureauCert, PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
-		CertProfiles: []ca.Profile{ca.NominativeAuthentication(), ca.Staff()}, Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
+		CertProfiles: certificateProfiles(), Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
 		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {

@@ -1,0 +1,180 @@
+package house
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sceau/issuance"
+	"sceau/lifecycle"
+	"sceau/web/revocation"
+)
+
+const (
+	listsEvery    = 2 * time.Second // at the latest; sooner when the database tells that a status changed
+	statusesEvery = time.Second     // likewise
+	speakersEvery = time.Minute     // responders are renewed, CAs are made
+	againAfter    = time.Second     // what failed is tried again
+)
+
+// Follow keeps the door up to date until ctx ends: lists in their folder,
+// statuses and answers in memory, for whom it speaks. What fails is tried again;
+// while the database is down the door says what it knows, as long as that may be
+// said.
+func (d *PublicDoor) Follow(ctx context.Context) {
+	told := make(chan struct{}, 1)
+	var group sync.WaitGroup
+	group.Go(func() {
+		d.again(ctx, "listen", func() error {
+			return d.house.Service.ListenStatuses(ctx, func() {
+				select {
+				case told <- struct{}{}:
+				default: // it will look anyway
+				}
+			})
+		})
+	})
+	group.Go(func() {
+		d.again(ctx, "statuses", func() error { return d.followStatuses(ctx, told) })
+	})
+	group.Go(func() {
+		d.repeat(ctx, "lists", listsEvery, func() error { return d.house.SyncLists(ctx, d.lists) })
+	})
+	group.Go(func() {
+		d.repeat(ctx, "responders", speakersEvery, func() error {
+			authorities, responders, err := d.speakers(ctx)
+			if err != nil {
+				return err
+			}
+			return d.Speak(authorities, responders)
+		})
+	})
+	group.Wait()
+}
+
+// again does something that goes on until it fails, again and again.
+func (d *PublicDoor) again(ctx context.Context, what string, work func() error) {
+	for {
+		d.complain(ctx, what, work())
+		if !sleep(ctx, againAfter) {
+			return
+		}
+	}
+}
+
+// repeat does something once in every interval.
+func (d *PublicDoor) repeat(ctx context.Context, what string, interval time.Duration, work func() error) {
+	for sleep(ctx, interval) {
+		d.complain(ctx, what, work())
+	}
+}
+
+func (d *PublicDoor) complain(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		d.house.config.Logger.WarnContext(ctx, "the public door cannot follow", slog.String("what", what), slog.String("error", err.Error()))
+	}
+}
+
+// sleep tells whether ctx has not ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// followStatuses reads all statuses, then what changes.
+func (d *PublicDoor) followStatuses(ctx context.Context, told <-chan struct{}) error {
+	if err := d.readAll(ctx); err != nil {
+		return err
+	}
+	for {
+		timer := time.NewTimer(statusesEvery)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-told:
+			timer.Stop()
+		case <-timer.C:
+		}
+		if err := d.readChanges(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// readAll reads all statuses, and what changed meanwhile. After an interruption
+// it is done again: it costs seconds, and nothing is taken on trust.
+func (d *PublicDoor) readAll(ctx context.Context) error {
+	if err := d.mark(ctx); err != nil {
+		return err
+	}
+	var after lifecycle.Serial
+	for {
+		page, last, err := d.house.Service.Statuses(ctx, after)
+		if err != nil {
+			return err
+		}
+		d.learn(page)
+		if last {
+			return d.readChanges(ctx)
+		}
+		after = page[len(page)-1].Serial
+	}
+}
+
+// readChanges reads what changed since the last time.
+func (d *PublicDoor) readChanges(ctx context.Context) error {
+	asOf, before := d.house.config.Now(), d.seen
+	if err := d.mark(ctx); err != nil {
+		return err
+	}
+	after := d.seen
+	d.seen = before // until all of it is learned
+	changed, err := d.house.Service.StatusesSince(ctx, before, after)
+	if err != nil {
+		return err
+	}
+	d.learn(changed)
+	if err := d.house.Service.AnswersSince(ctx, before, after, d.learn); err != nil {
+		return err
+	}
+	d.seen = after
+	d.memory.CaughtUp(asOf)
+	return nil
+}
+
+// mark notes up to where the database knows the statuses. One that knows less
+// than it did was restored from a backup: from then on nothing is learned from
+// it, and the door says what it knows as long as that may be said. Somebody
+// repairs the database and opens the door again.
+func (d *PublicDoor) mark(ctx context.Context) error {
+	now, err := d.house.Service.MarkStatuses(ctx)
+	if err != nil {
+		return err
+	}
+	if d.restored || now.Behind(d.seen) {
+		d.restored = true
+		return fmt.Errorf("%w: the database knows less of certificates than it did: it was restored from a backup", lifecycle.Conflict)
+	}
+	d.seen = now
+	return nil
+}
+
+// learn tells the memory of certificates that exist.
+func (d *PublicDoor) learn(all []issuance.OCSPStatus) {
+	learned := make([]revocation.Learned, 0, len(all))
+	for _, st := range all {
+		if st.Issued || st.Revoked {
+			learned = append(learned, revocation.Learned{IssuerID: st.Issuer, Serial: st.Serial, Known: knownOf(st.CertificateStatus)})
+		}
+	}
+	d.memory.Learn(learned)
+}

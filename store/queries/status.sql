@@ -1,0 +1,44 @@
+-- name: CertificateStatus :one
+SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
+    not_after, answer, this_update, next_update, stored
+FROM certificate_status WHERE serial = @serial AND issuer_id = @issuer_id;
+
+-- name: CertificateStatuses :many
+SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
+    not_after, answer, this_update, next_update, stored
+FROM certificate_status WHERE serial > @after ORDER BY serial LIMIT @max_rows;
+
+-- name: StatusRevisions :many
+SELECT issuer_id, shard, revision FROM crl_shard;
+
+-- Statuses that changed in the shards after the revision seen of each. A shard's
+-- revision is read before: what is committed later comes too, and comes again.
+-- name: StatusesSince :many
+SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version,
+    s.crl_revision, s.not_after, s.answer, s.this_update, s.next_update, s.stored
+FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS shard, unnest(@seen::bigint[]) AS seen) AS a
+    JOIN certificate_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen;
+
+-- name: AnswersSince :many
+SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
+    not_after, answer, this_update, next_update, stored
+FROM certificate_status WHERE stored > @since::bigint ORDER BY stored LIMIT @max_rows;
+
+-- name: NewestAnswer :one
+SELECT coalesce(max(stored), 0)::bigint FROM ocsp_answer;
+
+-- name: PutOCSPAnswers :exec
+INSERT INTO ocsp_answer (serial, status_version, der, this_update, next_update)
+SELECT unnest(@serials::bytea[]), unnest(@status_versions::int[]), unnest(@ders::bytea[]), unnest(@this_updates::timestamptz[]),
+    unnest(@next_updates::timestamptz[])
+ON CONFLICT (serial) DO UPDATE SET status_version = excluded.status_version, der = excluded.der,
+    this_update = excluded.this_update, next_update = excluded.next_update, stored = excluded.stored
+WHERE ocsp_answer.status_version <= excluded.status_version;
+
+-- name: StaleOCSPAnswers :many
+SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
+    not_after, answer, this_update, next_update, stored
+FROM certificate_status
+WHERE id > @after AND state IN ('issued', 'active', 'held', 'revoked') AND not_after > @at
+    AND (answer IS NULL OR next_update < @renew_before)
+ORDER BY id LIMIT @max_rows;
