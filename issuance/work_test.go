@@ -87,6 +87,7 @@ func TestWorkIsClaimedByOneAndFlagsAreWork(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	first := h.submit(t, func(*demodata.Order) {})
+	h.clock.advance(time.Second) // the later one is flagged
 	holder := must[lifecycle.HolderID](t)(h.HolderByUser(t.Context(), h.order(t, first).ClientID, "0001"))
 	second := must[lifecycle.OrderID](t)(h.Submit(t.Context(), alix, issuance.OrderRequest{Kind: lifecycle.OrderNewCard, Holder: holder, Delivery: "home"}))
 	item := h.theOne(t, lifecycle.WorkFlagged)
