@@ -60,11 +60,16 @@ func (Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte("[API key]")
 func (Secret) LogValue() slog.Value         { return slog.StringValue("[API key]") }
 func (Secret) MarshalText() ([]byte, error) { return nil, errors.New("a secret is never serialised") }
 
+// AtBranch tells whether the scope is that of a branch's terminal, whose key names
+// the branch.
+func (s Scope) AtBranch() bool { return s == ScopeResetPIN || s == ScopePersonalise }
+
 // APIKey is a relying service's key.
 type APIKey struct {
 	ID      lifecycle.APIKeyID
 	Name    string
 	Scopes  []Scope
+	Branch  lifecycle.BranchID // of a terminal's
 	Expires time.Time
 }
 
@@ -94,8 +99,9 @@ func mayKeep(by lifecycle.Actor) error {
 	return nil
 }
 
-// NewAPIKey makes a key for a relying service. Only its hash is kept.
-func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string, scopes []Scope, life time.Duration) (APIKey, Secret, error) {
+// NewAPIKey makes a key for a relying service, or for the terminal of a branch,
+// whose code it names. Only its hash is kept.
+func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string, scopes []Scope, branch string, life time.Duration) (APIKey, Secret, error) {
 	if err := mayKeep(by); err != nil {
 		return APIKey{}, Secret{}, err
 	}
@@ -109,6 +115,13 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	if life <= 0 || life > maxKeyLife {
 		errs.Add("life", "a key lives for a moment to two years")
 	}
+	at, why, err := s.branchOfKey(ctx, scopes, branch)
+	if err != nil {
+		return APIKey{}, Secret{}, err
+	}
+	if why != "" {
+		errs.Add("branch", why)
+	}
 	if err := errs.Err(); err != nil {
 		return APIKey{}, Secret{}, err
 	}
@@ -121,13 +134,16 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	key := APIKey{
 		ID: lifecycle.APIKeyID(lifecycle.NewID(lifecycle.PrefixAPIKey, now, tail)), Name: name, Scopes: slices.Clone(scopes), Expires: now.Add(life),
 	}
+	if at != nil {
+		key.Branch = *at
+	}
 	names := make([]string, len(scopes))
 	for i, sc := range scopes {
 		names[i] = string(sc)
 	}
-	err := s.store.InTx(ctx, func(tx store.Tx) error {
+	err = s.store.InTx(ctx, func(tx store.Tx) error {
 		if err := tx.InsertAPIKey(ctx, db.InsertAPIKeyParams{
-			ID: key.ID, Name: name, SHA256: digest[:], Scopes: names, CreatedAt: now, ExpiresAt: key.Expires,
+			ID: key.ID, Name: name, SHA256: digest[:], Scopes: names, CreatedAt: now, ExpiresAt: key.Expires, BranchID: at,
 		}); err != nil {
 			return err
 		}
@@ -140,6 +156,27 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
 	}
 	return key, newSecret(text), nil
+}
+
+// branchOfKey finds the branch of a terminal's key, or says what is wrong.
+func (s *Service) branchOfKey(ctx context.Context, scopes []Scope, code string) (at *lifecycle.BranchID, why string, err error) {
+	terminal := slices.ContainsFunc(scopes, Scope.AtBranch)
+	switch {
+	case terminal && code == "":
+		return nil, "a terminal's key names its branch: give the branch's code", nil
+	case !terminal && code != "":
+		return nil, "only a terminal's key names a branch", nil
+	case !terminal:
+		return nil, "", nil
+	}
+	branch, err := s.store.BranchByCode(ctx, code)
+	if errors.Is(err, lifecycle.NotFound) {
+		return nil, "no branch has this code", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("branch of an API key: %w", err)
+	}
+	return &branch.ID, "", nil
 }
 
 // EndAPIKey ends a key at once: it was lost, or its service is gone. One that is
@@ -186,6 +223,9 @@ func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, er
 		return APIKey{}, ErrBadKey
 	}
 	key := APIKey{ID: row.ID, Name: row.Name, Expires: row.ExpiresAt}
+	if row.BranchID != nil {
+		key.Branch = *row.BranchID
+	}
 	for _, sc := range row.Scopes {
 		key.Scopes = append(key.Scopes, Scope(sc))
 	}

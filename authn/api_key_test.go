@@ -23,7 +23,7 @@ var officer = lifecycle.Actor{ID: "olivia", Role: lifecycle.RoleSecurityOfficer}
 
 func newKey(t *testing.T, h *house, scopes ...authn.Scope) (authn.APIKey, string) {
 	t.Helper()
-	key, secret, err := h.NewAPIKey(t.Context(), officer, "online banking", scopes, 24*time.Hour)
+	key, secret, err := h.NewAPIKey(t.Context(), officer, "online banking", scopes, "", 24*time.Hour)
 	check(t, err)
 	return key, secret.Reveal()
 }
@@ -132,7 +132,7 @@ func TestEachKeyIsAnother(t *testing.T) {
 func TestAKeyHidesItself(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	_, secret, err := h.NewAPIKey(t.Context(), officer, "payment hub", []authn.Scope{authn.ScopeVerifyCAP}, time.Hour)
+	_, secret, err := h.NewAPIKey(t.Context(), officer, "payment hub", []authn.Scope{authn.ScopeVerifyCAP}, "", time.Hour)
 	check(t, err)
 	type holder struct{ Key authn.Secret }
 	shown := map[string]string{}
@@ -174,11 +174,12 @@ func TestEveryWrongFieldOfANewKeyIsNamed(t *testing.T) {
 		{"an unknown scope", "hub", []authn.Scope{authn.ScopeVerifyCAP, "everything"}, time.Hour, "scopes"},
 		{"no life", "hub", good, 0, "life"},
 		{"three years", "hub", good, 3 * 365 * 24 * time.Hour, "life"},
+		{"a terminal of no branch", "desk", []authn.Scope{authn.ScopeResetPIN}, time.Hour, "branch"},
 		{"nothing at all", "", nil, -1, "name scopes life"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, secret, err := h.NewAPIKey(t.Context(), officer, test.key, test.scopes, test.life)
+			_, secret, err := h.NewAPIKey(t.Context(), officer, test.key, test.scopes, "", test.life)
 			wantKind(t, err, lifecycle.Invalid)
 			if fields := wrongFields(t, err); fields != test.want || secret.Reveal() != "" {
 				t.Errorf("wrong fields %q, want %q", fields, test.want)
@@ -217,7 +218,7 @@ func TestOnlyASecurityOfficerMakesAndEndsKeys(t *testing.T) {
 			continue
 		}
 		by := lifecycle.Actor{ID: "x", Role: role}
-		_, _, err := h.NewAPIKey(t.Context(), by, "mine", authn.Scopes(), time.Hour)
+		_, _, err := h.NewAPIKey(t.Context(), by, "mine", authn.Scopes(), "", time.Hour)
 		wantKind(t, err, lifecycle.Forbidden)
 		wantKind(t, h.EndAPIKey(t.Context(), by, key.ID), lifecycle.Forbidden)
 	}

@@ -141,7 +141,7 @@ func (h *house) card(t *testing.T, holder lifecycle.HolderID, state lifecycle.Ca
 	h.cards++
 	order := lifecycle.OrderID(id("O", h.cards))
 	check(t, h.store.InsertOrder(t.Context(), db.InsertOrderParams{
-		ID: order, Kind: lifecycle.OrderNewCard, State: lifecycle.OrderInProgress, HolderID: holder, Currency: "EUR",
+		ID: order, Kind: lifecycle.OrderNewCard, Urgency: lifecycle.Standard, State: lifecycle.OrderInProgress, HolderID: holder, Currency: "EUR",
 		RequestedBy: "ann", CreatedAt: today,
 	}))
 	cardID, pan := lifecycle.CardID(id("C", h.cards)), panOf(t, h.cards)

@@ -196,12 +196,19 @@ func (is issuer) script(t testing.TB, ask card.ScriptRequest) []byte {
 	if _, ok, err := v.VerifyUnblock(pan, psn, uint16(ask.ATC), [4]byte{}, ask.ARQC, []int{0}); err != nil || !ok {
 		t.Fatalf("the bank does not know the card's cryptogram: %v", err)
 	}
-	mk, err := emv.CardMasterKey(tdes(t, is.smi), is.profile.Option, pan, psn)
+	scheme, err := is.profile.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	apdu := emv.PINUnblock(tdes(t, mk), uint16(ask.ATC), ask.ARQC)
-	return apdu[:]
+	keys, err := scheme.Card(tdes(t, is.ac), tdes(t, is.smi), tdes(t, is.smi), pan, psn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := keys.Scripts(uint16(ask.ATC), ask.ARQC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session.APDU(emv.PINUnblockCommand, nil)
 }
 
 func TestACardIsTheSameAfterItsFile(t *testing.T) {

@@ -303,8 +303,8 @@ func TestAPINUnblockScriptIsForTheCardThatAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !emv.CheckPINUnblock(tdes(t, images[0].SMI), 9, arqc, apdu) {
-		t.Error("the card would not take the script")
+	if command, _, err := emv.OpenScript(tdes(t, images[0].SMI), nil, 9, arqc, apdu); err != nil || command != emv.PINUnblockCommand {
+		t.Errorf("the card would not take the script: %v", err)
 	}
 	r.ARQC = bytes.Repeat([]byte{1}, 8)
 	if _, err := h.api.PINUnblockScript(t.Context(), r); err == nil {

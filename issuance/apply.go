@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -65,6 +66,13 @@ func allowed[S ~string](table lifecycle.Table[S], from S, c change) (lifecycle.M
 
 // audit writes who did what to what, in the transaction that did it.
 func (s *Service) audit(ctx context.Context, tx store.Tx, thing string, c change, from, to string) error {
+	if c.by.Operator != "" {
+		c.detail = maps.Clone(c.detail)
+		if c.detail == nil {
+			c.detail = map[string]string{}
+		}
+		c.detail["operator"] = c.by.Operator
+	}
 	detail := []byte("{}")
 	if len(c.detail) > 0 {
 		var err error

@@ -72,8 +72,32 @@ type BureauAnswer struct {
 // their letters, spoiled ones are made again under a new sequence number and
 // PIN, missing ones stay with the bureau until a later file or a member of staff
 // says what became of them. The plastics leave the bureau's stock. Applying it again changes nothing. An answer that
-// cannot be true is [lifecycle.Invalid]: no retry makes it so.
+// cannot be true is [lifecycle.Invalid]: no retry makes it so, and a work item has
+// staff ask the bureau.
 func (s *Service) ApplyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
+	err := s.applyReturn(ctx, id, answers, done)
+	if errors.Is(err, lifecycle.Invalid) {
+		return errors.Join(err, s.returnIsWrong(ctx, id, err.Error()))
+	}
+	return err
+}
+
+// returnIsWrong opens a work item on a return file, one however often it is tried.
+func (s *Service) returnIsWrong(ctx context.Context, id lifecycle.ReturnFileID, why string) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.LockReturnFile(ctx, id); err != nil {
+			return fmt.Errorf("return file %s: %w", id, err)
+		}
+		n, err := tx.WorkItemsOn(ctx, string(id))
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = s.openWorkTx(ctx, tx, lifecycle.System("bureau-return"), "return file", string(id), nil, why)
+		return err
+	})
+}
+
+func (s *Service) applyReturn(ctx context.Context, id lifecycle.ReturnFileID, answers []BureauAnswer, done Done) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		f, err := tx.LockReturnFile(ctx, id)
 		if err != nil {

@@ -160,7 +160,7 @@ func (s *Service) eraseLatePIN(ctx context.Context, plan ChipPlan) error {
 }
 
 func chipDetail(by lifecycle.Actor, o *db.Order, serial string) map[string]string {
-	return map[string]string{"order": string(o.ID), "terminal": by.ID, "chip": serial}
+	return map[string]string{"order": string(o.ID), "terminal": by.ID, "operator": by.Operator, "chip": serial}
 }
 
 // ChipMade records that the engine has seen a cryptogram of the card in its chip:

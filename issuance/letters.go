@@ -301,9 +301,6 @@ func (s *Service) FinishPINSection(ctx context.Context, plan PINRunPlan, section
 			if err := tx.FailPINLetter(ctx, f.Why, l.ID); err != nil {
 				return fmt.Errorf("PIN letter %s: %w", f.Letter, err)
 			}
-			if _, err := s.openWorkTx(ctx, tx, system, lifecycle.PINLetters.Thing, f.Letter, &l.CardID, cannotBeSet+f.Why); err != nil {
-				return err
-			}
 		}
 		return storeSectionTx(ctx, s, tx, plan.Run, section, sealed, pages)
 	})

@@ -25,7 +25,7 @@ type OrderRequest struct {
 	TargetCard lifecycle.CardID // of what is replaced, or gets a script; of a registration, optional
 	Reason     lifecycle.CardReason
 	Delivery   lifecycle.Delivery // of cards that are made
-	BranchCode string             // delivery to a branch
+	BranchCode string             // delivery to a branch; the branch where a script is given
 	InHouse    bool               // made at that branch's terminal, not by a bureau
 	Identity   string             // document that proved the holder's identity: PIN-counter reset, PIN change
 	WithReader bool
@@ -122,6 +122,13 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 		return none, fmt.Errorf("holder %s: %w", o.HolderID, err)
 	}
 	if !r.Kind.HasCard() {
+		if _, script := scriptEvent(r.Kind); script && r.BranchCode != "" { // whose terminal gives it
+			branch, err := tx.BranchByCode(ctx, r.BranchCode)
+			if err != nil {
+				return none, noBranch(err)
+			}
+			o.BranchID = &branch.ID
+		}
 		o.Product = ""
 		return o, s.chargeTx(ctx, tx, &o, "")
 	}

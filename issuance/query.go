@@ -98,15 +98,43 @@ const pageSize = 500
 // OrdersInState pages through the orders in a state, oldest first, after the
 // given one.
 func (s *Service) OrdersInState(ctx context.Context, state lifecycle.OrderState, after lifecycle.OrderID) ([]lifecycle.OrderID, error) {
+	lines, err := s.OrderLines(ctx, state, after)
+	ids := make([]lifecycle.OrderID, len(lines))
+	for i, r := range lines {
+		ids[i] = r.ID
+	}
+	return ids, err
+}
+
+// OrderLine is an order in a list.
+type OrderLine struct {
+	ID          lifecycle.OrderID
+	Kind        lifecycle.OrderKind
+	RequestedBy string
+	Failure     string
+	Created     time.Time
+}
+
+// OrderLines pages through the orders in a state, as [Service.OrdersInState] does.
+func (s *Service) OrderLines(ctx context.Context, state lifecycle.OrderState, after lifecycle.OrderID) ([]OrderLine, error) {
 	rows, err := s.store.OrdersInState(ctx, state, after, pageSize)
 	if err != nil {
 		return nil, fmt.Errorf("orders that are %s: %w", state, err)
 	}
-	ids := make([]lifecycle.OrderID, len(rows))
+	lines := make([]OrderLine, len(rows))
 	for i, r := range rows {
-		ids[i] = r.ID
+		lines[i] = OrderLine{ID: r.ID, Kind: r.Kind, RequestedBy: r.RequestedBy, Failure: r.Failure, Created: r.CreatedAt.UTC()}
 	}
-	return ids, nil
+	return lines, nil
+}
+
+// BranchCode is the code of a branch that an order names.
+func (s *Service) BranchCode(ctx context.Context, id lifecycle.BranchID) (string, error) {
+	b, err := s.store.Branch(ctx, id)
+	if err != nil {
+		return "", fmt.Errorf("branch %s: %w", id, err)
+	}
+	return b.Code, nil
 }
 
 // Card reads a card.

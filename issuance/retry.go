@@ -40,8 +40,8 @@ func (s *Service) Cancel(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 
 // failCardLetterTx has staff look at a letter that cannot be set, for a reason
 // that no retry mends: an address that does not fit its window, say. The order
-// fails, and a work item says why; staff mend what is wrong and retry. A letter
-// that was stopped meanwhile stays so.
+// fails and waits for staff, who mend what is wrong and retry. A letter that was
+// stopped meanwhile stays so.
 func (s *Service) failCardLetterTx(ctx context.Context, tx store.Tx, f LetterFailure) error {
 	of, err := tx.CardOfLetter(ctx, f.Letter)
 	if err != nil {
@@ -65,28 +65,7 @@ func (s *Service) failCardLetterTx(ctx context.Context, tx store.Tx, f LetterFai
 	if err := tx.FailCardLetter(ctx, f.Why, l.ID); err != nil {
 		return fmt.Errorf("card letter %s: %w", f.Letter, err)
 	}
-	if _, err := s.openWorkTx(ctx, tx, system, lifecycle.CardLetters.Thing, f.Letter, &card.ID, cannotBeSet+f.Why); err != nil {
-		return err
-	}
 	return s.failOrderTx(ctx, tx, card.OrderID, system, "its card letter cannot be written: "+f.Why)
-}
-
-// cannotBeSet begins the work item of a letter that waits for staff.
-const cannotBeSet = "cannot be set: "
-
-// retriedTx closes the work items of a letter that somebody has mended: if it is
-// not, the next run opens another.
-func (s *Service) retriedTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, letter string) error {
-	items, err := tx.LockWorkOn(ctx, letter)
-	if err != nil {
-		return fmt.Errorf("work items on %s: %w", letter, err)
-	}
-	for _, w := range items {
-		if err := s.closeWorkTx(ctx, tx, by, w, "the letter is tried again"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // RetryLetter has a letter that could not be set tried again, in the next run;
@@ -107,10 +86,7 @@ func (s *Service) RetryLetter(ctx context.Context, by lifecycle.Actor, id string
 		return s.eachKind(ctx, tx, id,
 			func(*db.CardLetter) error { return nil },
 			func(l *db.PINLetter) error {
-				if err := s.movePINLetter(ctx, tx, l, lifecycle.Retry, by); err != nil {
-					return err
-				}
-				return s.retriedTx(ctx, tx, by, id)
+				return s.movePINLetter(ctx, tx, l, lifecycle.Retry, by)
 			})
 	})
 }
@@ -136,9 +112,6 @@ func (s *Service) Retry(ctx context.Context, by lifecycle.Actor, id lifecycle.Or
 		if err != nil {
 			return fmt.Errorf("letter of card %s: %w", its.card.ID, err)
 		}
-		if err := s.moveCardLetter(ctx, tx, &l, lifecycle.Retry, by); err != nil {
-			return err
-		}
-		return s.retriedTx(ctx, tx, by, string(l.ID))
+		return s.moveCardLetter(ctx, tx, &l, lifecycle.Retry, by)
 	})
 }

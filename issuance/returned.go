@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"sceau/lifecycle"
 	"sceau/store"
@@ -97,62 +95,4 @@ func (s *Service) returnTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 			return tx.SetPINLetterReturned(ctx, string(reason), l.ID)
 		})
 	return thing, err
-}
-
-// WorkItem is what a member of staff has to look at.
-type WorkItem struct {
-	ID     lifecycle.WorkItemID
-	Thing  string // "card letter"
-	On     string // its identifier
-	Card   lifecycle.CardID
-	Why    string
-	Opened time.Time
-}
-
-func (s *Service) openWorkTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, thing, on string, card *lifecycle.CardID, why string) (lifecycle.WorkItemID, error) {
-	id := lifecycle.WorkItemID(s.newID(lifecycle.PrefixWorkItem))
-	err := tx.InsertWorkItem(ctx, db.InsertWorkItemParams{
-		ID: id, State: lifecycle.WorkOpen, Thing: thing, ThingID: on, CardID: card, Why: why, OpenedAt: s.now(),
-	})
-	if err != nil {
-		return id, fmt.Errorf("work item on %s: %w", on, err)
-	}
-	return id, s.born(ctx, tx, lifecycle.WorkItems.Thing, string(id), string(lifecycle.WorkOpen), by, map[string]string{"on": on})
-}
-
-// WorkItems pages through what is open, oldest first, after the given one.
-func (s *Service) WorkItems(ctx context.Context, after lifecycle.WorkItemID) ([]WorkItem, error) {
-	rows, err := s.store.OpenWorkItems(ctx, after, pageSize)
-	if err != nil {
-		return nil, fmt.Errorf("work items: %w", err)
-	}
-	items := make([]WorkItem, len(rows))
-	for i, r := range rows {
-		items[i] = WorkItem{ID: r.ID, Thing: r.Thing, On: r.ThingID, Card: deref(r.CardID), Why: r.Why, Opened: r.OpenedAt}
-	}
-	return items, nil
-}
-
-// CloseWorkItem records what came of a work item.
-func (s *Service) CloseWorkItem(ctx context.Context, by lifecycle.Actor, id lifecycle.WorkItemID, outcome string) error {
-	const longest = 400
-	if n := utf8.RuneCountInString(outcome); n == 0 || n > longest || !utf8.ValidString(outcome) {
-		return &lifecycle.FieldError{Field: "outcome", Why: fmt.Sprintf("has 1 to %d characters: say what was done", longest)}
-	}
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		w, err := tx.LockWorkItem(ctx, id)
-		if err != nil {
-			return fmt.Errorf("work item %s: %w", id, err)
-		}
-		return s.closeWorkTx(ctx, tx, by, w, outcome)
-	})
-}
-
-func (s *Service) closeWorkTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, w db.WorkItem, outcome string) error {
-	_, err := apply(ctx, s, tx, lifecycle.WorkItems, w.State, change{id: string(w.ID), on: lifecycle.Complete, by: by},
-		func(to lifecycle.WorkState) (int64, error) { return tx.SetWorkState(ctx, to, w.ID, w.State) }, noJob)
-	if err != nil {
-		return err
-	}
-	return tx.SetWorkDone(ctx, new(s.now()), outcome, w.ID)
 }

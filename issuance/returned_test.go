@@ -39,16 +39,16 @@ func TestALetterThatComesBackStopsItsCardAndIsLookedAt(t *testing.T) {
 			}
 			_, err = h.TakeReturnedMail(t.Context(), leonie, letter, lifecycle.MailUnclaimed)
 			wantKind(t, err, lifecycle.Illegal)
-			items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), ""))
-			if len(items) != 1 || items[0].ID != mail.Work || items[0].Card != id || items[0].On != letter || !strings.Contains(items[0].Why, "unclaimed") {
+			items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{}))
+			if len(items) != 1 || items[0].ID != string(mail.Work) || items[0].Card != id || items[0].On != letter || !strings.Contains(items[0].Why, "unclaimed") {
 				t.Errorf("to look at: %+v", items)
 			}
 			h.event(t, h.DestroyLetter(t.Context(), leonie, letter))
-			wantKind(t, h.CloseWorkItem(t.Context(), owen, mail.Work, "address corrected"), lifecycle.Forbidden)
-			wantKind(t, h.CloseWorkItem(t.Context(), alix, mail.Work, ""), lifecycle.Invalid)
-			h.event(t, h.CloseWorkItem(t.Context(), alix, mail.Work, "address corrected, new card ordered"))
-			wantKind(t, h.CloseWorkItem(t.Context(), alix, mail.Work, "once more"), lifecycle.Illegal)
-			if items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), "")); len(items) != 0 {
+			wantKind(t, h.ResolveWork(t.Context(), owen, string(mail.Work), "address corrected"), lifecycle.Forbidden)
+			wantKind(t, h.ResolveWork(t.Context(), alix, string(mail.Work), ""), lifecycle.Invalid)
+			h.event(t, h.ResolveWork(t.Context(), alix, string(mail.Work), "address corrected, new card ordered"))
+			wantKind(t, h.ResolveWork(t.Context(), alix, string(mail.Work), "once more"), lifecycle.NotFound)
+			if items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{})); len(items) != 0 {
 				t.Errorf("still open: %+v", items)
 			}
 		})
@@ -75,7 +75,7 @@ func TestAScanThatIsNoLetterIsRefused(t *testing.T) {
 	wantKind(t, err, lifecycle.NotFound)
 	_, err = h.TakeReturnedMail(t.Context(), leonie, known, "no reason")
 	wantKind(t, err, lifecycle.Invalid)
-	if items := fmt.Sprint(must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), ""))); items != "[]" {
+	if items := fmt.Sprint(must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{}))); items != "[]" {
 		t.Errorf("opened %s", items)
 	}
 }

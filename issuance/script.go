@@ -169,7 +169,7 @@ func (s *Service) FinishScript(ctx context.Context, by lifecycle.Actor, id lifec
 		if o.State != lifecycle.OrderInProgress {
 			return fmt.Errorf("order %s: %w: no script was given for it yet", id, lifecycle.Illegal)
 		}
-		detail := map[string]string{"order": string(id), "terminal": by.ID, "tries_left": strconv.Itoa(result.TriesLeft)}
+		detail := map[string]string{"order": string(id), "terminal": by.ID, "operator": by.Operator, "tries_left": strconv.Itoa(result.TriesLeft)}
 		if !result.Taken {
 			return s.scriptRefusedTx(ctx, tx, by, o, card, detail)
 		}

@@ -236,17 +236,25 @@ func TestALetterThatCannotBeSetIsWorkForSomebody(t *testing.T) {
 				return failed[0].Letter
 			}
 			letter := fail()
-			items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), ""))
-			if len(items) != 1 || items[0].On != letter || items[0].Card != id || items[0].Why != "cannot be set: address_lines[1]: is too wide" {
-				t.Errorf("to look at: %+v", items)
+			waits := func() []issuance.WorkItem {
+				t.Helper()
+				return must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{}))
 			}
-			h.event(t, h.RetryLetter(t.Context(), leonie, letter))
-			if items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), "")); len(items) != 0 {
+			items := waits()
+			on := letter
+			if kind == lifecycle.PrintCard { // its order waits with it
+				on = string(must[issuance.CardView](t)(h.Card(t.Context(), id)).Order)
+			}
+			if len(items) != 1 || items[0].On != on || items[0].Card != id || !strings.HasSuffix(items[0].Why, "address_lines[1]: is too wide") {
+				t.Fatalf("to look at: %+v", items)
+			}
+			h.event(t, h.RetryWork(t.Context(), leonie, items[0].ID))
+			if items := waits(); len(items) != 0 {
 				t.Errorf("still to look at: %+v", items)
 			}
 			if kind == lifecycle.PrintCard { // whose letter waits again in another run
 				fail()
-				if items := must[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), "")); len(items) != 1 {
+				if items := waits(); len(items) != 1 {
 					t.Errorf("failed again, to look at: %+v", items)
 				}
 			}

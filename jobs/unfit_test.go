@@ -32,7 +32,7 @@ func TestAnAddressThatDoesNotFitIsAFailedOrderUntilItIsMended(t *testing.T) {
 	if runs := get[[]issuance.PrintRun](t)(h.PrintRuns(t.Context(), lifecycle.PrintRunCancelled)); len(runs) != 1 {
 		t.Errorf("a letter was written all the same: %v", runs)
 	}
-	h.looked(t, string(view.Card.CardLetter), "street")
+	h.looked(t, order.Card.ID, "street")
 	h.mend(t, order.Card.Holder)
 	must(t, h.Retry(t.Context(), operator, order.ID))
 	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))
@@ -42,11 +42,11 @@ func TestAnAddressThatDoesNotFitIsAFailedOrderUntilItIsMended(t *testing.T) {
 	}
 }
 
-// looked is that one work item names the letter and the field.
-func (h *house) looked(t *testing.T, letter, field string) {
+// looked is that one work item names the card and the field.
+func (h *house) looked(t *testing.T, card lifecycle.CardID, field string) {
 	t.Helper()
-	items := get[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), ""))
-	if len(items) != 1 || items[0].On != letter || !strings.Contains(items[0].Why, field) {
+	items := get[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{}))
+	if len(items) != 1 || items[0].Card != card || !strings.Contains(items[0].Why, field) {
 		t.Errorf("to look at: %+v", items)
 	}
 }
@@ -95,10 +95,10 @@ func TestAPINLetterThatDoesNotFitWaitsAndThenGoesOutInLargePrintByTheBanksTempla
 	h.workPINs(t, h.pinTools(t))
 	h.await(t, "a PIN letter that failed", "SELECT EXISTS (SELECT FROM pin_letter WHERE card_id = $1 AND state = 'failed')", order.Card.ID)
 	id := get[issuance.CardView](t)(h.Card(t.Context(), order.Card.ID)).PINLetter
-	h.looked(t, string(id), "street")
+	h.looked(t, order.Card.ID, "street")
 	h.mend(t, order.Card.Holder)
 	must(t, h.RetryLetter(t.Context(), operator, string(id)))
-	if items := get[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), "")); len(items) != 0 {
+	if items := get[[]issuance.WorkItem](t)(h.WorkItems(t.Context(), issuance.WorkFilter{})); len(items) != 0 {
 		t.Errorf("still to look at: %+v", items)
 	}
 	get[[]lifecycle.PrintRunID](t)(h.GatherLetters(t.Context(), operator))

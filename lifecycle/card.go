@@ -127,6 +127,9 @@ var Cards = Table[CardState]{
 // SeesPANs are the roles that may be shown a card's whole number.
 func SeesPANs() []Role { return []Role{RoleSecurityOfficer} }
 
+// StandsAtTerminals are the roles of staff who work a branch's card terminal.
+func StandsAtTerminals() []Role { return []Role{RoleAccountManager, RoleOperator} }
+
 // UnlocksCodes are the roles that may lock a card's codes, and unlock them when
 // the holder has shown who they are.
 func UnlocksCodes() []Role { return []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer} }

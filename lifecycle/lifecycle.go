@@ -42,6 +42,8 @@ func StaffRoles() []Role {
 type Actor struct {
 	ID   string // staff login, holder ID, API key ID or worker name
 	Role Role
+
+	Operator string // login of who stands at the branch terminal whose key ID is
 }
 
 func (a Actor) String() string { return string(a.Role) + ":" + a.ID }

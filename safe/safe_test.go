@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"sceau/lifecycle"
@@ -89,6 +90,63 @@ func TestANewDataKeyOpensTheOldAndKeepsTheMarks(t *testing.T) {
 	}
 	if _, err := old.OpenPAN("C-1", newer); !errors.Is(err, lifecycle.Unavailable) {
 		t.Errorf("a process from before the new key: %v", err)
+	}
+}
+
+func TestASafeAsksForAKeyThatItMeets(t *testing.T) {
+	t.Parallel()
+	both := open(t, key(1), key(2))
+	newer, _, err := both.SealPAN("C-1", pan(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, asked := [][]byte{key(1)}, 0
+	var given [][]byte
+	s, err := safe.Loading(func() ([][]byte, error) {
+		asked++
+		given = nil
+		for _, k := range known {
+			given = append(given, bytes.Clone(k))
+		}
+		return given, nil
+	})
+	if err != nil || asked != 1 || s.Newest() != 1 || given[0][0] != 0 {
+		t.Fatalf("%v, asked %d times, the newest is %d, what was given is %x", err, asked, s.Newest(), given[0][:1])
+	}
+	if _, err := s.OpenPAN("C-1", newer); !errors.Is(err, lifecycle.Unavailable) || asked != 2 {
+		t.Errorf("before the key is there: %v, asked %d times", err, asked)
+	}
+	old, _, err := s.SealPAN("C-1", pan(t))
+	if err != nil || safe.Under(old) != 1 {
+		t.Fatalf("sealed under %d, %v", safe.Under(old), err)
+	}
+	known = append(known, key(2))
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			if got, err := s.OpenPAN("C-1", newer); err != nil || got.Reveal() != pan(t).Reveal() {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+	readers.Wait()
+	if asked != 3 || s.Newest() != 2 {
+		t.Errorf("asked %d times, the newest is %d", asked, s.Newest())
+	}
+	again, err := s.ResealPAN("C-1", old)
+	if got, openErr := s.OpenPAN("C-1", again); err != nil || openErr != nil || safe.Under(again) != 2 || got.Reveal() != pan(t).Reveal() {
+		t.Errorf("sealed again under %d: %v, %v, %v", safe.Under(again), got, err, openErr)
+	}
+	// The second is retired once a third is there: nothing sealed under it opens.
+	without, err := safe.New(key(1), nil, key(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := without.OpenPAN("C-1", again); !errors.Is(err, lifecycle.Unavailable) {
+		t.Errorf("under a retired key: %v", err)
+	}
+	if safe.Under(nil) != 0 || safe.Under([]byte{0}) != 0 {
+		t.Error("nothing is sealed under some key")
 	}
 }
 

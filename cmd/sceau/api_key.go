@@ -15,6 +15,7 @@ type apiKeyCmd struct {
 
 	Name   string        `arg:"" help:"Name of the relying service."`
 	Scopes []authn.Scope `help:"What it may do: cap:verify, cards:activate, cards:block, certificates:revoke, orders:read, terminal:pin-reset, terminal:personalise." required:""`
+	Branch string        `help:"Code of the branch whose terminal it is for: with the scopes terminal:…" placeholder:"CODE"`
 	Life   time.Duration `help:"How long the key lives." default:"8760h"`
 	As     string        `help:"Login of the security officer who makes it." required:""`
 }
@@ -34,7 +35,7 @@ func (c apiKeyCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	key, secret, err := keys.NewAPIKey(w.ctx, by, c.Name, c.Scopes, c.Life)
+	key, secret, err := keys.NewAPIKey(w.ctx, by, c.Name, c.Scopes, c.Branch, c.Life)
 	if err != nil {
 		return err
 	}

@@ -332,7 +332,7 @@ var pinLine = regexp.MustCompile(`(?m)^\s*([0-9]{4,12})\s*$`)
 // sheet is where the print room finds a letter.
 type sheet struct{ file, page string }
 
-var sheetLine = regexp.MustCompile(`(?m)^sheet ([0-9]+)  page ([0-9]+) of (\S+)  (\S+)$`)
+var sheetLine = regexp.MustCompile(`(?m)^letter ([0-9]+)  page ([0-9]+) of (\S+)  (\S+)$`)
 
 // prints has all letters that wait gathered, rendered and printed by the commands
 // of the print room.
@@ -476,6 +476,7 @@ func TestAKeyCeremonyByCommandItsKeysAfterwardsAndNoSecretAnywhere(t *testing.T)
 	b.healthy(`ok +card key imk-ac +active, live: version 1 current`)
 	b.rotations(cards)
 	b.healthy(`ok +card key imk-ac +active, live: version 2 current`)
+	b.reseals(cards)
 	b.leaksNothing(cards)
 	b.ages()
 	b.ails()
@@ -487,7 +488,7 @@ func (b *bankAtWork) healthy(want string) {
 	out := b.ok("doctor", "--vault-token-file", b.tokens["auditor"])
 	for _, line := range []string{want, `ok +database`, `ok +CRL issuing-1/0 `, `ok +audit device +file on`, `ok +card engine +mounted, SHA-256 [0-9a-f]{64}`,
 		`ok +card key imk-ac .*live: `, `ok +key of CA issuing-1 +transit/issuing-1, ecdsa-p256`, `ok +key of the OCSP responder`,
-		`ok +key of the signer of bureau files`} {
+		`ok +key of the signer of bureau files`, `ok +product securaccess +as the engine's profile securaccess`, `ok +product bank-card `} {
 		if !regexp.MustCompile(line).MatchString(out) {
 			b.t.Errorf("the doctor does not say %q:\n%s", line, out)
 		}
@@ -523,6 +524,26 @@ func (b *bankAtWork) rotations(cards []madeCard) {
 	}
 	b.refused("version 2 is the latest", b.ceremony("retire", "2026-C", "--key", "imk-ac", "--key-version", "2")...)
 	b.ok(retire...)
+}
+
+// reseals moves card numbers to another data key by command, and ends the first.
+func (b *bankAtWork) reseals(cards []madeCard) {
+	b.t.Helper()
+	office, officer := []string{"--vault-token-file", b.tokens["office"]}, "--as=m.rocheclaire"
+	number := b.ok(append([]string{"card", "number", string(cards[0].id), officer, "--why=before"}, office...)...)
+	b.refused("does not hold the role security_officer", append([]string{"safe", "rotate", "--as=l.boisjoli"}, office...)...)
+	b.ok(append([]string{"safe", "rotate", officer}, office...)...)
+	b.refused("3 things are sealed under it", "safe", "retire", "1", officer)
+	if out := b.ok(append([]string{"safe", "reseal", officer}, office...)...); !strings.Contains(out, "3 sealed again") {
+		b.t.Errorf("sealed again: %s", out)
+	}
+	b.ok("safe", "retire", "1", officer)
+	if out := b.ok("safe", "list"); !regexp.MustCompile(`1 .*retired .*  0 sealed\n2 .*in use .*3 sealed`).MatchString(out) {
+		b.t.Errorf("keys:\n%s", out)
+	}
+	if again := b.ok(append([]string{"card", "number", string(cards[0].id), officer, "--why=after"}, office...)...); again != number {
+		b.t.Error("another number came out of the safe")
+	}
 }
 
 // ages has the doctor look on later days.
@@ -562,6 +583,23 @@ func (b *bankAtWork) ails() {
 		}
 	}
 	ctx := b.t.Context()
+	var others issuance.Bank // products that say other than the engine does
+	for i, adapt := range []func(*issuance.Product){
+		func(p *issuance.Product) { p.PINLength, p.PINTries = 6, 5 },
+		func(p *issuance.Product) { p.IPB = "80007F000000000001FFFF" },
+		func(p *issuance.Product) { p.CAPProfile = "not-written-yet" },
+	} {
+		p := issuance.DefaultProducts()[0]
+		p.Code = fmt.Sprintf("odd-%d", i)
+		adapt(&p)
+		others.Products = append(others.Products, p)
+	}
+	if err := b.service.SetUpBank(ctx, lifecycle.System("test"), others); err != nil {
+		b.t.Fatal(err)
+	}
+	doctor(`WRONG +product odd-0 +conflict: PIN length is 6, the engine's profile securaccess has 4; PIN try limit is 5, the engine's profile securaccess has 3`)
+	doctor(`WRONG +product odd-1 +conflict: bitmap is 80007F000000000001FFFF, the engine's profile securaccess has 8000FF000000000001FFFF`)
+	doctor(`WRONG +product odd-2 +.*not found`)
 	must[hsm.KeyInfo](b.t)(officer.DisableKey(ctx, "imk-smc"))
 	doctor(`WRONG +card key imk-smc +conflict: the key is disabled`)
 	must[hsm.KeyInfo](b.t)(officer.EnableKey(ctx, "imk-smc"))

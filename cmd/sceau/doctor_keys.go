@@ -31,6 +31,7 @@ func (c doctorCmd) examineVault(w *world, h *house.House) (vault *hsm.Client, ta
 	if h != nil {
 		table = append(table, marks(w, h, vault))
 		table = append(table, cardKeys(w, h, vault)...)
+		table = append(table, products(w, h, vault)...)
 	}
 	return vault, table
 }
@@ -133,6 +134,42 @@ func asRecorded(info hsm.KeyInfo, versions map[int]recorded) (found string, err 
 		return "", fmt.Errorf("%w: %s", lifecycle.Conflict, strings.Join(wrong, "; "))
 	}
 	return fmt.Sprintf("%s, %s: %s", info.State, info.Environment, strings.Join(live, ", ")), nil
+}
+
+// products compares what the bank says of its cards with what the engine does.
+func products(w *world, h *house.House, vault *hsm.Client) []examination {
+	all, err := h.Service.Products(w.ctx)
+	if err != nil {
+		return []examination{{what: "products", err: err}}
+	}
+	var table []examination
+	for _, p := range all {
+		e := examination{what: "product " + p.Code, found: "as the engine's profile " + p.CAPProfile}
+		profile, err := vault.Profile(w.ctx, p.CAPProfile)
+		if e.err = err; err == nil {
+			e.err = asProfiled(p, profile)
+		}
+		table = append(table, e.unlessForbidden())
+	}
+	return table
+}
+
+// asProfiled tells what differs between a product and the engine's profile of it:
+// whoever orders would be told wrong.
+func asProfiled(p issuance.Product, profile hsm.Profile) error {
+	var wrong []string
+	differ := func(what string, ours, theirs any) {
+		if ours != theirs {
+			wrong = append(wrong, fmt.Sprintf("%s is %v, the engine's profile %s has %v", what, ours, p.CAPProfile, theirs))
+		}
+	}
+	differ("PIN length", p.PINLength, profile.PINLength)
+	differ("PIN try limit", p.PINTries, profile.PINTries)
+	differ("bitmap", p.IPB, profile.IPB)
+	if len(wrong) > 0 {
+		return fmt.Errorf("%w: %s", lifecycle.Conflict, strings.Join(wrong, "; "))
+	}
+	return nil
 }
 
 // examineSigning looks for the keys of the online CAs and their delegates where

@@ -23,6 +23,27 @@ func staff(w *world, h *house.House, login string, roles ...lifecycle.Role) (lif
 	return lifecycle.Actor{}, last
 }
 
+// asStaff is what a command takes that some members of staff may give.
+type asStaff struct {
+	databaseFlags
+
+	As string `help:"Login of the member of staff who does it." required:""`
+}
+
+// do opens the house for a member of staff who has one of the roles.
+func (c asStaff) do(w *world, roles []lifecycle.Role, work func(h *house.House, by lifecycle.Actor) error) error {
+	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	by, err := staff(w, h, c.As, roles...)
+	if err != nil {
+		return err
+	}
+	return work(h, by)
+}
+
 func openFile(path string) (*os.File, error) {
 	f, err := os.Open(path) //nolint:gosec // named on the command line
 	if err != nil {

@@ -26,6 +26,7 @@ type terminalCmd struct {
 type doorFlags struct {
 	API        string `name:"api" help:"The API's address." env:"SCEAU_API" required:"" placeholder:"URL"`
 	APIKeyFile string `name:"api-key-file" help:"File with an API key of the terminal's scope." env:"SCEAU_API_KEY_FILE" required:"" placeholder:"FILE"`
+	Operator   string `help:"Login of who stands at the terminal: staff of its branch. It is kept." env:"SCEAU_OPERATOR" required:"" placeholder:"LOGIN"`
 }
 
 const maxKeyFile = 1 << 10
@@ -35,7 +36,7 @@ func (f doorFlags) open() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(strings.TrimSuffix(f.API, "/"), strings.TrimSpace(string(key))), nil
+	return client.New(strings.TrimSuffix(f.API, "/"), strings.TrimSpace(string(key))).At(f.Operator), nil
 }
 
 // pcscFlags say where the PC/SC daemon is.

@@ -66,7 +66,8 @@ type branch struct {
 	key     string // file of the terminal's API key
 	pcscd   *devenv.PCSCD
 	holders map[lifecycle.HolderID]issuance.HolderView
-	demo    string // the demonstration's folder
+	demo    string   // the demonstration's folder
+	dev     []string // flags of commands inside the house
 }
 
 func newBranch(t *testing.T, dir string) *branch {
@@ -83,6 +84,11 @@ func newBranch(t *testing.T, dir string) *branch {
 		t.Fatal(err)
 	}
 	b := &branch{t: t, api: dev.API, desk: dev.Terminals, demo: filepath.Join(dir, "demo"), key: filepath.Join(t.TempDir(), "key"), holders: map[lifecycle.HolderID]issuance.HolderView{}}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(dev.Token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.dev = []string{"--database-url", dev.Database, "--vault-addr", dev.Vault, "--vault-token-file", token}
 	vault, err := hsm.Open(t.Context(), hsm.Config{Address: dev.Vault, Token: dev.Token})
 	if err != nil {
 		t.Fatal(err)
@@ -99,14 +105,14 @@ func newBranch(t *testing.T, dir string) *branch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN, authn.ScopePersonalise}, time.Hour)
+	_, terminal, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "a branch", []authn.Scope{authn.ScopeResetPIN, authn.ScopePersonalise}, "FR01", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(b.key, []byte(terminal.Reveal()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, online, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "online banking at the branch", []authn.Scope{authn.ScopeVerifyCAP}, time.Hour)
+	_, online, err := keys.NewAPIKey(t.Context(), b.staff(lifecycle.RoleSecurityOfficer), "online banking at the branch", []authn.Scope{authn.ScopeVerifyCAP}, "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +233,7 @@ func (b *branch) terminal(t *testing.T, command string, order lifecycle.OrderID,
 	if command == "personalise" {
 		door = b.desk
 	}
-	args := []string{"terminal", command, "--api", door, "--api-key-file", b.key, "--pcscd", b.pcscd.Socket, "--order", string(order)}
+	args := []string{"terminal", command, "--api", door, "--api-key-file", b.key, "--operator", "a.clairvallon", "--pcscd", b.pcscd.Socket, "--order", string(order)}
 	return sceau(t, append(args, more...)...)
 }
 
@@ -288,9 +294,16 @@ func aBranchWithARealDaemon(t *testing.T, dir string) {
 	t.Run("three wrong PINs, the reset over PC/SC, a right code", func(t *testing.T) { b.unblock(t, cards[3]) })
 	t.Run("another PIN over PC/SC, its letter to the holder", func(t *testing.T) { b.changePIN(t, cards[4]) })
 	t.Run("a blank chip is made a card over PC/SC", func(t *testing.T) { b.personalise(t, cards[7], dir) })
+	t.Run("a card is ordered at the desk, and flagged", func(t *testing.T) {
+		h := b.holders[cards[6].Holder]
+		args := append([]string{"order", "submit", "new_card", "--client-id", h.ClientID, "--user", h.UserNumber, "--as", "a.clairvallon"}, b.dev...)
+		if out, err := sceau(t, args...); err != nil || !strings.Contains(out, "waits for an approver: fee 15.00 EUR") || !strings.Contains(out, "second_card") {
+			t.Error(out, err)
+		}
+	})
 	t.Run("the same terminal with a card's file", func(t *testing.T) {
 		path, _ := b.image(t, cards[5].ID)
-		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA"})
+		order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: cards[5].ID, Identity: "residence_permit 77XA", BranchCode: "FR01"})
 		out, err := b.terminal(t, "unblock", order, "--card", path)
 		if kept, openErr := card.Open(path); err != nil || openErr != nil || kept.Status().Scripts != 1 || !strings.Contains(out, "3 tries") {
 			t.Error(out, err, openErr)
@@ -338,7 +351,7 @@ func (b *branch) unblock(t *testing.T, c issuance.CardView) {
 	if got != "wrong PIN, 2 left; wrong PIN, 1 left; wrong PIN, 0 left; blocked" {
 		t.Fatal(got)
 	}
-	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID, Identity: "passport 4T7K"})
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: c.ID, Identity: "passport 4T7K", BranchCode: "FR01"})
 	if out, err := b.terminal(t, "unblock", order); err != nil {
 		t.Fatal(out, err)
 	}
@@ -355,7 +368,7 @@ func (b *branch) changePIN(t *testing.T, c issuance.CardView) {
 	t.Helper()
 	path, old := b.image(t, c.ID)
 	b.insert(t, path)
-	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: c.ID, Identity: "identity_card 0QZ9"})
+	order := b.approved(issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: c.ID, Identity: "identity_card 0QZ9", BranchCode: "FR01"})
 	out, err := b.terminal(t, "change-pin", order)
 	if err != nil {
 		t.Fatal(out, err)

@@ -117,22 +117,6 @@ func (s ScriptSession) APDU(c Command, data []byte) []byte {
 	return append(apdu, mac[:]...)
 }
 
-// PINUnblock is the whole APDU that resets the PIN try counter. smi is the
-// card's master key for integrity; the session key's R is the cryptogram of
-// this transaction, and the MAC covers header, counter and cryptogram (M/Chip).
-func PINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte) [13]byte {
-	sk := sessionKey(smi, arqc)
-	session := ScriptSession{SMI: crypt.DoubleKey(&sk), Bound: transactionBound(atc, arqc)}
-	return [13]byte(session.APDU(PINUnblockCommand, nil))
-}
-
-// CheckPINUnblock tells whether the APDU is the one that the issuer made for
-// this cryptogram, in constant time.
-func CheckPINUnblock(smi *crypt.TDES, atc uint16, arqc [8]byte, apdu []byte) bool {
-	want := PINUnblock(smi, atc, arqc)
-	return subtle.ConstantTimeCompare(want[:], apdu) == 1
-}
-
 // OpenScript is the card's side of an issuer script: it proves the whole APDU
 // by its MAC for this cryptogram, in constant time, and deciphers the data, which
 // only PIN CHANGE carries. The command is the first one of its transaction.

@@ -72,8 +72,9 @@ func TestAScriptIsTheOneThatTheCardExpects(t *testing.T) {
 		}
 	}
 	answer := c.must(t, "script/pin-unblock", c.asks(nil))
-	if text, _ := answer["apdu"].(string); !emv.CheckPINUnblock(newTDES(t, c.card.SMI), atTerminal, c.arqc, hexBytes(t, text)) {
-		t.Errorf("pin-unblock: %v", answer)
+	text, _ := answer["apdu"].(string)
+	if command, _, err := emv.OpenScript(newTDES(t, c.card.SMI), nil, atTerminal, c.arqc, hexBytes(t, text)); err != nil || command != emv.PINUnblockCommand {
+		t.Errorf("pin-unblock: %v, %v", answer, err)
 	}
 	second, err := c.card.Scripts(atTerminal, c.arqc, 1)
 	if err != nil {

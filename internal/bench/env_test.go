@@ -151,7 +151,7 @@ func insertHolder(ctx context.Context, tx store.Tx) (lifecycle.HolderID, error) 
 func insertOrder(ctx context.Context, tx store.Tx, holder lifecycle.HolderID, kind lifecycle.OrderKind, n int) (lifecycle.OrderID, error) {
 	order := lifecycle.OrderID(id(lifecycle.PrefixOrder, n))
 	return order, tx.InsertOrder(ctx, db.InsertOrderParams{
-		ID: order, Kind: kind, State: lifecycle.OrderCompleted, HolderID: holder, Currency: "EUR", RequestedBy: "m.leroy", CreatedAt: benchNow,
+		ID: order, Kind: kind, Urgency: lifecycle.Standard, State: lifecycle.OrderCompleted, HolderID: holder, Currency: "EUR", RequestedBy: "m.leroy", CreatedAt: benchNow,
 	})
 }
 

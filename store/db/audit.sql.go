@@ -13,7 +13,7 @@ import (
 )
 
 const aPIKeyByHash = `-- name: APIKeyByHash :one
-SELECT id, name, sha256, scopes, created_at, expires_at FROM api_key WHERE sha256 = $1
+SELECT id, name, sha256, scopes, created_at, expires_at, branch_id FROM api_key WHERE sha256 = $1
 `
 
 func (q *Queries) APIKeyByHash(ctx context.Context, sha256 []byte) (APIKey, error) {
@@ -26,6 +26,7 @@ func (q *Queries) APIKeyByHash(ctx context.Context, sha256 []byte) (APIKey, erro
 		&i.Scopes,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.BranchID,
 	)
 	return i, err
 }
@@ -138,8 +139,8 @@ func (q *Queries) EndAPIKey(ctx context.Context, at time.Time, iD lifecycle.APIK
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at, branch_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertAPIKeyParams struct {
@@ -149,6 +150,7 @@ type InsertAPIKeyParams struct {
 	Scopes    []string
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	BranchID  *lifecycle.BranchID
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -159,6 +161,7 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.Scopes,
 		arg.CreatedAt,
 		arg.ExpiresAt,
+		arg.BranchID,
 	)
 	return err
 }

@@ -683,35 +683,6 @@ func (q *Queries) CountUnanswered(ctx context.Context, batchID lifecycle.BatchID
 	return count, err
 }
 
-const dataKeys = `-- name: DataKeys :many
-SELECT number, wrapped FROM data_key ORDER BY number
-`
-
-type DataKeysRow struct {
-	Number  int32
-	Wrapped string
-}
-
-func (q *Queries) DataKeys(ctx context.Context) ([]DataKeysRow, error) {
-	rows, err := q.db.Query(ctx, dataKeys)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []DataKeysRow
-	for rows.Next() {
-		var i DataKeysRow
-		if err := rows.Scan(&i.Number, &i.Wrapped); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const dropUnsentCards = `-- name: DropUnsentCards :exec
 DELETE FROM batch_card WHERE batch_id = $1 AND NOT card_id = ANY ($2::text[])
 `
@@ -868,15 +839,6 @@ func (q *Queries) InsertCard(ctx context.Context, arg InsertCardParams) error {
 		arg.Place,
 		arg.CreatedAt,
 	)
-	return err
-}
-
-const insertDataKey = `-- name: InsertDataKey :exec
-INSERT INTO data_key (number, wrapped, created_at) VALUES ($1, $2, $3) ON CONFLICT (number) DO NOTHING
-`
-
-func (q *Queries) InsertDataKey(ctx context.Context, number int32, wrapped string, createdAt time.Time) error {
-	_, err := q.db.Exec(ctx, insertDataKey, number, wrapped, createdAt)
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const cardLetterOfCard = `-- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2
 `
 
 func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -24,7 +24,6 @@ func (q *Queries) CardLetterOfCard(ctx context.Context, cardID lifecycle.CardID,
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -215,7 +214,7 @@ func (q *Queries) InsertPINLetters(ctx context.Context, arg InsertPINLettersPara
 }
 
 const lockCardLetter = `-- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID) (CardLetter, error) {
@@ -226,7 +225,6 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -236,7 +234,7 @@ func (q *Queries) LockCardLetter(ctx context.Context, id lifecycle.CardLetterID)
 }
 
 const lockCardLetterOfCard = `-- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = $1 AND psn = $2 FOR UPDATE
 `
 
 func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.CardID, pSN int32) (CardLetter, error) {
@@ -247,7 +245,6 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 		&i.CardID,
 		&i.PSN,
 		&i.State,
-		&i.Fence,
 		&i.CreatedAt,
 		&i.PostedAt,
 		&i.Failure,
@@ -257,7 +254,7 @@ func (q *Queries) LockCardLetterOfCard(ctx context.Context, cardID lifecycle.Car
 }
 
 const lockCardLetters = `-- name: LockCardLetters :many
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter
 WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
 `
 
@@ -275,7 +272,6 @@ func (q *Queries) LockCardLetters(ctx context.Context, ids []string) ([]CardLett
 			&i.CardID,
 			&i.PSN,
 			&i.State,
-			&i.Fence,
 			&i.CreatedAt,
 			&i.PostedAt,
 			&i.Failure,
@@ -292,7 +288,7 @@ func (q *Queries) LockCardLetters(ctx context.Context, ids []string) ([]CardLett
 }
 
 const lockPINLetter = `-- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (PINLetter, error) {
@@ -303,7 +299,6 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
@@ -314,7 +309,7 @@ func (q *Queries) LockPINLetter(ctx context.Context, id lifecycle.PINLetterID) (
 }
 
 const lockPINLetterOfCard = `-- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2 FOR UPDATE
 `
 
@@ -326,7 +321,6 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,
@@ -337,7 +331,7 @@ func (q *Queries) LockPINLetterOfCard(ctx context.Context, cardID lifecycle.Card
 }
 
 const lockPINLetters = `-- name: LockPINLetters :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE
 `
 
@@ -355,7 +349,6 @@ func (q *Queries) LockPINLetters(ctx context.Context, ids []string) ([]PINLetter
 			&i.CardID,
 			&i.PINVersion,
 			&i.State,
-			&i.Fence,
 			&i.PostAfter,
 			&i.CreatedAt,
 			&i.PostedAt,
@@ -373,7 +366,7 @@ func (q *Queries) LockPINLetters(ctx context.Context, ids []string) ([]PINLetter
 }
 
 const pINLetterOfCard = `-- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = $1 AND pin_version = $2
 `
 
@@ -385,7 +378,6 @@ func (q *Queries) PINLetterOfCard(ctx context.Context, cardID lifecycle.CardID, 
 		&i.CardID,
 		&i.PINVersion,
 		&i.State,
-		&i.Fence,
 		&i.PostAfter,
 		&i.CreatedAt,
 		&i.PostedAt,

@@ -17,6 +17,7 @@ type APIKey struct {
 	Scopes    []string
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	BranchID  *lifecycle.BranchID
 }
 
 type Approval struct {
@@ -125,7 +126,6 @@ type CardLetter struct {
 	CardID    lifecycle.CardID
 	PSN       int32
 	State     lifecycle.LetterState
-	Fence     int32
 	CreatedAt time.Time
 	PostedAt  *time.Time
 	Failure   string
@@ -200,6 +200,13 @@ type Company struct {
 	RegistryNumber string
 	BranchID       lifecycle.BranchID
 	CreatedAt      time.Time
+}
+
+type DataKey struct {
+	Number    int32
+	Wrapped   string
+	CreatedAt time.Time
+	RetiredAt *time.Time
 }
 
 type Document struct {
@@ -294,7 +301,6 @@ type PINLetter struct {
 	CardID     lifecycle.CardID
 	PINVersion int32
 	State      lifecycle.LetterState
-	Fence      int32
 	PostAfter  time.Time
 	CreatedAt  time.Time
 	PostedAt   *time.Time

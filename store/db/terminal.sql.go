@@ -80,6 +80,27 @@ func (q *Queries) PINChange(ctx context.Context, orderID lifecycle.OrderID) (PIN
 	return i, err
 }
 
+const placesOfOrder = `-- name: PlacesOfOrder :one
+SELECT coalesce(o.branch_id, '')::text AS named, coalesce(k.branch_id, '')::text AS of_card, c.branch_id::text AS of_company
+FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id LEFT JOIN card k ON k.id = o.target_card
+WHERE o.id = $1
+`
+
+type PlacesOfOrderRow struct {
+	Named     string
+	OfCard    string
+	OfCompany string
+}
+
+// Where an order may be carried out: the branch that it names, or with none, those
+// of its card and of its holder's company.
+func (q *Queries) PlacesOfOrder(ctx context.Context, id lifecycle.OrderID) (PlacesOfOrderRow, error) {
+	row := q.db.QueryRow(ctx, placesOfOrder, id)
+	var i PlacesOfOrderRow
+	err := row.Scan(&i.Named, &i.OfCard, &i.OfCompany)
+	return i, err
+}
+
 const setCardPINVersion = `-- name: SetCardPINVersion :exec
 UPDATE card SET pin_version = $1 WHERE id = $2
 `

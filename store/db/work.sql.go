@@ -12,6 +12,44 @@ import (
 	"sceau/lifecycle"
 )
 
+const claimWork = `-- name: ClaimWork :execrows
+INSERT INTO work_claim AS c (item_id, staff, claimed_at) VALUES ($1, $2, $3)
+ON CONFLICT (item_id) DO UPDATE SET staff = excluded.staff, claimed_at = excluded.claimed_at
+WHERE c.claimed_at < $4::timestamptz OR c.staff = excluded.staff
+`
+
+type ClaimWorkParams struct {
+	ItemID    string
+	Staff     string
+	ClaimedAt time.Time
+	Since     time.Time
+}
+
+func (q *Queries) ClaimWork(ctx context.Context, arg ClaimWorkParams) (int64, error) {
+	result, err := q.db.Exec(ctx, claimWork,
+		arg.ItemID,
+		arg.Staff,
+		arg.ClaimedAt,
+		arg.Since,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const dropClaim = `-- name: DropClaim :execrows
+DELETE FROM work_claim WHERE item_id = $1 AND staff = $2
+`
+
+func (q *Queries) DropClaim(ctx context.Context, itemID string, staff string) (int64, error) {
+	result, err := q.db.Exec(ctx, dropClaim, itemID, staff)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertWorkItem = `-- name: InsertWorkItem :exec
 INSERT INTO work_item (id, state, thing, thing_id, card_id, why, opened_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -61,65 +99,99 @@ func (q *Queries) LockWorkItem(ctx context.Context, id lifecycle.WorkItemID) (Wo
 	return i, err
 }
 
-const lockWorkOn = `-- name: LockWorkOn :many
-SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
-WHERE thing_id = $1 AND state = 'open' ORDER BY id FOR UPDATE
+const openWork = `-- name: OpenWork :many
+WITH waits AS (
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+        coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
+    FROM work_item w WHERE w.state = 'open'
+    UNION ALL
+    SELECT 'failed_order', o.id, 'order', o.id, coalesce(c.id, o.target_card, ''), o.failure, o.updated_at
+    FROM orders o LEFT JOIN card c ON c.order_id = o.id
+    WHERE o.state = 'failed' AND (c.state IN ('made', 'in_house') OR o.kind IN ('pin_counter_reset', 'pin_change'))
+    UNION ALL
+    SELECT 'failed_letter', l.id, 'PIN letter', l.id, l.card_id, l.failure, coalesce(
+        (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
+    FROM pin_letter l WHERE l.state = 'failed'
+    UNION ALL
+    SELECT 'missing_card', c.id, 'card', c.id, c.id, 'batch ' || b.batch_id || ': the bureau misses it'
+        || CASE b.reason WHEN '' THEN '' ELSE ': ' || b.reason END, coalesce(b.answered_at, c.updated_at)
+    FROM card c JOIN batch_card b ON b.batch_id = c.batch_id AND b.card_id = c.id
+    WHERE c.state = 'with_bureau' AND b.result = 'missing'
+    UNION ALL
+    SELECT 'unfinished_chip', h.order_id, 'order', h.order_id, h.card_id, 'begun at terminal ' || h.terminal || ' and not finished'
+        || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
+    FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
+    UNION ALL
+    SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
+        CASE WHEN EXISTS (SELECT 1 FROM orders p
+            WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+                AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+                AND p.created_at > o.created_at - make_interval(days => $7)) THEN 'second_card' END,
+        CASE WHEN h.address_changed_at > o.created_at - make_interval(days => $8) THEN 'address_changed' END), o.updated_at
+    FROM orders o JOIN holder h ON h.id = o.holder_id
+    WHERE o.state = 'submitted' AND o.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+)
+SELECT w.kind::text AS kind, w.id::text AS id, w.thing::text AS thing, w.on_id::text AS on_id, w.card_id::text AS card_id, w.why::text AS why,
+    w.since::timestamptz AS since, coalesce(c.staff, '')::text AS claimed_by
+FROM waits w LEFT JOIN work_claim c ON c.item_id = w.id AND c.claimed_at >= w.since
+WHERE (w.kind <> 'flagged_order' OR w.why <> '') AND ($1::text = '' OR w.kind = $1) AND ($2::text = '' OR w.id = $2)
+    AND w.since <= $3::timestamptz AND (w.since, w.id::text) > ($4::timestamptz, $5::text)
+ORDER BY w.since, w.id LIMIT $6
 `
 
-func (q *Queries) LockWorkOn(ctx context.Context, thingID string) ([]WorkItem, error) {
-	rows, err := q.db.Query(ctx, lockWorkOn, thingID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []WorkItem
-	for rows.Next() {
-		var i WorkItem
-		if err := rows.Scan(
-			&i.ID,
-			&i.State,
-			&i.Thing,
-			&i.ThingID,
-			&i.CardID,
-			&i.Why,
-			&i.OpenedAt,
-			&i.DoneAt,
-			&i.Outcome,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+type OpenWorkParams struct {
+	Kind        string
+	ID          string
+	Before      time.Time
+	AfterTime   time.Time
+	AfterID     string
+	MaxRows     int32
+	CardDays    int32
+	AddressDays int32
 }
 
-const openWorkItems = `-- name: OpenWorkItems :many
-SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
-WHERE state = 'open' AND id > $1 ORDER BY id LIMIT $2
-`
+type OpenWorkRow struct {
+	Kind      string
+	ID        string
+	Thing     string
+	OnID      string
+	CardID    string
+	Why       string
+	Since     time.Time
+	ClaimedBy string
+}
 
-func (q *Queries) OpenWorkItems(ctx context.Context, after lifecycle.WorkItemID, maxRows int32) ([]WorkItem, error) {
-	rows, err := q.db.Query(ctx, openWorkItems, after, maxRows)
+// Everything that waits for a member of staff: work items that are open, and what
+// waits by its own state (flags as in OrderFlags). An order that failed because
+// its card or certificate was stopped waits for nobody. A claim from before it
+// waited is none.
+func (q *Queries) OpenWork(ctx context.Context, arg OpenWorkParams) ([]OpenWorkRow, error) {
+	rows, err := q.db.Query(ctx, openWork,
+		arg.Kind,
+		arg.ID,
+		arg.Before,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.MaxRows,
+		arg.CardDays,
+		arg.AddressDays,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WorkItem
+	var items []OpenWorkRow
 	for rows.Next() {
-		var i WorkItem
+		var i OpenWorkRow
 		if err := rows.Scan(
+			&i.Kind,
 			&i.ID,
-			&i.State,
 			&i.Thing,
-			&i.ThingID,
+			&i.OnID,
 			&i.CardID,
 			&i.Why,
-			&i.OpenedAt,
-			&i.DoneAt,
-			&i.Outcome,
+			&i.Since,
+			&i.ClaimedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -150,4 +222,15 @@ func (q *Queries) SetWorkState(ctx context.Context, toState lifecycle.WorkState,
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const workItemsOn = `-- name: WorkItemsOn :one
+SELECT count(*) FROM work_item WHERE thing_id = $1
+`
+
+func (q *Queries) WorkItemsOn(ctx context.Context, thingID string) (int64, error) {
+	row := q.db.QueryRow(ctx, workItemsOn, thingID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }

@@ -18,11 +18,11 @@ WHERE thing = @thing ORDER BY id;
 SELECT count(*) FROM audit_entry;
 
 -- name: InsertAPIKey :exec
-INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at)
-VALUES (@id, @name, @sha256, @scopes, @created_at, @expires_at);
+INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at, branch_id)
+VALUES (@id, @name, @sha256, @scopes, @created_at, @expires_at, sqlc.narg('branch_id'));
 
 -- name: APIKeyByHash :one
-SELECT id, name, sha256, scopes, created_at, expires_at FROM api_key WHERE sha256 = @sha256;
+SELECT id, name, sha256, scopes, created_at, expires_at, branch_id FROM api_key WHERE sha256 = @sha256;
 
 -- name: Now :one
 SELECT clock_timestamp()::timestamptz;

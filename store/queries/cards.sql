@@ -262,9 +262,3 @@ SELECT count(*) AS cards, coalesce(max(c.expiry), 'epoch')::date AS until
 FROM card c LEFT JOIN card_keys k ON k.card_id = c.id
 WHERE c.expiry >= @today AND c.state NOT IN ('ordered', 'approved', 'opposed', 'expired', 'cancelled', 'destroyed')
     AND coalesce(CASE @master::text WHEN 'ac' THEN k.ac WHEN 'smi' THEN k.smi ELSE k.smc END, 1) = @version::integer;
-
--- name: DataKeys :many
-SELECT number, wrapped FROM data_key ORDER BY number;
-
--- name: InsertDataKey :exec
-INSERT INTO data_key (number, wrapped, created_at) VALUES (@number, @wrapped, @created_at) ON CONFLICT (number) DO NOTHING;

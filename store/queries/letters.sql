@@ -4,7 +4,7 @@ SELECT n.id, c.id, c.psn, @state::letter_state, @created_at::timestamptz
 FROM (SELECT unnest(@ids::text[]) AS id, unnest(@cards::text[]) AS card_id) n JOIN card c ON c.id = n.card_id;
 
 -- name: LockCardLetters :many
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter
 WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
 
 -- name: SetCardLettersState :execrows
@@ -14,13 +14,13 @@ UPDATE card_letter SET state = @to_state WHERE id = ANY (@ids::text[]) AND state
 UPDATE card_letter SET posted_at = @posted_at WHERE id = ANY (@ids::text[]);
 
 -- name: LockCardLetter :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE id = @id FOR UPDATE;
 
 -- name: CardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn;
 
 -- name: LockCardLetterOfCard :one
-SELECT id, card_id, psn, state, fence, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
+SELECT id, card_id, psn, state, created_at, posted_at, failure, returned FROM card_letter WHERE card_id = @card_id AND psn = @psn FOR UPDATE;
 
 -- name: SetCardLetterState :execrows
 UPDATE card_letter SET state = @to_state WHERE id = @id AND state = @from_state;
@@ -55,21 +55,21 @@ FROM (SELECT unnest(@ids::text[]) AS id, unnest(@cards::text[]) AS card_id, unne
         unnest(@post_after::timestamptz[]) AS post_after) n;
 
 -- name: LockPINLetter :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = @id FOR UPDATE;
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter WHERE id = @id FOR UPDATE;
 
 -- name: PINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version;
 
 -- name: LockPINLetterOfCard :one
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE card_id = @card_id AND pin_version = @pin_version FOR UPDATE;
 
 -- name: PINLettersDue :many
 SELECT id FROM pin_letter WHERE state = 'printed' AND post_after <= @at AND id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: LockPINLetters :many
-SELECT id, card_id, pin_version, state, fence, post_after, created_at, posted_at, failure, returned FROM pin_letter
+SELECT id, card_id, pin_version, state, post_after, created_at, posted_at, failure, returned FROM pin_letter
 WHERE id = ANY (@ids::text[]) ORDER BY id FOR UPDATE;
 
 -- name: SetPINLettersState :execrows

@@ -5,13 +5,59 @@ VALUES (@id, @state, @thing, @thing_id, @card_id, @why, @opened_at);
 -- name: LockWorkItem :one
 SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item WHERE id = @id FOR UPDATE;
 
--- name: OpenWorkItems :many
-SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
-WHERE state = 'open' AND id > @after ORDER BY id LIMIT @max_rows;
+-- name: WorkItemsOn :one
+SELECT count(*) FROM work_item WHERE thing_id = @thing_id;
 
--- name: LockWorkOn :many
-SELECT id, state, thing, thing_id, card_id, why, opened_at, done_at, outcome FROM work_item
-WHERE thing_id = @thing_id AND state = 'open' ORDER BY id FOR UPDATE;
+-- Everything that waits for a member of staff: work items that are open, and what
+-- waits by its own state (flags as in OrderFlags). An order that failed because
+-- its card or certificate was stopped waits for nobody. A claim from before it
+-- waited is none.
+-- name: OpenWork :many
+WITH waits AS (
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+        coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
+    FROM work_item w WHERE w.state = 'open'
+    UNION ALL
+    SELECT 'failed_order', o.id, 'order', o.id, coalesce(c.id, o.target_card, ''), o.failure, o.updated_at
+    FROM orders o LEFT JOIN card c ON c.order_id = o.id
+    WHERE o.state = 'failed' AND (c.state IN ('made', 'in_house') OR o.kind IN ('pin_counter_reset', 'pin_change'))
+    UNION ALL
+    SELECT 'failed_letter', l.id, 'PIN letter', l.id, l.card_id, l.failure, coalesce(
+        (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
+    FROM pin_letter l WHERE l.state = 'failed'
+    UNION ALL
+    SELECT 'missing_card', c.id, 'card', c.id, c.id, 'batch ' || b.batch_id || ': the bureau misses it'
+        || CASE b.reason WHEN '' THEN '' ELSE ': ' || b.reason END, coalesce(b.answered_at, c.updated_at)
+    FROM card c JOIN batch_card b ON b.batch_id = c.batch_id AND b.card_id = c.id
+    WHERE c.state = 'with_bureau' AND b.result = 'missing'
+    UNION ALL
+    SELECT 'unfinished_chip', h.order_id, 'order', h.order_id, h.card_id, 'begun at terminal ' || h.terminal || ' and not finished'
+        || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
+    FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
+    UNION ALL
+    SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
+        CASE WHEN EXISTS (SELECT 1 FROM orders p
+            WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+                AND p.state NOT IN ('refused', 'cancelled') AND (p.created_at, p.id) < (o.created_at, o.id)
+                AND p.created_at > o.created_at - make_interval(days => @card_days)) THEN 'second_card' END,
+        CASE WHEN h.address_changed_at > o.created_at - make_interval(days => @address_days) THEN 'address_changed' END), o.updated_at
+    FROM orders o JOIN holder h ON h.id = o.holder_id
+    WHERE o.state = 'submitted' AND o.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')
+)
+SELECT w.kind::text AS kind, w.id::text AS id, w.thing::text AS thing, w.on_id::text AS on_id, w.card_id::text AS card_id, w.why::text AS why,
+    w.since::timestamptz AS since, coalesce(c.staff, '')::text AS claimed_by
+FROM waits w LEFT JOIN work_claim c ON c.item_id = w.id AND c.claimed_at >= w.since
+WHERE (w.kind <> 'flagged_order' OR w.why <> '') AND (@kind::text = '' OR w.kind = @kind) AND (@id::text = '' OR w.id = @id)
+    AND w.since <= @before::timestamptz AND (w.since, w.id::text) > (@after_time::timestamptz, @after_id::text)
+ORDER BY w.since, w.id LIMIT @max_rows;
+
+-- name: ClaimWork :execrows
+INSERT INTO work_claim AS c (item_id, staff, claimed_at) VALUES (@item_id, @staff, @claimed_at)
+ON CONFLICT (item_id) DO UPDATE SET staff = excluded.staff, claimed_at = excluded.claimed_at
+WHERE c.claimed_at < @since::timestamptz OR c.staff = excluded.staff;
+
+-- name: DropClaim :execrows
+DELETE FROM work_claim WHERE item_id = @item_id AND staff = @staff;
 
 -- name: SetWorkState :execrows
 UPDATE work_item SET state = @to_state WHERE id = @id AND state = @from_state;

@@ -196,6 +196,12 @@ func route[In, Out any](d *door, scope authn.Scope, op huma.Operation, handle fu
 		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
 		http.StatusUnprocessableEntity, http.StatusLocked, http.StatusInternalServerError, http.StatusServiceUnavailable,
 	}
+	if scope.AtBranch() {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: operatorHeader, In: "header", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "Login of who stands at the terminal: staff of the branch that the API key names. It is kept.",
+		})
+	}
 	return func() {
 		huma.Register(d.api, op, func(ctx context.Context, in *In) (*Out, error) {
 			out, err := handle(ctx, in)

@@ -15,6 +15,12 @@ import (
 
 const scopeKey = "scope"
 
+// operatorHeader says who stands at a branch's terminal.
+const (
+	operatorHeader = "Sceau-Operator"
+	maxOperator    = 64
+)
+
 type contextKey int
 
 const (
@@ -64,6 +70,17 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	caller := lifecycle.Actor{ID: string(key.ID), Role: lifecycle.RoleRelyingService}
+	if scope.AtBranch() { // its operations are all about an order
+		caller.Operator = ctx.Header(operatorHeader)
+		if len(caller.Operator) > maxOperator {
+			d.refuse(ctx, &lifecycle.FieldError{Field: operatorHeader, Why: "is a login, of at most 64 characters"})
+			return
+		}
+		if err := d.Service.AdmitTerminal(ctx.Context(), caller, key.Branch, lifecycle.OrderID(ctx.Param("id"))); err != nil {
+			d.refuse(ctx, err)
+			return
+		}
+	}
 	next(huma.WithValue(ctx, keyCaller, caller))
 }
 

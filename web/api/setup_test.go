@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,14 +109,16 @@ var (
 
 // door is the API over use cases on a database of the test's own.
 type door struct {
-	t       *testing.T
-	url     string
-	base    string // of the database
-	service *issuance.Service
-	authn   *authn.Service
-	engine  *engine
-	server  *httptest.Server
-	log     *bytes.Buffer // read it when the server is closed
+	t   *testing.T
+	url string
+
+	operator string // who stands at the terminal
+	base     string // of the database
+	service  *issuance.Service
+	authn    *authn.Service
+	engine   *engine
+	server   *httptest.Server
+	log      *bytes.Buffer // read it when the server is closed
 }
 
 func open(t *testing.T) *door {
@@ -130,10 +133,11 @@ func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
 	t.Cleanup(pool.Close)
 	st := store.New(pool)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
-	d := &door{t: t, base: base, engine: &engine{}, log: &bytes.Buffer{}}
+	d := &door{t: t, base: base, operator: manager.ID, engine: &engine{}, log: &bytes.Buffer{}}
 	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
 	d.authn = must[*authn.Service](t)(authn.New(st, testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
-	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"}}}
+	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"},
+		{Code: "BE02", Name: "Eupen", Street: "Kirchstraße 4", Postcode: "4700", City: "Eupen", Country: "BE"}}}
 	for _, a := range []lifecycle.Actor{manager, approver, operator, officer} {
 		bank.Staff = append(bank.Staff, issuance.Staff{
 			Login: a.ID, Name: a.ID, Roles: []lifecycle.Role{a.Role}, BranchCode: "FR01", Language: party.French,
@@ -181,7 +185,11 @@ func (d *door) key(scopes ...authn.Scope) string {
 	if len(scopes) == 0 {
 		scopes = authn.Scopes()
 	}
-	_, secret, err := d.authn.NewAPIKey(d.t.Context(), officer, "test", scopes, time.Hour)
+	branch := ""
+	if slices.ContainsFunc(scopes, authn.Scope.AtBranch) {
+		branch = "FR01"
+	}
+	_, secret, err := d.authn.NewAPIKey(d.t.Context(), officer, "test", scopes, branch, time.Hour)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -202,6 +210,9 @@ func (d *door) call(method, path, key, body string) answer {
 	request := must[*http.Request](d.t)(http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body)))
 	if key != "" {
 		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	if d.operator != "" {
+		request.Header.Set("Sceau-Operator", d.operator)
 	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")

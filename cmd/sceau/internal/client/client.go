@@ -21,6 +21,7 @@ import (
 // Client is a caller of one API.
 type Client struct {
 	base, key string
+	operator  string
 	http      *http.Client
 }
 
@@ -32,6 +33,13 @@ const (
 // New makes a client for the API at base, as https://host:port.
 func New(base, key string) *Client {
 	return &Client{base: base, key: key, http: &http.Client{Timeout: patience}}
+}
+
+// At is the client of a branch's terminal at which somebody stands.
+func (c *Client) At(operator string) *Client {
+	at := *c
+	at.operator = operator
+	return &at
 }
 
 // Problem is what the API says of a request that it refuses (RFC 9457).
@@ -92,6 +100,9 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, ans
 		return fmt.Errorf("call %s: %w", path, err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.key)
+	if c.operator != "" {
+		request.Header.Set("Sceau-Operator", c.operator)
+	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -188,23 +188,28 @@ func (d *demonstration) openClients(ctx context.Context) error {
 		return err
 	}
 	const life = 365 * 24 * time.Hour
+	branch := d.bank.Branches[0].Code
+	manager, err := d.staff(ctx, lifecycle.RoleAccountManager) // of that branch
+	if err != nil {
+		return err
+	}
 	_, bank, err := keys.NewAPIKey(ctx, officer, "online banking", []authn.Scope{
 		authn.ScopeVerifyCAP, authn.ScopeActivateCards, authn.ScopeBlockCards, authn.ScopeRevokeCertificates, authn.ScopeReadOrders,
-	}, life)
+	}, "", life)
 	if err != nil {
 		return err
 	}
-	_, terminal, err := keys.NewAPIKey(ctx, officer, "branch terminal", []authn.Scope{authn.ScopeResetPIN}, life)
+	_, terminal, err := keys.NewAPIKey(ctx, officer, "branch terminal", []authn.Scope{authn.ScopeResetPIN}, branch, life)
 	if err != nil {
 		return err
 	}
-	_, desk, err := keys.NewAPIKey(ctx, officer, "branch terminal that personalises", []authn.Scope{authn.ScopePersonalise}, life)
+	_, desk, err := keys.NewAPIKey(ctx, officer, "branch terminal that personalises", []authn.Scope{authn.ScopePersonalise}, branch, life)
 	if err != nil {
 		return err
 	}
-	d.desk = client.New(d.doors.terminals, desk.Reveal())
+	d.desk = client.New(d.doors.terminals, desk.Reveal()).At(manager.ID)
 	d.bankKey = bank.Reveal()
-	d.online, d.terminal = client.New(d.doors.api, d.bankKey), client.New(d.doors.api, terminal.Reveal())
+	d.online, d.terminal = client.New(d.doors.api, d.bankKey), client.New(d.doors.api, terminal.Reveal()).At(manager.ID)
 	return nil
 }
 

@@ -227,7 +227,7 @@ func (d *demonstration) resetPIN(ctx context.Context, h *hand) error {
 	if err != nil {
 		return err
 	}
-	order, err := d.house.Service.Submit(ctx, manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: h.ID, Identity: "passport 4T7K"})
+	order, err := d.house.Service.Submit(ctx, manager, issuance.OrderRequest{Kind: lifecycle.OrderPINReset, TargetCard: h.ID, Identity: "passport 4T7K", BranchCode: d.bank.Branches[0].Code})
 	if err != nil {
 		return err
 	}

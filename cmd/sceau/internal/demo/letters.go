@@ -56,7 +56,7 @@ func (d *demonstration) takeReturnedMail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	items, err := d.house.Service.WorkItems(ctx, "")
+	items, err := d.house.Service.WorkItems(ctx, issuance.WorkFilter{Kind: lifecycle.WorkReturnedMail})
 	if err != nil {
 		return err
 	}

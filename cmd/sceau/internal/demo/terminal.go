@@ -23,7 +23,7 @@ func (d *demonstration) changePIN(ctx context.Context) error {
 	_, err = d.house.Service.Submit(ctx, manager, issuance.OrderRequest{Kind: lifecycle.OrderPINChange, TargetCard: h.ID})
 	d.screen.check("no PIN is changed without proof of who asks", refused(err, lifecycle.Invalid))
 	order, err := d.house.Service.Submit(ctx, manager, issuance.OrderRequest{
-		Kind: lifecycle.OrderPINChange, TargetCard: h.ID, Identity: "identity_card 0QZ9",
+		Kind: lifecycle.OrderPINChange, TargetCard: h.ID, Identity: "identity_card 0QZ9", BranchCode: d.bank.Branches[0].Code,
 	})
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (h *House) open(ctx context.Context) error {
 		return err
 	}
 	if h.config.Vault != nil {
-		if h.safe, err = openSafe(ctx, h.Store, h.config.Vault, h.config.Now()); err != nil {
+		if h.safe, err = openSafe(ctx, h.config.DatabaseURL, h.Store, h.config.Vault, h.config.Now()); err != nil {
 			return err
 		}
 	}
