@@ -559,7 +559,7 @@ const setCampaignCards = `-- name: SetCampaignCards :exec
 UPDATE campaign_card w SET state = n.state, order_id = nullif(n.order_id, ''), failure = n.failure
 FROM (SELECT unnest($2::text[]) AS card_id, unnest($3::text[]) AS state, unnest($4::text[]) AS order_id,
         unnest($5::text[]) AS failure) n
-WHERE w.campaign_id = $1 AND w.card_id = n.card_id AND w.state = 'waiting'
+WHERE w.campaign_id = $1 AND w.card_id = ANY ($2::text[]) AND w.card_id = n.card_id AND w.state = 'waiting'
 `
 
 type SetCampaignCardsParams struct {
@@ -570,6 +570,8 @@ type SetCampaignCardsParams struct {
 	Failures   []string
 }
 
+// The cards are named twice: by the second the few rows are found without a look
+// at the campaign's others, however little is known of a table that is new.
 func (q *Queries) SetCampaignCards(ctx context.Context, arg SetCampaignCardsParams) error {
 	_, err := q.db.Exec(ctx, setCampaignCards,
 		arg.CampaignID,

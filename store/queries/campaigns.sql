@@ -86,11 +86,13 @@ FROM (SELECT unnest(@ids::text[]) AS id, unnest(@order_ids::text[]) AS order_id,
         unnest(@profiles::text[]) AS profile, unnest(@pans_sealed::bytea[]) AS pan_sealed, unnest(@pan_marks::bytea[]) AS pan_mark,
         unnest(@last4s::text[]) AS last4, unnest(@expiries::date[]) AS expiry, unnest(@batches::text[]) AS batch) n JOIN card c ON c.id = n.target;
 
+-- The cards are named twice: by the second the few rows are found without a look
+-- at the campaign's others, however little is known of a table that is new.
 -- name: SetCampaignCards :exec
 UPDATE campaign_card w SET state = n.state, order_id = nullif(n.order_id, ''), failure = n.failure
 FROM (SELECT unnest(@cards::text[]) AS card_id, unnest(@states::text[]) AS state, unnest(@order_ids::text[]) AS order_id,
         unnest(@failures::text[]) AS failure) n
-WHERE w.campaign_id = @campaign_id AND w.card_id = n.card_id AND w.state = 'waiting';
+WHERE w.campaign_id = @campaign_id AND w.card_id = ANY (@cards::text[]) AND w.card_id = n.card_id AND w.state = 'waiting';
 
 -- name: CountCampaignCards :many
 SELECT coalesce(n.state::text, w.state)::text AS state, count(*) AS n
