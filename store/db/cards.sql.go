@@ -474,61 +474,6 @@ func (q *Queries) CardByOrder(ctx context.Context, orderID lifecycle.OrderID) (C
 	return i, err
 }
 
-const cardsOfHolder = `-- name: CardsOfHolder :many
-SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4, suspended_by, place
-FROM card WHERE holder_id = $1 ORDER BY id
-`
-
-func (q *Queries) CardsOfHolder(ctx context.Context, holderID lifecycle.HolderID) ([]Card, error) {
-	rows, err := q.db.Query(ctx, cardsOfHolder, holderID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Card
-	for rows.Next() {
-		var i Card
-		if err := rows.Scan(
-			&i.ID,
-			&i.OrderID,
-			&i.HolderID,
-			&i.State,
-			&i.Product,
-			&i.Profile,
-			&i.PSN,
-			&i.Expiry,
-			&i.PINVersion,
-			&i.Delivery,
-			&i.BranchID,
-			&i.Replaces,
-			&i.BatchID,
-			&i.PlasticSerial,
-			&i.LastATC,
-			&i.Scripts,
-			&i.CAPFailures,
-			&i.UsableUntil,
-			&i.EndReason,
-			&i.Receipt,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PANSealed,
-			&i.PANMark,
-			&i.Last4,
-			&i.SuspendedBy,
-			&i.Place,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const cardsToExpire = `-- name: CardsToExpire :many
 SELECT id FROM card
 WHERE state IN ('posted', 'at_branch', 'received', 'active', 'suspended', 'pin_blocked')
@@ -622,35 +567,6 @@ func (q *Queries) CountCAPAttempts(ctx context.Context, maxFailures int32, iDs [
 			&i.CAPFailures,
 			&i.Counted,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const countCards = `-- name: CountCards :many
-SELECT state, count(*) AS n FROM card GROUP BY state ORDER BY state
-`
-
-type CountCardsRow struct {
-	State lifecycle.CardState
-	N     int64
-}
-
-func (q *Queries) CountCards(ctx context.Context) ([]CountCardsRow, error) {
-	rows, err := q.db.Query(ctx, countCards)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountCardsRow
-	for rows.Next() {
-		var i CountCardsRow
-		if err := rows.Scan(&i.State, &i.N); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -931,23 +847,6 @@ func (q *Queries) LockCard(ctx context.Context, id lifecycle.CardID) (Card, erro
 		&i.SuspendedBy,
 		&i.Place,
 	)
-	return i, err
-}
-
-const lockCardPIN = `-- name: LockCardPIN :one
-SELECT id, state, pin_version FROM card WHERE id = $1 FOR UPDATE
-`
-
-type LockCardPINRow struct {
-	ID         lifecycle.CardID
-	State      lifecycle.CardState
-	PINVersion int32
-}
-
-func (q *Queries) LockCardPIN(ctx context.Context, id lifecycle.CardID) (LockCardPINRow, error) {
-	row := q.db.QueryRow(ctx, lockCardPIN, id)
-	var i LockCardPINRow
-	err := row.Scan(&i.ID, &i.State, &i.PINVersion)
 	return i, err
 }
 
@@ -1339,15 +1238,6 @@ UPDATE card SET plastic_serial = $1 WHERE id = $2
 
 func (q *Queries) SetCardPlastic(ctx context.Context, plasticSerial *string, iD lifecycle.CardID) error {
 	_, err := q.db.Exec(ctx, setCardPlastic, plasticSerial, iD)
-	return err
-}
-
-const setCardScripts = `-- name: SetCardScripts :exec
-UPDATE card SET scripts = $1 WHERE id = $2
-`
-
-func (q *Queries) SetCardScripts(ctx context.Context, scripts []int32, iD lifecycle.CardID) error {
-	_, err := q.db.Exec(ctx, setCardScripts, scripts, iD)
 	return err
 }
 

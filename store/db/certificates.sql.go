@@ -139,30 +139,6 @@ func (q *Queries) CertificateIDBySerial(ctx context.Context, serial []byte) (lif
 	return id, err
 }
 
-const certificatesInState = `-- name: CertificatesInState :many
-SELECT id FROM certificate WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3
-`
-
-func (q *Queries) CertificatesInState(ctx context.Context, state lifecycle.CertificateState, after lifecycle.CertificateID, maxRows int32) ([]lifecycle.CertificateID, error) {
-	rows, err := q.db.Query(ctx, certificatesInState, state, after, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []lifecycle.CertificateID
-	for rows.Next() {
-		var id lifecycle.CertificateID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const certificatesToExpire = `-- name: CertificatesToExpire :many
 SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_after < $1 ORDER BY id LIMIT $2
 `
@@ -180,35 +156,6 @@ func (q *Queries) CertificatesToExpire(ctx context.Context, at *time.Time, maxRo
 			return nil, err
 		}
 		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const countCertificates = `-- name: CountCertificates :many
-SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state
-`
-
-type CountCertificatesRow struct {
-	State lifecycle.CertificateState
-	N     int64
-}
-
-func (q *Queries) CountCertificates(ctx context.Context) ([]CountCertificatesRow, error) {
-	rows, err := q.db.Query(ctx, countCertificates)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountCertificatesRow
-	for rows.Next() {
-		var i CountCertificatesRow
-		if err := rows.Scan(&i.State, &i.N); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -415,28 +362,6 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.CRLEntry,
-	)
-	return i, err
-}
-
-const lockIssuer = `-- name: LockIssuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = $1 FOR UPDATE
-`
-
-func (q *Queries) LockIssuer(ctx context.Context, id string) (Issuer, error) {
-	row := q.db.QueryRow(ctx, lockIssuer, id)
-	var i Issuer
-	err := row.Scan(
-		&i.ID,
-		&i.Certificate,
-		&i.Mount,
-		&i.KeyName,
-		&i.Shards,
-		&i.Online,
-		&i.ParentID,
-		&i.CreatedAt,
-		&i.PublicBase,
-		&i.KeepsExpired,
 	)
 	return i, err
 }

@@ -78,36 +78,6 @@ func (q *Queries) Companies(ctx context.Context, ids []string) ([]Company, error
 	return items, nil
 }
 
-const countOrders = `-- name: CountOrders :many
-SELECT kind, state, count(*) AS n FROM orders GROUP BY kind, state ORDER BY kind, state
-`
-
-type CountOrdersRow struct {
-	Kind  lifecycle.OrderKind
-	State lifecycle.OrderState
-	N     int64
-}
-
-func (q *Queries) CountOrders(ctx context.Context) ([]CountOrdersRow, error) {
-	rows, err := q.db.Query(ctx, countOrders)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountOrdersRow
-	for rows.Next() {
-		var i CountOrdersRow
-		if err := rows.Scan(&i.Kind, &i.State, &i.N); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const editOrder = `-- name: EditOrder :execrows
 UPDATE orders SET delivery = $1, branch_id = $2, in_house = $3, reason = $4, fee_cents = $5,
     currency = $6, with_reader = $7, reader_fee_cents = $8, waiver = $9, revision = revision + 1, requested_by = $10, updated_at = $11

@@ -12,39 +12,6 @@ import (
 	"sceau/lifecycle"
 )
 
-const allStaff = `-- name: AllStaff :many
-SELECT id, login, name, roles, branch_id, language, active, created_at FROM staff WHERE active ORDER BY login
-`
-
-func (q *Queries) AllStaff(ctx context.Context) ([]Staff, error) {
-	rows, err := q.db.Query(ctx, allStaff)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Staff
-	for rows.Next() {
-		var i Staff
-		if err := rows.Scan(
-			&i.ID,
-			&i.Login,
-			&i.Name,
-			&i.Roles,
-			&i.BranchID,
-			&i.Language,
-			&i.Active,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const branch = `-- name: Branch :one
 SELECT id, code, name, street, postcode, city, country, phone, created_at FROM branch WHERE id = $1
 `

@@ -1018,30 +1018,6 @@ func (q *Queries) StockPlace(ctx context.Context, code string) (StockPlace, erro
 	return i, err
 }
 
-const stockPlaces = `-- name: StockPlaces :many
-SELECT code, kind, name FROM stock_place ORDER BY code
-`
-
-func (q *Queries) StockPlaces(ctx context.Context) ([]StockPlace, error) {
-	rows, err := q.db.Query(ctx, stockPlaces)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []StockPlace
-	for rows.Next() {
-		var i StockPlace
-		if err := rows.Scan(&i.Code, &i.Kind, &i.Name); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const takeFromBalance = `-- name: TakeFromBalance :execrows
 UPDATE stock_balance SET quantity = quantity - $1
 WHERE item = $2 AND place = $3 AND condition = $4 AND quantity >= $1

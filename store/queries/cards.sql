@@ -26,20 +26,11 @@ WHERE place = @place AND state IN ('active', 'suspended', 'pin_blocked')
     OR place = @place AND state NOT IN ('active', 'suspended', 'pin_blocked', 'opposed', 'expired', 'cancelled', 'destroyed')
 ORDER BY id FOR UPDATE;
 
--- name: LockCardPIN :one
-SELECT id, state, pin_version FROM card WHERE id = @id FOR UPDATE;
-
 -- name: CardByOrder :one
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
     plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
     pan_sealed, pan_mark, last4, suspended_by, place
 FROM card WHERE order_id = @order_id;
-
--- name: CardsOfHolder :many
-SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
-    plastic_serial, last_atc, scripts, cap_failures, usable_until, end_reason, receipt, created_at, updated_at,
-    pan_sealed, pan_mark, last4, suspended_by, place
-FROM card WHERE holder_id = @holder_id ORDER BY id;
 
 -- name: AllCards :many
 SELECT id, order_id, holder_id, state, product, profile, psn, expiry, pin_version, delivery, branch_id, replaces, batch_id,
@@ -62,9 +53,6 @@ UPDATE card SET plastic_serial = @plastic_serial WHERE id = @id;
 -- name: PrepareRemake :exec
 UPDATE card SET psn = psn + 1, pin_version = pin_version + 1, batch_id = NULL, last_atc = 0, cap_failures = 0, scripts = '{0}'
 WHERE id = @id;
-
--- name: SetCardScripts :exec
-UPDATE card SET scripts = @scripts WHERE id = @id;
 
 -- name: CountDaysOfOldCards :exec
 UPDATE card SET usable_until = @usable_until
@@ -189,9 +177,6 @@ SELECT id FROM card
 WHERE state IN ('posted', 'at_branch', 'received', 'active', 'suspended', 'pin_blocked')
     AND (expiry < @today::date OR usable_until < @at::timestamptz)
 ORDER BY id LIMIT @max_rows;
-
--- name: CountCards :many
-SELECT state, count(*) AS n FROM card GROUP BY state ORDER BY state;
 
 -- name: InsertBatch :one
 INSERT INTO batch (id, product, bureau, urgency, state, attempt_id, created_at)

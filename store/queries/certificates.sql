@@ -39,9 +39,6 @@ FROM certificate WHERE order_id = @order_id;
 -- name: CertificateIDBySerial :one
 SELECT id FROM certificate WHERE serial = @serial;
 
--- name: CertificatesInState :many
-SELECT id FROM certificate WHERE state = @state AND id > @after ORDER BY id LIMIT @max_rows;
-
 -- name: AllCertificates :many
 SELECT id, holder_id, state, serial, der FROM certificate WHERE id > @after ORDER BY id LIMIT @max_rows;
 
@@ -87,9 +84,3 @@ INSERT INTO crl_shard (issuer_id, shard) VALUES (@issuer_id, @shard) ON CONFLICT
 
 -- name: CertificatesToExpire :many
 SELECT id FROM certificate WHERE state IN ('issued', 'active', 'held') AND not_after < @at ORDER BY id LIMIT @max_rows;
-
--- name: CountCertificates :many
-SELECT state, count(*) AS n FROM certificate GROUP BY state ORDER BY state;
-
--- name: LockIssuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = @id FOR UPDATE;

@@ -46,9 +46,6 @@ VALUES (@order_id, @revision, @decision, @requested_by, @decided_by, @content_ha
 SELECT order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at
 FROM approval WHERE order_id = @order_id ORDER BY revision;
 
--- name: CountOrders :many
-SELECT kind, state, count(*) AS n FROM orders GROUP BY kind, state ORDER BY kind, state;
-
 -- name: HadAHand :one
 SELECT (EXISTS (SELECT 1 FROM audit_entry a
         WHERE a.thing_id = @order_id::text AND a.actor = @actor AND a.event IN ('submit', 'edit'))

@@ -20,9 +20,6 @@ ON CONFLICT (login) DO NOTHING;
 -- name: StaffByLogin :one
 SELECT id, login, name, roles, branch_id, language, active, created_at FROM staff WHERE login = @login;
 
--- name: AllStaff :many
-SELECT id, login, name, roles, branch_id, language, active, created_at FROM staff WHERE active ORDER BY login;
-
 -- name: InsertTariff :exec
 INSERT INTO tariff (product, reason, amount_cents, currency, valid_from)
 VALUES (@product, @reason, @amount_cents, @currency, @valid_from)

@@ -4,9 +4,6 @@ INSERT INTO stock_place (code, kind, name) VALUES (@code, @kind, @name) ON CONFL
 -- name: StockPlace :one
 SELECT code, kind, name FROM stock_place WHERE code = @code;
 
--- name: StockPlaces :many
-SELECT code, kind, name FROM stock_place ORDER BY code;
-
 -- name: InsertStockItem :execrows
 INSERT INTO stock_item (code, kind, name, serial_prefix, serial_digits)
 VALUES (@code, @kind, @name, @serial_prefix, @serial_digits) ON CONFLICT (code) DO NOTHING;
