@@ -118,7 +118,7 @@ func (w *world) furtherCertificate(ctx context.Context, d dice) error {
 			return err
 		}
 		if plan.TBS == nil {
-			if err := w.RecordTBS(ctx, plan, []byte("draft"), plan.ReservedAt, plan.ReservedAt.Add(certificateLife)); err != nil {
+			if err := w.RecordDraft(ctx, plan, draftOf(plan, "draft")); err != nil {
 				return err
 			}
 		}
