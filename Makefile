@@ -13,7 +13,9 @@ BUILD = CGO_ENABLED=0 go build -trimpath -o bin/
 
 SQLC = github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZ ?= .
 FUZZTIME ?= 30s
+FUZZFLAGS ?=
 BENCH ?= .
 ROUNDS ?= 5
 
@@ -120,13 +122,18 @@ generate: ## write store/db from the queries, and the life cycles' drawing
 lint: ## golangci-lint, pinned; its first build takes minutes
 	@go run $(GOLANGCI) run ./...
 
-fuzz: deps vault build ## each fuzz target for FUZZTIME (30s)
-	@for package in $$(go list ./...); do
-		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do
-			echo "$$package $$target"
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"
+fuzz: deps vault build ## fuzz targets one after the other, and their executions (FUZZ=pattern, FUZZTIME=30s, FUZZFLAGS='-parallel 1')
+	@table=bin/fuzz.txt
+	printf '%-32s %-40s %10s %14s\n' room target time executions >"$$table"
+	for room in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
+		for target in $$(cat "$$room"/*_test.go | sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' | grep -E '$(FUZZ)' || true); do
+			echo "$$room $$target"
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $(FUZZFLAGS) "$$room" | tee bin/fuzz.log
+			executions=$$(sed -nE 's/.*execs: ([0-9]+) .*/\1/p' bin/fuzz.log | tail -n 1)
+			printf '%-32s %-40s %10s %14s\n' "$${room#./}" "$$target" $(FUZZTIME) "$${executions:-none}" >>"$$table"
 		done
 	done
+	cat "$$table"
 
 clean: ## remove what was built, and the private environment in .sceau
 	@[ ! -d .sceau ] || find .sceau -name '*.lock' -type f | while read -r lock; do

@@ -25,10 +25,7 @@ const maxZlintList = 8 << 20
 // ETSI EN 319 411 and the RGS: by zlint, and by rules of our own. Bytes that are
 // no list are [lifecycle.Invalid].
 func LintList(file []byte) ([]Finding, error) {
-	der := file
-	if block, _ := pem.Decode(file); block != nil {
-		der = block.Bytes
-	}
+	der := listBytes(file)
 	l, err := ReadCRL(der)
 	if err != nil {
 		return nil, err
@@ -40,6 +37,22 @@ func LintList(file []byte) ([]Finding, error) {
 		}
 	}
 	return append(findings, l.ownRules()...), nil
+}
+
+// IsList tells whether a file, DER or PEM, is a list and no certificate.
+func IsList(file []byte) bool {
+	if block, _ := pem.Decode(file); block != nil {
+		return block.Type == "X509 CRL"
+	}
+	_, err := ReadCRL(file)
+	return err == nil
+}
+
+func listBytes(file []byte) []byte {
+	if block, _ := pem.Decode(file); block != nil {
+		return block.Bytes
+	}
+	return file
 }
 
 func zlintList(der []byte) ([]Finding, error) {
