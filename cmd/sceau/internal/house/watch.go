@@ -134,11 +134,10 @@ func (w *watcher) sample(ctx context.Context, named []*x509.Certificate) ([]watc
 	asked := map[string]bool{}
 	var serials []lifecycle.Serial
 	for _, c := range named {
-		var serial lifecycle.Serial
-		if c.SerialNumber.Sign() <= 0 || c.SerialNumber.BitLen() > 8*len(serial) {
+		serial, ok := serialOf(c)
+		if !ok {
 			return nil, fmt.Errorf("%w: serial %s is none of ours", lifecycle.NotFound, c.SerialNumber)
 		}
-		c.SerialNumber.FillBytes(serial[:])
 		serials, asked[string(c.Raw)] = append(serials, serial), true
 	}
 	rows, err := w.Service.WatchedCertificates(ctx, lifecycle.SerialFrom(random), serials...)
@@ -186,9 +185,19 @@ func (w *watcher) authoritiesOf(ctx context.Context, all []issuance.Authority) (
 			continue
 		}
 		c := w.parsed[a.ID]
-		sample = append(sample, watched{c, a.Parent, 0, "CA", revoked[lifecycle.Serial(c.SerialNumber.FillBytes(make([]byte, 16)))], true})
+		serial, _ := serialOf(c) // another's is not revoked here
+		sample = append(sample, watched{c, a.Parent, 0, "CA", revoked[serial], true})
 	}
 	return sample, nil
+}
+
+// serialOf is a certificate's serial, if it is of the length of ours.
+func serialOf(c *x509.Certificate) (serial lifecycle.Serial, ok bool) {
+	if c.SerialNumber.Sign() <= 0 || c.SerialNumber.BitLen() > 8*len(serial) {
+		return serial, false
+	}
+	c.SerialNumber.FillBytes(serial[:])
+	return serial, true
 }
 
 // lookAt asks all that a certificate says where to ask.
