@@ -128,7 +128,7 @@ fuzz: deps vault build ## fuzz targets one after the other, and their executions
 	for room in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
 		for target in $$(cat "$$room"/*_test.go | sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' | grep -E '$(FUZZ)' || true); do
 			echo "$$room $$target"
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $(FUZZFLAGS) "$$room" | tee bin/fuzz.log
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(FUZZFLAGS) "$$room" | tee bin/fuzz.log
 			executions=$$(sed -nE 's/.*execs: ([0-9]+) .*/\1/p' bin/fuzz.log | tail -n 1)
 			printf '%-32s %-40s %10s %14s\n' "$${room#./}" "$$target" $(FUZZTIME) "$${executions:-none}" >>"$$table"
 		done
