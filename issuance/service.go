@@ -26,18 +26,23 @@ import (
 
 // Policy are the bank's choices that the use cases obey.
 type Policy struct {
-	IIN          string        // first digits of card numbers, 6 to 8
-	Product      string        // the card product ordered when none is named
-	PrintRoom    string        // place of stock from which cards and readers are posted
-	PINPaper     string        // stock item on which PIN letters are printed there
-	BatchSize    int           // cards in a personalisation batch, at most 500
-	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
-	CertProfile  string        // profile of nominative certificates
-	CertIssuer   string        // issuer that signs them
-	Holdable     []string      // certificate profiles that allow certificateHold (RGS A2 leaves it to the policy)
-	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
-	CRLValidity  time.Duration // nextUpdate - thisUpdate
-	OCSPValidity time.Duration // of an answer signed ahead
+	IIN         string        // first digits of card numbers, 6 to 8
+	Product     string        // the card product ordered when none is named
+	PrintRoom   string        // place of stock from which cards and readers are posted
+	PINPaper    string        // stock item on which PIN letters are printed there
+	BatchSize   int           // cards in a personalisation batch, at most 500
+	RunFileAge  time.Duration // how long a print run's file is kept, encrypted as it is
+	CertProfile string        // profile of nominative certificates
+	CertIssuer  string        // issuer that signs them
+	Holdable    []string      // certificate profiles that allow certificateHold (RGS A2 leaves it to the policy)
+	// Profiles whose keys must be made on a device, and whose codes are handed over
+	// face to face.
+	DeviceProfiles, FaceToFaceProfiles []string
+	CodeLife                           time.Duration // of an enrolment code
+	CodeTries                          int           // wrong codes before another must be handed over
+	CRLInterval                        time.Duration // between scheduled full lists, the bases of deltas
+	CRLValidity                        time.Duration // nextUpdate - thisUpdate
+	OCSPValidity                       time.Duration // of an answer signed ahead
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -50,7 +55,8 @@ func DefaultPolicy() Policy {
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
-		Holdable:    []string{"nominative-authentication", "staff"},
+		Holdable: []string{"nominative-authentication", "staff"},
+		CodeLife: 30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
 }
@@ -70,6 +76,8 @@ type CA interface {
 	// and names nobody else: asked at the door so that the holder learns at once
 	// what is wrong.
 	CheckCSR(csr []byte, subject Subject) (spkiSHA256 [32]byte, err error)
+	// CheckAcceptance tells whether the certificate's key signed the statement.
+	CheckAcceptance(certificate, statement, signature []byte) error
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)

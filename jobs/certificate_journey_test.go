@@ -75,7 +75,7 @@ func TestACertificateIsIssuedRevokedAndListed(t *testing.T) {
 	write(t, dir, "root.pem", "CERTIFICATE", h.Root)
 	write(t, dir, "issuing.pem", "CERTIFICATE", h.Issuing)
 	h.work(t, h.tools(t))
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", id)
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault) // the answer that was signed ahead
@@ -136,7 +136,7 @@ func TestARequestThatNoProfileTakesIsGivenBackToItsHolder(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
 	id := h.orders(t, "certificate", 1)[0].Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	// The order's content was right when it was approved; the profile asks for more.
 	_, err := h.admin.Exec(t.Context(), "UPDATE holder SET email = 'not an address' WHERE id = (SELECT holder_id FROM certificate WHERE id = $1)", id)
 	must(t, err)

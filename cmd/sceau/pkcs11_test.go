@@ -167,7 +167,7 @@ func (h *holders) issuedAndRevoked(door string) {
 	ordered := must[[]issuance.CertificateView](t)(h.service.Certificates(t.Context(), ""))[0]
 	key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	csr := must[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key))
-	if err := h.service.TakeKey(t.Context(), lifecycle.Actor{ID: string(ordered.Holder), Role: lifecycle.RoleHolder}, ordered.ID, csr); err != nil {
+	if err := h.service.TakeKey(t.Context(), lifecycle.Actor{ID: string(ordered.Holder), Role: lifecycle.RoleHolder}, ordered.ID, csr, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.until("the certificate", func() bool {

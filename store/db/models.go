@@ -20,6 +20,13 @@ type APIKey struct {
 	BranchID  *lifecycle.BranchID
 }
 
+type Acceptance struct {
+	CertificateID lifecycle.CertificateID
+	Statement     string
+	Signature     []byte
+	AcceptedAt    time.Time
+}
+
 type Approval struct {
 	OrderID     lifecycle.OrderID
 	Revision    int32
@@ -217,6 +224,18 @@ type Document struct {
 	CreatedAt time.Time
 }
 
+type Enrolment struct {
+	CertificateID  lifecycle.CertificateID
+	CodeSHA256     []byte
+	Handover       string
+	HandedBy       string
+	HandedAt       time.Time
+	ExpiresAt      time.Time
+	Tries          int32
+	SessionSHA256  []byte
+	SessionExpires *time.Time
+}
+
 type Holder struct {
 	ID               lifecycle.HolderID
 	CompanyID        lifecycle.CompanyID
@@ -247,6 +266,14 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
+}
+
+type KeyDevice struct {
+	CertificateID lifecycle.CertificateID
+	Manufacturer  string
+	Model         string
+	Serial        string
+	ClaimedAt     time.Time
 }
 
 type LetterTemplate struct {
