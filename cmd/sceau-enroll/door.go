@@ -18,9 +18,9 @@ import (
 
 // device is where a key is, as its module says.
 type device struct {
-	Manufacturer string
-	Model        string
-	Serial       string
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	Serial       string `json:"serial"`
 }
 
 // enrolment is what the door shows of a certificate.

@@ -117,8 +117,14 @@ func (d *door) awaited(v *visit) (issuance.Enrolment, error) {
 
 // keyRequest is a certificate request, and where its key is.
 type keyRequest struct {
-	CSR    string           `json:"csr"` // PEM
-	Device *issuance.Device `json:"device,omitempty"`
+	CSR    string  `json:"csr"` // PEM
+	Device *device `json:"device"`
+}
+
+type device struct {
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	Serial       string `json:"serial"`
 }
 
 // takeRequest takes the holder's key.
@@ -138,13 +144,13 @@ func (d *door) takeRequest(v *visit) (answer, error) {
 		}
 		sent.CSR = string(csr)
 		if f.text("key_in") == "device" {
-			sent.Device = &issuance.Device{Manufacturer: f.text("manufacturer"), Model: f.text("model"), Serial: f.text("serial")}
+			sent.Device = &device{Manufacturer: f.text("manufacturer"), Model: f.text("model"), Serial: f.text("serial")}
 		}
 		return nil
 	}); err != nil {
 		return answer{}, err
 	}
-	if err := d.Service.TakeKey(v.r.Context(), e.Actor(), e.ID, []byte(sent.CSR), sent.Device); err != nil {
+	if err := d.Service.TakeKey(v.r.Context(), e.Actor(), e.ID, []byte(sent.CSR), (*issuance.Device)(sent.Device)); err != nil {
 		return answer{}, err
 	}
 	return d.seen(v)

@@ -90,8 +90,8 @@ func TestAProgramEnrolsWithJSON(t *testing.T) {
 	v.json("/", map[string]string{"certificate": string(id), "code": b.invited(id)}).want(t, http.StatusOK, `"awaiting_key"`, `"needs_device":true`)
 	request := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr(t, key)}))
 	v.json("/certificate/request", map[string]any{"csr": request}).want(t, http.StatusUnprocessableEntity, "device")
-	v.json("/certificate/request", map[string]any{"csr": request, "device": map[string]string{"Manufacturer": "M"}}).want(t, http.StatusUnprocessableEntity, "device.serial")
-	device := map[string]string{"Manufacturer": "Maker", "Model": "Token 5", "Serial": "77"}
+	v.json("/certificate/request", map[string]any{"csr": request, "device": map[string]string{"manufacturer": "M"}}).want(t, http.StatusUnprocessableEntity, `"field":"device.serial"`)
+	device := map[string]string{"manufacturer": "Maker", "model": "Token 5", "serial": "77"}
 	v.json("/certificate/request", map[string]any{"csr": request, "device": device}).want(t, http.StatusOK, `"issuing"`)
 	b.issue(id)
 	seen := v.get("/certificate?wait=1")
@@ -215,7 +215,7 @@ func TestAHolderRefusesTheContent(t *testing.T) {
 	v.post("/certificate/refusal", url.Values{"reason": {"too early"}}).want(t, http.StatusConflict)
 	v.upload("/certificate/request", "csr", csr(t, newKey(t)), nil).want(t, http.StatusSeeOther)
 	b.issue(id)
-	v.post("/certificate/refusal", url.Values{"reason": {" "}}).want(t, http.StatusUnprocessableEntity, "400 caractères", `aria-invalid="true"`)
+	v.post("/certificate/refusal", url.Values{"reason": {" "}}).want(t, http.StatusUnprocessableEntity, "400 caractères", `aria-invalid="true"`, `href="/certificate?lang=de"`)
 	why := `My name is <b>Helen</b> & "not" Hélène`
 	v.post("/certificate/refusal", url.Values{"reason": {why}}).want(t, http.StatusSeeOther)
 	v.get("/certificate").want(t, http.StatusOK, "révoqué")

@@ -91,8 +91,21 @@ type screen struct {
 func (s screen) T(key string) string { return text(key, s.Language) }
 
 // Languages are offered on every page, each in its own.
-func (s screen) Languages() map[party.Language]string {
-	return map[party.Language]string{party.French: "Français", party.Dutch: "Nederlands", party.German: "Deutsch", party.English: "English"}
+func (s screen) Languages() []offered {
+	return []offered{{party.French, "Français"}, {party.Dutch, "Nederlands"}, {party.German, "Deutsch"}, {party.English, "English"}}
+}
+
+type offered struct {
+	Code party.Language
+	Name string
+}
+
+// Path is where the page is looked at again, in another language.
+func (s screen) Path() string {
+	if s.name == pageCertificate {
+		return certificatePath
+	}
+	return "/"
 }
 
 // Day is a date in figures that no language reads another way.
@@ -110,12 +123,14 @@ func (d *door) fail(v *visit, err error) {
 		s.Detail = err.Error()
 	}
 	var fields lifecycle.FieldErrors
+	wrong := []map[string]string{}
 	if errors.Is(err, lifecycle.Invalid) {
 		fields.Merge(err)
 	}
 	for _, f := range fields {
 		if f.Field != "" {
 			s.Wrong[f.Field] = fieldText(f.Field, v.language)
+			wrong = append(wrong, map[string]string{"field": f.Field, "why": f.Why})
 		}
 	}
 	if s.name == pageCertificate {
@@ -132,7 +147,7 @@ func (d *door) fail(v *visit, err error) {
 	}
 	if v.json {
 		d.writeJSON(v, status, "application/problem+json", map[string]any{
-			"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": s.Detail, "errors": fields,
+			"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": s.Detail, "errors": wrong,
 		})
 		return
 	}

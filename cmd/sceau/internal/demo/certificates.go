@@ -46,8 +46,11 @@ func (d *demonstration) issueCertificates(ctx context.Context) error {
 	if err := d.tryBadRequests(ctx, waiting[0]); err != nil {
 		return err
 	}
-	bar := d.screen.bar(len(waiting), "requests")
-	for _, c := range waiting {
+	if err := d.enrolByProgram(ctx, waiting[0]); err != nil {
+		return err
+	}
+	bar := d.screen.bar(len(waiting)-1, "requests")
+	for _, c := range waiting[1:] {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return fmt.Errorf("key of a holder: %w", err)
@@ -66,11 +69,14 @@ func (d *demonstration) issueCertificates(ctx context.Context) error {
 		return err
 	}
 	for _, c := range issued {
-		if c.State != lifecycle.CertIssued {
+		switch c.State { //nolint:exhaustive // no other is right
+		case lifecycle.CertActive: // enrolled by itself
+		case lifecycle.CertIssued:
+			if err := d.acceptByKey(ctx, c); err != nil {
+				return err
+			}
+		default:
 			return fmt.Errorf("certificate %s is %s: %s", c.ID, c.State, c.Rejection)
-		}
-		if err := d.acceptByKey(ctx, c); err != nil {
-			return err
 		}
 		if err := writePEM(d.certificateFile(c.ID), "CERTIFICATE", c.DER); err != nil {
 			return err
