@@ -55,6 +55,8 @@ type (
 	ExpireArgs struct{}
 	// RevocationWatchArgs asks to look at lists and answers from outside.
 	RevocationWatchArgs struct{}
+	// RevocationsDueArgs asks for the revocations whose moment has come.
+	RevocationsDueArgs struct{}
 	// CampaignArgs asks to order a campaign's next cards.
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
@@ -76,4 +78,5 @@ func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublis
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
+func (RevocationsDueArgs) Kind() string   { return string(lifecycle.JobRevocationsDue) }
 func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }

@@ -84,6 +84,7 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, lists{t, authorities}.publish)
 	addWorker(all, t, wait, answers{t, authorities}.refresh)
 	addWorker(all, t, wait, t.expire)
+	addWorker(all, t, wait, t.revokeDue)
 	addWorker(all, t, wait, t.campaign)
 	addWorker(all, t, wait, t.watchRevocation)
 	return all

@@ -35,11 +35,12 @@ const (
 	WorkFlagged      WorkKind = "flagged_order"       // an approver thinks twice
 	WorkRefused      WorkKind = "refused_certificate" // its holder finds its content wrong
 	WorkRevocation   WorkKind = "revocation_alarm"    // lists or OCSP answers are wrong, seen from outside
+	WorkUnconfirmed  WorkKind = "unconfirmed_caller"  // who asked for a revocation was not recognised
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkUnconfirmed}
 }
 
 // SeesToWork are the roles that take work on.
