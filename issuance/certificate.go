@@ -98,9 +98,12 @@ func (s *Service) reserveTx(ctx context.Context, tx store.Tx, cert *db.Certifica
 	if cert.State != lifecycle.CertAwaitingKey {
 		return nil // the move will say what is wrong
 	}
-	issuer, err := tx.Issuer(ctx, s.policy.CertIssuer)
+	issuer, err := tx.SigningIssuer(ctx)
+	if isNotFound(err) {
+		return fmt.Errorf("certificate %s: %w", cert.ID, errNoCA)
+	}
 	if err != nil {
-		return fmt.Errorf("issuer %s: %w: hold the key ceremony first", s.policy.CertIssuer, err)
+		return fmt.Errorf("certificate %s: who signs it: %w", cert.ID, err)
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:])
@@ -144,6 +147,13 @@ func (s *Service) BeginIssue(ctx context.Context, id lifecycle.CertificateID) (C
 		}
 		if _, err := lifecycle.Certificates.Next(cert.State, lifecycle.Issue, lifecycle.RoleSystem); err != nil {
 			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		issuer, err := tx.Issuer(ctx, deref(cert.IssuerID))
+		if err != nil {
+			return fmt.Errorf("issuer of certificate %s: %w", id, err)
+		}
+		if issuer.State != lifecycle.IssuerSigning && issuer.State != lifecycle.IssuerRetired {
+			return fmt.Errorf("certificate %s: %w: CA %s is %s and signs none", id, lifecycle.Unavailable, issuer.ID, issuer.State)
 		}
 		fence, err := tx.FenceCertificate(ctx, id)
 		if err != nil {

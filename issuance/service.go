@@ -33,7 +33,6 @@ type Policy struct {
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of nominative certificates
-	CertIssuer   string        // issuer that signs them
 	Holdable     []string      // certificate profiles that allow certificateHold (RGS A2 leaves it to the policy)
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
@@ -49,7 +48,7 @@ func DefaultPolicy() Policy {
 		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
-		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
+		CertProfile: "nominative-authentication",
 		Holdable:    []string{"nominative-authentication", "staff"},
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
