@@ -214,7 +214,7 @@ func (s *Service) revokeManyTx(ctx context.Context, tx store.Tx, certs []db.Cert
 			return tx.SetCertificatesRevoked(ctx, p)
 		},
 	}, func(c db.Certificate) (string, lifecycle.CertificateState) { return string(c.ID), c.State }, nil)
-	if err != nil || certs[0].State != lifecycle.CertIssuing {
+	if err != nil || certs[0].State != lifecycle.CertIssuing && certs[0].State != lifecycle.CertStopped {
 		return err
 	}
 	for _, c := range certs {

@@ -14,7 +14,7 @@ import (
 
 const aliveOf = `-- name: AliveOf :one
 SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = $1
-        AND c.state IN ('issuing', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > $2))
+        AND c.state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > $2))
     + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = $1 AND h.kind = 'ca' AND h.revoked_at IS NULL AND h.not_after > $2)
     AS alive
 `

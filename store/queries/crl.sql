@@ -141,7 +141,7 @@ WHERE serial = @serial;
 -- revoked, and those that it is about to sign. Its delegates end with it.
 -- name: AliveOf :one
 SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id
-        AND c.state IN ('issuing', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > @at))
+        AND c.state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > @at))
     + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.kind = 'ca' AND h.revoked_at IS NULL AND h.not_after > @at)
     AS alive;
 
