@@ -39,7 +39,8 @@ type (
 	CertificateIssueArgs struct {
 		Certificate lifecycle.CertificateID `json:"certificate"`
 	}
-	// CRLPublishArgs asks for a shard's lists. A scheduled publication happens
+	// CRLPublishArgs asks for a shard's lists, or with no issuer named, for those of
+	// every shard that has some to come. A scheduled publication happens
 	// even when nothing changed, and is the base of the deltas after it.
 	CRLPublishArgs struct {
 		Issuer    string `json:"issuer"`
@@ -50,6 +51,10 @@ type (
 	// ahead, or with none named, for all that are stale.
 	OCSPRefreshArgs struct {
 		Certificate lifecycle.CertificateID `json:"certificate,omitempty"`
+	}
+	// RevokeIssuedArgs asks to revoke what a revoked CA has signed.
+	RevokeIssuedArgs struct {
+		Issuer string `json:"issuer"`
 	}
 	// ExpireArgs asks to expire what has reached its end.
 	ExpireArgs struct{}
@@ -74,6 +79,7 @@ func (PostLettersArgs) Kind() string      { return string(lifecycle.JobPostLette
 func (CertificateIssueArgs) Kind() string { return string(lifecycle.JobCertificateIssue) }
 func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublish) }
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
+func (RevokeIssuedArgs) Kind() string     { return string(lifecycle.JobRevokeIssued) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
 func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }

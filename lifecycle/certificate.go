@@ -68,9 +68,10 @@ var Certificates = Table[CertificateState]{
 			},
 		},
 		// A certificate being signed can be revoked: its serial is reserved, so
-		// the CRL and OCSP know it although the signature may never be used.
+		// the CRL and OCSP know it although the signature may never be used. With a
+		// revoked CA, workers revoke what it signed.
 		from([]CertificateState{CertIssuing, CertStopped, CertIssued, CertActive, CertHeld},
-			Move[CertificateState]{On: Revoke, To: CertRevoked, By: callers, Then: revocationJobs}),
+			Move[CertificateState]{On: Revoke, To: CertRevoked, By: slices.Concat(callers, []Role{RoleSystem}), Then: revocationJobs}),
 		from([]CertificateState{CertIssued, CertActive, CertHeld}, Move[CertificateState]{On: Expire, To: CertExpired}),
 		from([]CertificateState{CertOrdered, CertApproved, CertAwaitingKey},
 			Move[CertificateState]{On: Cancel, To: CertCancelled, By: orderers}),

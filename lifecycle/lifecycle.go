@@ -73,6 +73,7 @@ const (
 	JobCertificateIssue JobKind = "certificate_issue" // one certificate
 	JobCRLPublish       JobKind = "crl_publish"       // one issuer's CRLs
 	JobOCSPRefresh      JobKind = "ocsp_refresh"      // sign answers ahead
+	JobRevokeIssued     JobKind = "issued_revoke"     // what a revoked CA has signed, some hundreds at a time
 	JobExpire           JobKind = "expire"            // what has reached its end
 	JobCampaign         JobKind = "campaign_run"      // the next cards of a campaign, some hundreds
 	JobRevocationWatch  JobKind = "revocation_watch"  // look at lists and answers from outside

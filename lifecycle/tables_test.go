@@ -114,6 +114,7 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("destructions", sound(lifecycle.Destructions, lifecycle.DestructionDone, lifecycle.DestructionCancelled))
 	t.Run("shortfalls", sound(lifecycle.Shortfalls, lifecycle.ShortfallBooked, lifecycle.ShortfallSettled))
 	t.Run("campaigns", sound(lifecycle.Campaigns, lifecycle.CampaignRefused, lifecycle.CampaignCancelled))
+	t.Run("issuers", sound(lifecycle.Issuers, lifecycle.IssuerEnded))
 }
 
 // walked makes random attempts from the first state on, and proves of each what
@@ -180,6 +181,7 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("destructions", walked(lifecycle.Destructions))
 	t.Run("shortfalls", walked(lifecycle.Shortfalls))
 	t.Run("campaigns", walked(lifecycle.Campaigns))
+	t.Run("issuers", walked(lifecycle.Issuers))
 }
 
 func TestWhatHasEndedNeverComesBack(t *testing.T) {

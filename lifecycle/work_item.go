@@ -35,11 +35,12 @@ const (
 	WorkFlagged      WorkKind = "flagged_order"       // an approver thinks twice
 	WorkRefused      WorkKind = "refused_certificate" // its holder finds its content wrong
 	WorkRevocation   WorkKind = "revocation_alarm"    // lists or OCSP answers are wrong, seen from outside
+	WorkNoCA         WorkKind = "no_signing_ca"       // the CA was revoked, and no other signs yet
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA}
 }
 
 // SeesToWork are the roles that take work on.

@@ -70,7 +70,7 @@ func (c workCmd) Run(w *world) error {
 	if workers.PrintRoomCert, err = house.ReadCertificate(c.PrintRoomCert); err != nil {
 		return fmt.Errorf("--print-room-cert: %w", err)
 	}
-	client, err := h.Work(w.ctx, workers)
+	client, err := h.Work(workers)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // workItemsCmd is what waits for a person.
 type workItemsCmd struct {
-	List    workListCmd    `cmd:"" help:"List what waits, oldest first: returned mail, failed orders and letters, stopped certificates, missing cards, unfinished chips, return files, flagged orders, refused certificates, alarms about revocation."`
+	List    workListCmd    `cmd:"" help:"List what waits, oldest first: returned mail, failed orders and letters, stopped certificates, missing cards, unfinished chips, return files, flagged orders, refused certificates, alarms about revocation, no CA that signs."`
 	Show    workShowCmd    `cmd:"" help:"Show one of them: why it waits, what ends it, and what happened to it."`
 	Claim   workClaimCmd   `cmd:"" help:"Take one on, so that nobody else does."`
 	Release workReleaseCmd `cmd:"" help:"Give a claim up; a security officer gives up anybody's."`

@@ -272,6 +272,16 @@ type Holder struct {
 	LargePrint       bool
 }
 
+type HouseStatus struct {
+	Serial         []byte
+	IssuerID       string
+	Shard          int32
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	CRLRevision    int64
+}
+
 type Issuer struct {
 	ID           string
 	Certificate  []byte
@@ -283,6 +293,9 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
+	State        lifecycle.IssuerState
+	StateSince   time.Time
+	IssuedReason *int32
 }
 
 type KeyDevice struct {

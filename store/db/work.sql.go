@@ -125,6 +125,9 @@ WITH waits AS (
         || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
     FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
     UNION ALL
+    SELECT 'no_signing_ca', i.id, 'issuer', i.id, '', 'it was revoked, and no CA signs certificates: orders wait', i.state_since
+    FROM issuer i WHERE i.state = 'revoked' AND i.online AND NOT EXISTS (SELECT 1 FROM issuer n WHERE n.state = 'signing' AND n.online)
+    UNION ALL
     SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
         CASE WHEN EXISTS (SELECT 1 FROM orders p
             WHERE p.holder_id = o.holder_id AND p.id <> o.id AND p.kind IN ('new_card', 'replacement_card', 'renewal', 'pin_reissue')

@@ -48,6 +48,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.Destructions)
 	draw(&b, lifecycle.Shortfalls)
 	draw(&b, lifecycle.Campaigns)
+	draw(&b, lifecycle.Issuers)
 	return []byte(b.String())
 }
 

@@ -252,7 +252,7 @@ func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
 		}},
 	} {
 		w.Bank, w.PublicBase = d.bank, d.doors.public
-		workers, err := w.house.Work(ctx, w.Workers)
+		workers, err := w.house.Work(w.Workers)
 		if err != nil {
 			return err
 		}

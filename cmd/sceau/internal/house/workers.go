@@ -1,7 +1,6 @@
 package house
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -29,7 +28,7 @@ type Workers struct {
 }
 
 // Work makes the process's workers; Start starts them.
-func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
+func (h *House) Work(w Workers) (*jobs.Client, error) {
 	tools := jobs.Tools{
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
@@ -48,7 +47,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 	if w.PINVault != nil {
 		tools.PINs = w.PINVault
 	}
-	return jobs.NewClient(ctx, h.Pool, tools, w.Settings)
+	return jobs.NewClient(h.Pool, tools, w.Settings)
 }
 
 // ReadCertificate reads a certificate file in PEM.
