@@ -57,6 +57,12 @@ type (
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
 	}
+	// NoticeArgs asks to send a notice.
+	NoticeArgs struct {
+		Notice lifecycle.NoticeID `json:"notice"`
+	}
+	// RemindArgs asks for notices of the certificates that expire soon.
+	RemindArgs struct{}
 )
 
 // Kind is the job's name for ever.
@@ -74,3 +80,5 @@ func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublis
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
+func (NoticeArgs) Kind() string           { return string(lifecycle.JobNoticeSend) }
+func (RemindArgs) Kind() string           { return string(lifecycle.JobRemind) }

@@ -158,6 +158,8 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.RetryLetter(ctx, by, id)
 	case lifecycle.WorkMissingCard:
 		return s.Remake(ctx, by, lifecycle.CardID(id))
+	case lifecycle.WorkFailedNotice:
+		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
 	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
@@ -191,6 +193,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "wait for the bureau's next file, or retry it: the card is made again"
 	case lifecycle.WorkChip:
 		return "put the same chip in again at the terminal, or give it up there"
+	case lifecycle.WorkFailedNotice:
+		return "tell the holder by telephone, mend the address or the mail server, and retry it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
 	}

@@ -36,6 +36,7 @@ func TestAProcessWithoutItsQueuesToolsDoesNotStart(t *testing.T) {
 			t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(h.Issuing)}}
 		}},
 		"the PINs":            {both, func(*Tools) {}},
+		"a mail server":       {[]Queue{QueueMail}, func(*Tools) {}},
 		"a known queue":       {[]Queue{"letters"}, func(*Tools) {}},
 		"the print room too":  {[]Queue{QueueDefault}, func(t *Tools) { t.PrintRoomCert = nil }},
 		"the print room":      {[]Queue{QueuePIN}, func(t *Tools) { *t = pins; t.PrintRoomCert = nil }},
@@ -105,8 +106,8 @@ func (unknown) Kind() string { return "badge_print" }
 func TestOneSchedulePerOnlineShardAndNoneForTheRoot(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
-	if jobs, err := periodicJobs(t.Context(), h.Service); err != nil || len(jobs) != 5+shards {
-		t.Errorf("%d periodic jobs, %v; want answers, runs, old files, post, expiry and %d lists", len(jobs), err, shards)
+	if jobs, err := periodicJobs(t.Context(), h.Service); err != nil || len(jobs) != 6+shards {
+		t.Errorf("%d periodic jobs, %v; want answers, runs, old files, post, expiry, notices and %d lists", len(jobs), err, shards)
 	}
 	h.work(t, h.tools(t))
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)

@@ -32,6 +32,7 @@ func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.Periodic
 		periodic("run_files_forget", 24*time.Hour, issuance.ForgetFilesArgs{}),
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
+		periodic("remind", time.Hour, issuance.RemindArgs{}),
 	}
 	for _, a := range authorities {
 		if !a.Online {

@@ -31,7 +31,7 @@ const (
 	Revoke    Event = "revoke"
 )
 
-var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish}
+var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish, JobNoticeSend}
 
 // Certificates is the life cycle of a nominative certificate. Renewal is
 // always a new key, hence a new certificate: no move leads back from issued.
@@ -52,7 +52,7 @@ var Certificates = Table[CertificateState]{
 				Then: []JobKind{JobCertificateIssue},
 			},
 			{From: CertIssuing, On: RejectKey, To: CertAwaitingKey},
-			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh}},
+			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh, JobNoticeSend}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
 			{

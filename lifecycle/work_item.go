@@ -31,11 +31,12 @@ const (
 	WorkMissingCard  WorkKind = "missing_card"    // the bureau does not know where it is
 	WorkChip         WorkKind = "unfinished_chip" // begun at a branch terminal
 	WorkFlagged      WorkKind = "flagged_order"   // an approver thinks twice
+	WorkFailedNotice WorkKind = "failed_notice"   // no mail server takes it: the holder was not told
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkMissingCard, WorkChip, WorkFlagged}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkMissingCard, WorkChip, WorkFlagged, WorkFailedNotice}
 }
 
 // SeesToWork are the roles that take work on.

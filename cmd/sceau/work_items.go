@@ -23,7 +23,7 @@ type workItemsCmd struct {
 type workListCmd struct {
 	databaseFlags
 
-	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, missing_card, unfinished_chip or flagged_order." placeholder:"KIND"`
+	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, missing_card, unfinished_chip, flagged_order or failed_notice." placeholder:"KIND"`
 	Age  time.Duration      `help:"Only what has waited so long, as 24h." placeholder:"DURATION"`
 }
 

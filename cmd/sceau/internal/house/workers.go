@@ -24,6 +24,7 @@ type Workers struct {
 	Bureaux       map[string]jobs.Bureau // default queue
 	PrintRoomCert *x509.Certificate
 	PublicBase    string
+	Mail          jobs.Mailer     // mail queue
 	Engine        jobs.CardEngine // nil: Vault
 }
 
@@ -34,6 +35,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
 		CertProfiles: certificateProfiles(), Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
 		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
+		Mail: w.Mail,
 	}
 	if w.Vault != nil {
 		if w.Keys == nil {
