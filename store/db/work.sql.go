@@ -117,6 +117,9 @@ WITH waits AS (
         n.updated_at
     FROM notice n WHERE n.state = 'failed'
     UNION ALL
+    SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
+    FROM certificate n WHERE n.state = 'stopped'
+    UNION ALL
     SELECT 'missing_card', c.id, 'card', c.id, c.id, 'batch ' || b.batch_id || ': the bureau misses it'
         || CASE b.reason WHEN '' THEN '' ELSE ': ' || b.reason END, coalesce(b.answered_at, c.updated_at)
     FROM card c JOIN batch_card b ON b.batch_id = c.batch_id AND b.card_id = c.id

@@ -130,6 +130,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"what holders are told by e-mail", d.checkMail},
 		{"checks by openssl", d.checkPKI},
+		{"what certificates are like: a shorter life, seen and approved by a second person", d.changeProfile},
 		{"checks of letters and of a dump of the database", d.checkSecrecy},
 		{"report", d.writeReport},
 	} {
