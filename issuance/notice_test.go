@@ -1,7 +1,6 @@
 package issuance_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -247,7 +246,9 @@ func TestACertificateOfFewDaysIsNotToldAtItsBirth(t *testing.T) {
 	h.authority(t, 1)
 	id := h.certificate(t, lifecycle.CertIssuing)
 	plan := must[issuance.CertificatePlan](t)(h.BeginIssue(t.Context(), id))
-	must0(t, h.RecordTBS(t.Context(), plan, []byte("draft"), plan.ReservedAt, plan.ReservedAt.Add(20*24*time.Hour)))
+	draft := draftOf(plan, "draft "+id)
+	draft.NotAfter = plan.ReservedAt.Add(20 * 24 * time.Hour)
+	must0(t, h.RecordDraft(t.Context(), plan, draft))
 	must0(t, h.FinishIssue(t.Context(), plan, []byte("signed"), nil))
 	must0(t, h.Accept(t.Context(), helene, id))
 	h.remind(t)
@@ -255,75 +256,4 @@ func TestACertificateOfFewDaysIsNotToldAtItsBirth(t *testing.T) {
 	h.clock.advance(14 * 24 * time.Hour)
 	h.remind(t)
 	h.wantNotices(t, id, "issued 0 requested", "expiring 7 requested")
-}
-
-// Several at once, one of them stopped in the middle: each certificate is told
-// once. What is read grows with what is due, not with what there is.
-func TestManyEndsAreToldOnceByMany(t *testing.T) {
-	t.Parallel()
-	h := setup(t)
-	h.authority(t, 1)
-	first := h.certificate(t, lifecycle.CertActive)
-	const many, due = 5000, 1200
-	for _, statement := range []string{
-		"INSERT INTO holder SELECT (json_populate_record(h, json_build_object('id', 'H-' || n, 'user_number', n))).* FROM holder h, generate_series(1000, 9999) n -- %d",
-		"INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', 'O-' || n, 'reference', 'many-' || n))).* FROM orders o, generate_series(1, %d) n",
-		"INSERT INTO certificate SELECT (json_populate_record(c, json_build_object('id', 'N-' || n, 'order_id', 'O-' || n, 'holder_id', 'H-' || 1000 + n %% 9000, 'serial', NULL, 'tbs', NULL, " +
-			"'spki_sha256', NULL, 'not_after', c.not_after - n * interval '1 minute', 'profile', 'p' || n))).* FROM certificate c, generate_series(1, %d) n",
-		"INSERT INTO reminder SELECT id, not_after - interval '2160 hours' FROM certificate ON CONFLICT DO NOTHING -- %d",
-		"ANALYZE certificate, reminder, holder -- %d",
-	} {
-		if _, err := h.pool.Exec(t.Context(), fmt.Sprintf(statement, many)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var earliest time.Time
-	must0(t, h.pool.QueryRow(t.Context(), "SELECT next_at FROM reminder ORDER BY next_at OFFSET $1 LIMIT 1", due-1).Scan(&earliest))
-	h.clock.set(earliest)
-	h.wantReads(t, due)
-	stopped, stop := context.WithCancel(t.Context())
-	var race sync.WaitGroup
-	race.Go(func() { _, _ = h.RemindDue(stopped) })
-	made := make([]int, 2)
-	errs := make([]error, 2)
-	for i := range made {
-		race.Go(func() { made[i], errs[i] = h.RemindDue(t.Context()) })
-	}
-	time.Sleep(30 * time.Millisecond)
-	stop()
-	race.Wait()
-	for _, err := range errs {
-		must0(t, err)
-	}
-	h.remind(t) // what the stopped one held
-	var told, twice, jobs int
-	must0(t, h.pool.QueryRow(t.Context(), "SELECT count(*), count(*) - count(DISTINCT certificate_id) FROM notice WHERE kind = 'expiring'").Scan(&told, &twice))
-	must0(t, h.pool.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE kind = $1", lifecycle.JobNoticeSend).Scan(&jobs))
-	if told != due || twice != 0 || jobs != due+1 {
-		t.Errorf("%d notices, %d twice, %d jobs; want %d; the certificate that issued itself is %s", told, twice, jobs, due, first)
-	}
-}
-
-// wantReads holds what PostgreSQL reads for the next 500 against what is due.
-func (h *house) wantReads(t *testing.T, due int) {
-	t.Helper()
-	rows, err := h.pool.Query(t.Context(), `EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
-SELECT r.certificate_id, c.holder_id, c.state, c.not_after, EXISTS (
-    SELECT 1 FROM certificate n
-    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND n.state = 'active' AND n.not_after > c.not_after) AS renewed
-FROM reminder r JOIN certificate c ON c.id = r.certificate_id
-WHERE r.next_at <= $1 ORDER BY r.next_at LIMIT 500 FOR UPDATE OF r SKIP LOCKED`, h.clock.now())
-	must0(t, err)
-	defer rows.Close()
-	var plan []string
-	for rows.Next() {
-		var line string
-		must0(t, rows.Scan(&line))
-		plan = append(plan, line)
-	}
-	whole := strings.Join(plan, "\n")
-	if !strings.Contains(whole, "reminder_due") || strings.Contains(whole, "Seq Scan") {
-		t.Errorf("of %d due it reads by\n%s", due, whole)
-	}
-	t.Log(whole)
 }
