@@ -64,6 +64,12 @@ type (
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
 	}
+	// NoticeArgs asks to send a notice.
+	NoticeArgs struct {
+		Notice lifecycle.NoticeID `json:"notice"`
+	}
+	// RemindArgs asks for notices of the certificates that expire soon.
+	RemindArgs struct{}
 )
 
 // Kind is the job's name for ever.
@@ -83,3 +89,5 @@ func (RevokeIssuedArgs) Kind() string     { return string(lifecycle.JobRevokeIss
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
 func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }
+func (NoticeArgs) Kind() string           { return string(lifecycle.JobNoticeSend) }
+func (RemindArgs) Kind() string           { return string(lifecycle.JobRemind) }

@@ -83,6 +83,8 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, t.expire)
 	addWorker(all, t, wait, t.campaign)
 	addWorker(all, t, wait, t.watchRevocation)
+	addWorker(all, t, wait, t.sendNotice)
+	addWorker(all, t, wait, t.remind)
 	return all
 }
 

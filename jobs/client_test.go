@@ -37,6 +37,7 @@ func TestAProcessWithoutItsQueuesToolsDoesNotStart(t *testing.T) {
 			t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(h.Issuing)}}
 		}},
 		"the PINs":            {both, func(*Tools) {}},
+		"a mail server":       {[]Queue{QueueMail}, func(*Tools) {}},
 		"a known queue":       {[]Queue{"letters"}, func(*Tools) {}},
 		"the print room too":  {[]Queue{QueueDefault}, func(t *Tools) { t.PrintRoomCert = nil }},
 		"the print room":      {[]Queue{QueuePIN}, func(t *Tools) { *t = pins; t.PrintRoomCert = nil }},
@@ -106,8 +107,8 @@ func (unknown) Kind() string { return "badge_print" }
 func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
-	if jobs := periodicJobs(time.Hour); len(jobs) != 7 {
-		t.Errorf("%d periodic jobs; want lists, answers, runs, old files, post, expiry and the watch", len(jobs))
+	if jobs := periodicJobs(time.Hour); len(jobs) != 8 {
+		t.Errorf("%d periodic jobs; want lists, answers, runs, old files, post, expiry, notices and the watch", len(jobs))
 	}
 	h.work(t, h.tools(t))
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)

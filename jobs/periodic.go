@@ -28,6 +28,7 @@ func periodicJobs(watch time.Duration) []*river.PeriodicJob {
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
 		watching(watch),
+		periodic("remind", time.Hour, issuance.RemindArgs{}),
 	}
 }
 

@@ -34,7 +34,7 @@ func TestARevokedCAIsListedToTheLastByItsWorkers(t *testing.T) {
 	h.work(t, h.tools(t))
 	orders := h.orders(t, "certificate", 2)
 	signed, waiting := orders[0].Certificate.ID, orders[1].Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(signed)), signed, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(signed)), signed, request(t), nil))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", signed)
 	h.awaitIdle(t, QueueDefault)
 	certificate := parsed(get[issuance.CertificateView](t)(h.Certificate(t.Context(), signed)).DER)

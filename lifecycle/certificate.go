@@ -33,7 +33,7 @@ const (
 	Revoke    Event = "revoke"
 )
 
-var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish}
+var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish, JobNoticeSend}
 
 // Certificates is the life cycle of a nominative certificate. Renewal is
 // always a new key, hence a new certificate: no move leads back from issued.
@@ -59,7 +59,7 @@ var Certificates = Table[CertificateState]{
 				From: CertStopped, On: Retry, To: CertIssuing, By: orderers,
 				Then: []JobKind{JobCertificateIssue},
 			},
-			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh}},
+			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh, JobNoticeSend}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
 			{

@@ -147,6 +147,7 @@ func enums() map[string][]string {
 		"count_state":       labels(lifecycle.Counts.States),
 		"destruction_state": labels(lifecycle.Destructions.States),
 		"shortfall_state":   labels(lifecycle.Shortfalls.States),
+		"notice_state":      labels(lifecycle.Notices.States),
 		"delivery":          labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}
 }

@@ -23,7 +23,7 @@ type workItemsCmd struct {
 type workListCmd struct {
 	databaseFlags
 
-	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, stopped_certificate, missing_card, unfinished_chip, flagged_order, refused_certificate or revocation_alarm." placeholder:"KIND"`
+	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, stopped_certificate, missing_card, unfinished_chip, flagged_order, refused_certificate, failed_notice, no_signing_ca or revocation_alarm." placeholder:"KIND"`
 	Age  time.Duration      `help:"Only what has waited so long, as 24h." placeholder:"DURATION"`
 }
 

@@ -306,6 +306,23 @@ type KeyDevice struct {
 	ClaimedAt     time.Time
 }
 
+type Notice struct {
+	ID            lifecycle.NoticeID
+	CertificateID lifecycle.CertificateID
+	HolderID      lifecycle.HolderID
+	Kind          lifecycle.NoticeKind
+	Occasion      int32
+	State         lifecycle.NoticeState
+	Language      string
+	DueAt         time.Time
+	Attempts      int32
+	Address       string
+	MessageID     string
+	SentAt        *time.Time
+	Failure       string
+	UpdatedAt     time.Time
+}
+
 type Order struct {
 	ID             lifecycle.OrderID
 	Kind           lifecycle.OrderKind

@@ -26,6 +26,10 @@ WITH waits AS (
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
     UNION ALL
+    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that certificate ' || n.certificate_id || ' is ' || n.kind || ': ' || n.failure,
+        n.updated_at
+    FROM notice n WHERE n.state = 'failed'
+    UNION ALL
     SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
     FROM certificate n WHERE n.state = 'stopped'
     UNION ALL

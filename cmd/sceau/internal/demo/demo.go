@@ -128,6 +128,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
+		{"what holders are told by e-mail", d.checkMail},
 		{"checks by openssl", d.checkPKI},
 		{"the next issuing CA takes over, the first goes on with lists and answers", d.rollOver},
 		{"what certificates are like: a shorter life, seen and approved by a second person", d.changeProfile},
