@@ -214,8 +214,20 @@ func (s *Service) revokeManyTx(ctx context.Context, tx store.Tx, certs []db.Cert
 			return tx.SetCertificatesRevoked(ctx, p)
 		},
 	}, func(c db.Certificate) (string, lifecycle.CertificateState) { return string(c.ID), c.State }, nil)
-	if err != nil || certs[0].State != lifecycle.CertIssuing && certs[0].State != lifecycle.CertStopped {
+	if err != nil {
 		return err
+	}
+	for _, c := range certs {
+		tell := s.noticeOf(&c, lifecycle.Revoke)
+		if err := s.tellTx(ctx, tx, c, tell); err != nil {
+			return err
+		}
+		if err := s.queue.EnqueueTx(ctx, tx.Pgx(), NoticeArgs{Notice: lifecycle.NoticeID(tell.ID)}); err != nil {
+			return fmt.Errorf("notice of certificate %s: %w", c.ID, err)
+		}
+	}
+	if certs[0].State != lifecycle.CertIssuing && certs[0].State != lifecycle.CertStopped {
+		return nil
 	}
 	for _, c := range certs {
 		if err := s.failOrderTx(ctx, tx, c.OrderID, system, "its CA was revoked while it was signed"); err != nil {

@@ -211,6 +211,9 @@ func TestARevokedCATakesEverythingWithIt(t *testing.T) {
 	if len(concerned) != 4 || concerned[0].Name == "" {
 		t.Errorf("to be told are %+v", concerned)
 	}
+	for _, c := range concerned { // and each is told
+		h.noticeOf(t, c.Certificate, lifecycle.NoticeRevoked)
+	}
 	total := 0
 	for shard := range 2 {
 		plan := must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), "issuing-1", shard, true, issuance.Mark{}))

@@ -76,7 +76,7 @@ func TestANoticeIsNotTriedForEver(t *testing.T) {
 	h := setup(t, sharedRealm(t))
 	id := h.orders(t, "certificate", 1)[0].Certificate.ID
 	h.work(t, h.tools(t))
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", id)
 	var notice lifecycle.NoticeID
 	must(t, h.admin.QueryRow(t.Context(), "SELECT id FROM notice").Scan(&notice))

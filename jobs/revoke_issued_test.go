@@ -58,7 +58,7 @@ func TestARevokedCAIsListedToTheLastByItsWorkers(t *testing.T) {
 	if got := h.answerAhead(t, certificate); got.Status != ocsp.Revoked || got.RevocationReason != ocsp.CACompromise {
 		t.Errorf("OCSP says %d, reason %d", got.Status, got.RevocationReason)
 	}
-	if err := h.TakeKey(t.Context(), h.holder(t, string(waiting)), waiting, request(t)); err == nil || !strings.Contains(err.Error(), "no CA signs") {
+	if err := h.TakeKey(t.Context(), h.holder(t, string(waiting)), waiting, request(t), nil); err == nil || !strings.Contains(err.Error(), "no CA signs") {
 		t.Errorf("an order goes on: %v", err)
 	}
 	if got := get[issuance.CertificateView](t)(h.Certificate(t.Context(), waiting)).State; got != lifecycle.CertAwaitingKey {
