@@ -13,54 +13,58 @@ import (
 // bits of milliseconds, 32 random bits), so that they sort by age, can be read
 // aloud, and cannot be guessed from a neighbour.
 type (
-	CompanyID           string
-	BranchID            string
-	HolderID            string
-	StaffID             string
-	OrderID             string
-	CardID              string
-	CardLetterID        string
-	PINLetterID         string
-	PrintRunID          string
-	WorkItemID          string
-	CertificateID       string
-	BatchID             string
-	CampaignID          string
-	ReturnFileID        string
-	ImportID            string
-	APIKeyID            string
-	ConsignmentID       string
-	CountID             string
-	DestructionID       string
-	ShortfallID         string
+	CompanyID     string
+	BranchID      string
+	HolderID      string
+	StaffID       string
+	OrderID       string
+	CardID        string
+	CardLetterID  string
+	PINLetterID   string
+	PrintRunID    string
+	WorkItemID    string
+	CertificateID string
+	BatchID       string
+	CampaignID    string
+	ReturnFileID  string
+	ImportID      string
+	APIKeyID      string
+	ConsignmentID string
+	CountID       string
+	DestructionID string
+	ShortfallID   string
+	NoticeID      string
+	AttemptID     string // one try at an external act; the same ID gets the same answer
+
 	RepresentativeID    string
 	RevocationRequestID string
-	AttemptID           string // one try at an external act; the same ID gets the same answer
 )
 
 // IDPrefix are the prefixes, by kind of thing.
 const (
-	PrefixCompany           = "CO"
-	PrefixBranch            = "BR"
-	PrefixHolder            = "H"
-	PrefixStaff             = "S"
-	PrefixOrder             = "O"
-	PrefixCard              = "C"
-	PrefixCardLetter        = "L"
-	PrefixPINLetter         = "P"
-	PrefixPrintRun          = "PR"
-	PrefixWorkItem          = "W"
-	PrefixCertificate       = "N"
-	PrefixBatch             = "B"
-	PrefixCampaign          = "CM"
-	PrefixReturnFile        = "R"
-	PrefixImport            = "I"
-	PrefixAPIKey            = "K"
-	PrefixAttempt           = "A"
-	PrefixConsignment       = "SC"
-	PrefixCount             = "SN"
-	PrefixDestruction       = "SD"
-	PrefixShortfall         = "SF"
+	PrefixCompany     = "CO"
+	PrefixBranch      = "BR"
+	PrefixHolder      = "H"
+	PrefixStaff       = "S"
+	PrefixOrder       = "O"
+	PrefixCard        = "C"
+	PrefixCardLetter  = "L"
+	PrefixPINLetter   = "P"
+	PrefixPrintRun    = "PR"
+	PrefixWorkItem    = "W"
+	PrefixCertificate = "N"
+	PrefixBatch       = "B"
+	PrefixCampaign    = "CM"
+	PrefixReturnFile  = "R"
+	PrefixImport      = "I"
+	PrefixAPIKey      = "K"
+	PrefixAttempt     = "A"
+	PrefixConsignment = "SC"
+	PrefixCount       = "SN"
+	PrefixDestruction = "SD"
+	PrefixShortfall   = "SF"
+	PrefixNotice      = "NT"
+
 	PrefixRepresentative    = "RP"
 	PrefixRevocationRequest = "RV"
 )
