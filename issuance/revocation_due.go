@@ -48,7 +48,8 @@ func (s *Service) moveRequest(ctx context.Context, tx store.Tx, id lifecycle.Rev
 const requestsRun = 500
 
 // RevokeDue carries out the revocations that were asked for a moment that has
-// come, closes calls that nobody confirmed in time, and forgets codes that were
+// come, and certificates that others have replaced, closes calls that nobody confirmed
+// in time, and forgets codes that were
 // tried a while ago. What is late before the world is an alarm. One of them that
 // fails keeps no other.
 func (s *Service) RevokeDue(ctx context.Context, done Done) error {
@@ -60,6 +61,7 @@ func (s *Service) RevokeDue(ctx context.Context, done Done) error {
 	for _, r := range due {
 		errs = append(errs, s.endRequest(ctx, lifecycle.System("revocation"), r.ID, r.CertificateID, ""))
 	}
+	errs = append(errs, s.supersedeDue(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ type Policy struct {
 	ConfirmWithin               time.Duration // that a caller who was not recognised has
 	RevocationTries             int           // revocation codes tried for one reference within the window
 	RevocationTryWindow         time.Duration
+	RenewWithin                 time.Duration // before its end a certificate can be renewed
+	SupersedeAfter              time.Duration // of its successor's acceptance it is revoked
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -62,6 +64,7 @@ func DefaultPolicy() Policy {
 		CodeLife:    30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 		PublishWithin: 10 * time.Minute, PublishAlarm: time.Hour, ConfirmWithin: 24 * time.Hour,
+		RenewWithin: 90 * 24 * time.Hour, SupersedeAfter: 14 * 24 * time.Hour,
 		RevocationTries: 10, RevocationTryWindow: 15 * time.Minute,
 	}
 }

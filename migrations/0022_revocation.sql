@@ -91,3 +91,16 @@ CREATE TABLE revocation_try (
     since            timestamptz NOT NULL
 );
 CREATE INDEX revocation_try_by_age ON revocation_try (since);
+
+-- A certificate that comes in the place of another, with a key of its own. The old
+-- one ends some days after the new one was accepted, or by itself.
+CREATE TABLE renewal (
+    certificate_id text PRIMARY KEY REFERENCES certificate,
+    renews         text NOT NULL REFERENCES certificate,
+    ordered_by     text NOT NULL,
+    ordered_at     timestamptz NOT NULL,
+    ended_at       timestamptz, -- nothing is left to do
+    CHECK (certificate_id <> renews)
+);
+CREATE INDEX renewal_of ON renewal (renews);
+CREATE INDEX renewal_open ON renewal (certificate_id) WHERE ended_at IS NULL;

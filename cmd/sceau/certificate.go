@@ -22,6 +22,8 @@ type certificateCmd struct {
 	Requests  requestsCmd            `cmd:"" help:"Requests to revoke, hold and release: list, carry out now, withdraw."`
 	Represent representativesCmd     `cmd:"" name:"representatives" help:"Who may call for a company: list, name, end."`
 	List      certificateListCmd     `cmd:"" help:"List certificates, oldest first."`
+	Renew     certificateRenewCmd    `cmd:"" help:"Order certificates in the place of ones that end soon: a new key each, one order at a time."`
+	Renewals  certificateRenewalsCmd `cmd:"" help:"How far renewals are: ordered, approved, invited, key taken, issued, accepted."`
 	BlockKey  certificateBlockKeyCmd `cmd:"" name:"block-key" help:"Never certify a key again; a certificate that has it is revoked for keyCompromise."`
 }
 
