@@ -109,7 +109,7 @@ func TestOneSchedulePerOnlineShardAndNoneForTheRoot(t *testing.T) {
 		t.Errorf("%d periodic jobs, %v; want answers, runs, old files, post, expiry and %d lists", len(jobs), err, shards)
 	}
 	h.work(t, h.tools(t))
-	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
+	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_size IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault)
 	var kinds []string
 	for _, j := range h.jobs(t) {
