@@ -133,7 +133,8 @@ func newMonth(t *testing.T, certificates int) *month {
 	ok(t, err)
 	t.Cleanup(func() { ok(t, m.door.Close()) })
 	m.record(t, certificates)
-	m.readAll(t)
+	ok(t, m.readAll(t.Context(), m.memory))
+	m.follow(t)
 	m.count["on record at first"] = certificates
 	return m
 }
@@ -319,28 +320,30 @@ func knownToDoor(st issuance.CertificateStatus) revocation.Known {
 	return known
 }
 
-func (m *month) learn(all []issuance.OCSPStatus) {
+// learn tells a memory of certificates, as the door does.
+func learn(memory *revocation.Memory, all []issuance.OCSPStatus) {
+	learned := make([]revocation.Learned, 0, len(all))
 	for _, st := range all {
 		if st.Issued || st.Revoked {
-			m.memory.Learn([]revocation.Learned{{IssuerID: st.Issuer, Serial: st.Serial, Known: knownToDoor(st.CertificateStatus)}})
+			learned = append(learned, revocation.Learned{IssuerID: st.Issuer, Serial: st.Serial, Known: knownToDoor(st.CertificateStatus)})
 		}
 	}
+	memory.Learn(learned)
 }
 
-// readAll fills the door's memory.
-func (m *month) readAll(t *testing.T) {
-	t.Helper()
+// readAll fills a door's memory, as the door does when it opens.
+func (p *publisher) readAll(ctx context.Context, memory *revocation.Memory) error {
 	var after lifecycle.Serial
-	for last := false; !last; {
-		var page []issuance.OCSPStatus
-		var err error
-		page, last, err = m.Service.Statuses(t.Context(), after)
-		ok(t, err)
-		if m.learn(page); !last {
-			after = page[len(page)-1].Serial
+	for {
+		page, last, err := p.Service.Statuses(ctx, after)
+		if err != nil {
+			return err
 		}
+		if learn(memory, page); last {
+			return nil
+		}
+		after = page[len(page)-1].Serial
 	}
-	m.follow(t)
 }
 
 // follow has the door learn what changed, as it does every second.
@@ -350,8 +353,8 @@ func (m *month) follow(t *testing.T) {
 	ok(t, err)
 	changed, err := m.Service.StatusesSince(t.Context(), m.seen, now)
 	ok(t, err)
-	m.learn(changed)
-	ok(t, m.Service.AnswersSince(t.Context(), m.seen, now, m.learn))
+	learn(m.memory, changed)
+	ok(t, m.Service.AnswersSince(t.Context(), m.seen, now, func(all []issuance.OCSPStatus) { learn(m.memory, all) }))
 	m.seen = now
 	m.memory.CaughtUp(m.at)
 }
