@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
@@ -135,7 +136,7 @@ func TestSignRefusesAFaultySigner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			req := must[*Request](t)(ParseRequest(request(t, ecKey(t, elliptic.P256()), x509.CertificateRequest{})))
-			d := must[*Draft](t)(h.issuer.Prepare(Staff(), req, holder, serialNumber(t), 1, testNow))
+			d := must[*Draft](t)(h.issuer.Prepare(staff(), req, holder, serialNumber(t), 1, testNow))
 			cert, err := h.issuer.Sign(d, tc.signer)
 			if err == nil || cert != nil {
 				t.Fatal("signed")
@@ -155,8 +156,8 @@ func TestPrepareRefusesWhatIsNotApproved(t *testing.T) {
 	foreign := must[*Request](t)(ParseRequest(request(t, ecKey(t, elliptic.P256()), x509.CertificateRequest{Subject: pkix.Name{CommonName: "Mallory"}})))
 	long := NominativeAuthentication()
 	long.Days = 1
-	signing := NominativeAuthentication()
-	signing.KeyUsage |= x509.KeyUsageContentCommitment
+	elliptic384 := NominativeAuthentication()
+	elliptic384.Keys = []certprofile.KeyKind{certprofile.P384, certprofile.RSA}
 	serial := serialNumber(t)
 	prepare := func(i *Issuer, p Profile, r *Request, s lifecycle.Serial, shard int, days int) error {
 		_, err := i.Prepare(p, r, holder, s, shard, testNow.AddDate(0, 0, days))
@@ -165,19 +166,20 @@ func TestPrepareRefusesWhatIsNotApproved(t *testing.T) {
 	leaf, _ := h.issue(t, testNow)
 	for name, err := range map[string]error{
 		"a profile of four years":               prepare(h.issuer, long, good, serial, 1, 0),
-		"a profile that also signs":             prepare(h.issuer, signing, good, serial, 1, 0),
+		"a key of a kind that it does not take": prepare(h.issuer, elliptic384, good, serial, 1, 0),
+		"a person in a system's certificate":    prepare(h.issuer, builtIn(certprofile.RelyingServiceClient), good, serial, 1, 0),
 		"a profile for a CA":                    prepare(h.issuer, IssuingCA(), good, serial, 1, 0),
-		"the issuer's own key":                  prepare(h.issuer, Staff(), own, serial, 1, 0),
-		"a request in another name":             prepare(h.issuer, Staff(), foreign, serial, 1, 0),
-		"a zero serial":                         prepare(h.issuer, Staff(), good, lifecycle.Serial{}, 1, 0),
-		"a negative serial":                     prepare(h.issuer, Staff(), good, lifecycle.Serial{0x80}, 1, 0),
-		"a negative shard":                      prepare(h.issuer, Staff(), good, serial, -1, 0),
+		"the issuer's own key":                  prepare(h.issuer, staff(), own, serial, 1, 0),
+		"a request in another name":             prepare(h.issuer, staff(), foreign, serial, 1, 0),
+		"a zero serial":                         prepare(h.issuer, staff(), good, lifecycle.Serial{}, 1, 0),
+		"a negative serial":                     prepare(h.issuer, staff(), good, lifecycle.Serial{0x80}, 1, 0),
+		"a negative shard":                      prepare(h.issuer, staff(), good, serial, -1, 0),
 		"a life beyond the issuer's":            prepare(h.issuer, NominativeAuthentication(), good, serial, 1, 8*365),
-		"an issuer that is not valid yet":       prepare(h.issuer, Staff(), good, serial, 1, -2),
-		"an issuer whose certificate is a leaf": prepare(&Issuer{ID: "x", Certificate: leaf, PublicBase: "http://x.test"}, Staff(), good, serial, 1, 0),
-		"an issuer with a path in its base":     prepare(&Issuer{ID: "x", Certificate: h.issuer.Certificate, PublicBase: "http://x.test/a"}, Staff(), good, serial, 1, 0),
-		"an issuer on https":                    prepare(&Issuer{ID: "x", Certificate: h.issuer.Certificate, PublicBase: "https://x.test"}, Staff(), good, serial, 1, 0),
-		"an issuer with a slash in its name":    prepare(&Issuer{ID: "../x", Certificate: h.issuer.Certificate, PublicBase: "http://x.test"}, Staff(), good, serial, 1, 0),
+		"an issuer that is not valid yet":       prepare(h.issuer, staff(), good, serial, 1, -2),
+		"an issuer whose certificate is a leaf": prepare(&Issuer{ID: "x", Certificate: leaf, PublicBase: "http://x.test"}, staff(), good, serial, 1, 0),
+		"an issuer with a path in its base":     prepare(&Issuer{ID: "x", Certificate: h.issuer.Certificate, PublicBase: "http://x.test/a"}, staff(), good, serial, 1, 0),
+		"an issuer on https":                    prepare(&Issuer{ID: "x", Certificate: h.issuer.Certificate, PublicBase: "https://x.test"}, staff(), good, serial, 1, 0),
+		"an issuer with a slash in its name":    prepare(&Issuer{ID: "../x", Certificate: h.issuer.Certificate, PublicBase: "http://x.test"}, staff(), good, serial, 1, 0),
 	} {
 		if !errors.Is(err, lifecycle.Invalid) {
 			t.Errorf("%s: error %v, want invalid", name, err)
@@ -322,7 +324,7 @@ func TestTheCeremonyMakesWhatItsProfilesSay(t *testing.T) {
 
 func TestProfilesAreValidAndSpoiledOnesAreNot(t *testing.T) {
 	t.Parallel()
-	for _, p := range []Profile{NominativeAuthentication(), Staff(), OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA()} {
+	for _, p := range everyProfile() {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}

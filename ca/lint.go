@@ -13,6 +13,7 @@ import (
 
 	"github.com/zmap/zlint/v3/lint"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
@@ -76,7 +77,7 @@ func (b blueprint) extensions() map[string]bool {
 			ext[oid] = critical
 		}
 	}
-	add(len(p.ExtKeyUsage) > 0, oidExtKeyUsage, false)
+	add(len(p.ExtKeyUsage) > 0 || p.Documents, oidExtKeyUsage, false)
 	add(len(p.Policies) > 0, oidCertificatePolicies, false)
 	add(p.IsCA(), oidBasicConstraints, true)
 	add(b.email != "" || len(b.dnsNames)+len(b.ips) > 0, oidSubjectAltName, false)
@@ -111,15 +112,15 @@ func (b blueprint) check(c, parent *x509.Certificate) error {
 	must(b.selfSigned == bytes.Equal(c.RawSubject, c.RawIssuer), "a subject has another name than its issuer")
 	must(len(c.SubjectKeyId) == 20, "SKI is present")
 	must(c.KeyUsage == p.KeyUsage, "keyUsage is the profile's alone (NAT-4.3.2-1)")
-	must(slices.Equal(c.ExtKeyUsage, p.ExtKeyUsage) && len(c.UnknownExtKeyUsage) == 0, "extKeyUsage is the profile's alone")
+	must(slices.Equal(c.ExtKeyUsage, p.ExtKeyUsage) && slices.EqualFunc(c.UnknownExtKeyUsage, p.unknownUsages(), asn1.ObjectIdentifier.Equal), "extKeyUsage is the profile's alone")
 	must(slices.Equal(oidStrings(c.Policies), p.Policies), "certificatePolicies are the profile's (GEN-4.3.3)")
 	must(c.IsCA == p.IsCA(), "basicConstraints fit the profile")
 	must(!p.IsCA() || c.MaxPathLen == p.MaxPathLen, "pathLenConstraint is the profile's")
 	must(samePublicKey(c.PublicKey, b.key), "the key is the request's")
 	b.checkExtensions(c, must)
 	b.checkSubject(c, must)
-	if p.Kind == KindPerson {
-		must(!c.NotAfter.After(c.NotBefore.AddDate(maxPersonYears, 0, 0)), "a person's certificate lives three years at most (RGS A2)")
+	if p.Kind == KindPerson || p.Kind == KindService {
+		must(!c.NotAfter.After(c.NotBefore.AddDate(certprofile.MaxYears, 0, 0)), "it lives three years at most (RGS A2)")
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: the draft breaks its profile %s: %s", lifecycle.Invalid, p.Name, strings.Join(wrong, "; "))
@@ -182,6 +183,10 @@ func (b blueprint) checkSubject(c *x509.Certificate, must func(bool, string)) {
 	required := []string{oidCountry, oidOrganization, oidCommonName}
 	if b.profile.Kind == KindPerson {
 		required = append(required, oidOrganizationID, oidGivenName, oidSurname, oidSerialNumber)
+	}
+	if b.profile.Kind == KindService {
+		required = append(required, oidOrganizationID)
+		must(!seen[oidGivenName] && !seen[oidSurname] && !seen[oidSerialNumber], "a system has no person's names")
 	}
 	for _, oid := range required {
 		must(seen[oid], "attribute "+oid+" is present (NAT-4.2.4-1, GEN-4.2.3.1)")

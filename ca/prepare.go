@@ -32,6 +32,10 @@ type Draft struct {
 // stores it before the CA key is used.
 func (d *Draft) TBS() []byte { return bytes.Clone(d.linted.RawTBSCertificate) }
 
+// SubjectHash is the SHA-256 of the distinguished name, encoded: it is never
+// another's (EN 319 412-2 NAT-4.2.4-13).
+func (d *Draft) SubjectHash() [32]byte { return sha256.Sum256(d.linted.RawSubject) }
+
 // SPKIHash is the SHA-256 of the subject's SubjectPublicKeyInfo.
 func (d *Draft) SPKIHash() [32]byte { return d.spki }
 
@@ -59,16 +63,22 @@ type blueprint struct {
 	now        time.Time
 }
 
-// Prepare builds a person's certificate from the approved subject and the
+// Prepare builds a person's or a system's certificate from the approved subject and the
 // request's public key, and lints it, without the CA key. The serial and the
 // shard are the caller's, reserved beforehand. The same arguments always give
 // the same TBS bytes, so a step that was cut short can be repeated with its
 // stored time. Errors: [lifecycle.Invalid], with *FieldError(s) for the subject.
 func (i *Issuer) Prepare(p Profile, r *Request, s Subject, serial lifecycle.Serial, shard int, now time.Time) (*Draft, error) {
-	if p.Kind != KindPerson {
-		return nil, fmt.Errorf("%w: profile %s is not for persons", lifecycle.Invalid, p.Name)
+	if p.Kind != KindPerson && p.Kind != KindService {
+		return nil, fmt.Errorf("%w: profile %s is not for persons or systems", lifecycle.Invalid, p.Name)
+	}
+	if (p.Kind == KindService) != (s.Service != "") {
+		return nil, &lifecycle.FieldError{Field: "service", Why: "is the name of a system, in a certificate of a system"}
 	}
 	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("prepare certificate: %w", err)
+	}
+	if err := r.CheckKey(p); err != nil {
 		return nil, fmt.Errorf("prepare certificate: %w", err)
 	}
 	if err := r.CheckSubject(s); err != nil {
@@ -89,7 +99,7 @@ func (i *Issuer) prepare(b blueprint) (*Draft, error) {
 		return nil, err
 	}
 	if samePublicKey(i.Certificate.PublicKey, b.key) {
-		return nil, fmt.Errorf("%w: the certificate's key is its issuer's", lifecycle.Invalid)
+		return nil, &lifecycle.FieldError{Field: "csr.key", Why: "is the issuer's: make a key of your own"}
 	}
 	template, err := b.template()
 	if err != nil {
@@ -129,12 +139,13 @@ func (b blueprint) template() (*x509.Certificate, error) {
 		return nil, err
 	}
 	model := x509util.Certificate{
-		KeyUsage:     x509util.KeyUsage(p.KeyUsage),
-		ExtKeyUsage:  x509util.ExtKeyUsage(p.ExtKeyUsage),
-		SubjectKeyID: skid,
-		PublicKey:    b.key,
-		DNSNames:     b.dnsNames,
-		SerialNumber: x509util.SerialNumber{Int: new(big.Int).SetBytes(b.serial[:])},
+		KeyUsage:           x509util.KeyUsage(p.KeyUsage),
+		ExtKeyUsage:        x509util.ExtKeyUsage(p.ExtKeyUsage),
+		SubjectKeyID:       skid,
+		PublicKey:          b.key,
+		UnknownExtKeyUsage: p.unknownUsages(),
+		DNSNames:           b.dnsNames,
+		SerialNumber:       x509util.SerialNumber{Int: new(big.Int).SetBytes(b.serial[:])},
 	}
 	for _, a := range b.subject {
 		model.Subject.ExtraNames = append(model.Subject.ExtraNames,

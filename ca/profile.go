@@ -2,26 +2,18 @@ package ca
 
 import (
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"time"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
-// PolicyArc is the arc of the bank's own policy identifiers. 32473 is the
-// enterprise number that IANA keeps for examples (RFC 5612): a bank puts its
-// own number here before its first ceremony.
-const PolicyArc = "1.3.6.1.4.1.32473.1"
-
-// Policy identifiers of the built-in profiles. A bank whose practice conforms
-// adds EN 319 411-1 NCP (0.4.0.2042.1.1) or NCP+ (0.4.0.2042.1.2) to
-// [Profile.Policies]; claiming it is the auditor's word, not the code's.
-const (
-	PolicyNominativeAuthentication = PolicyArc + ".1"
-	PolicyStaff                    = PolicyArc + ".2"
-	PolicyIssuing                  = PolicyArc + ".10"
-)
+// PolicyIssuing is the policy of the issuing CA's own certificate. That certificate
+// names those of the built-in profiles too.
+const PolicyIssuing = certprofile.PolicyArc + ".10"
 
 // Kind says what a profile's subject is, hence which attributes and extensions
 // its certificates have.
@@ -30,6 +22,7 @@ type Kind string
 // The kinds of subject.
 const (
 	KindPerson    Kind = "person"    // a named user of an organisation: holder or staff
+	KindService   Kind = "service"   // an organisation's system, as TLS client
 	KindResponder Kind = "responder" // a delegated OCSP responder (RFC 6960 §4.2.2.2)
 	KindSigner    Kind = "signer"    // of files that leave the house
 	KindServer    Kind = "server"    // one of Sceau's own TLS listeners
@@ -37,12 +30,9 @@ const (
 	KindRoot      Kind = "root"      // self-signed
 )
 
-// maxPersonYears is the longest life of a person's key and certificate
-// (RGS A2, all levels).
-const maxPersonYears = 3
-
-// Profile says what the certificates of one kind look like. It is data:
-// change a copy, then let [Profile.Validate] judge it.
+// Profile says what the certificates of one kind look like, in X.509's terms. Those
+// of persons and of systems are a bank's data, and come by [ProfileOf]; those of a
+// ceremony's certificates stand here.
 type Profile struct {
 	Name        string
 	Kind        Kind
@@ -51,31 +41,58 @@ type Profile struct {
 	Backdate    time.Duration
 	KeyUsage    x509.KeyUsage      // critical
 	ExtKeyUsage []x509.ExtKeyUsage // not critical
-	Policies    []string           // dotted policy identifiers, the bank's own first
-	MaxPathLen  int                // CAs only
-	Deltas      bool               // the issuer publishes delta lists: freshestCRL stands in the certificate
-	OCSP        bool               // the issuer's OCSP responder answers for these certificates
-	Hold        bool               // certificateHold is allowed for them
+	Documents   bool               // document signing, which crypto/x509 does not name (RFC 9336), among them
+	Keys        []certprofile.KeyKind
+	Policies    []string // dotted policy identifiers, the bank's own first
+	MaxPathLen  int      // CAs only
+	Deltas      bool     // the issuer publishes delta lists: freshestCRL stands in the certificate
+	OCSP        bool     // the issuer's OCSP responder answers for these certificates
 }
 
-// NominativeAuthentication is the profile of a holder's certificate: RGS
-// authentication with digitalSignature alone (EN 319 412-2 type C), three
-// years at most.
+// backdate forgives clocks that are slow.
+const backdate = 5 * time.Minute
+
+// ProfileOf is a bank's profile in X.509's terms.
+func ProfileOf(p certprofile.Profile) Profile {
+	x := Profile{
+		Name: p.Name, Kind: KindPerson, Years: p.Years, Days: p.Days, Backdate: backdate, Policies: p.Policies, Deltas: p.Deltas, OCSP: p.OCSP,
+		Keys: p.Keys,
+	}
+	if !p.Kind.Person() {
+		x.Kind = KindService
+	}
+	for _, use := range p.KeyUsage {
+		switch use {
+		case certprofile.DigitalSignature:
+			x.KeyUsage |= x509.KeyUsageDigitalSignature
+		case certprofile.NonRepudiation:
+			x.KeyUsage |= x509.KeyUsageContentCommitment
+		}
+	}
+	for _, purpose := range p.Purposes {
+		switch purpose {
+		case certprofile.ClientAuth:
+			x.ExtKeyUsage = append(x.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+		case certprofile.EmailProtection:
+			x.ExtKeyUsage = append(x.ExtKeyUsage, x509.ExtKeyUsageEmailProtection)
+		case certprofile.DocumentSigning:
+			x.Documents = true
+		}
+	}
+	return x
+}
+
+// NominativeAuthentication is the built-in profile of a holder's certificate: RGS
+// authentication with digitalSignature alone (EN 319 412-2 type C), three years at
+// most.
 func NominativeAuthentication() Profile {
-	return Profile{
-		Name: "nominative-authentication", Kind: KindPerson, Years: maxPersonYears, Backdate: 5 * time.Minute,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		Policies: []string{PolicyNominativeAuthentication}, Deltas: true, OCSP: true, Hold: true,
-	}
+	p, _ := certprofile.BuiltIn(certprofile.NominativeAuthentication)
+	return ProfileOf(p)
 }
 
-// Staff is the profile of the certificate with which back-office staff sign in.
-func Staff() Profile {
-	return Profile{
-		Name: "staff", Kind: KindPerson, Years: 1, Backdate: 5 * time.Minute,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		Policies: []string{PolicyStaff}, Deltas: true, OCSP: true, Hold: true,
-	}
+// CeremonyProfiles are those of the certificates that are made at ceremonies.
+func CeremonyProfiles() []Profile {
+	return []Profile{OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA()}
 }
 
 // OCSPResponder is the profile of a delegated responder: short-lived, because
@@ -83,7 +100,7 @@ func Staff() Profile {
 // (RFC 6960 §4.2.2.2.1). It carries no id-ad-ocsp (EN 319 411-1 CSS-6.6.3-01B).
 func OCSPResponder() Profile {
 	return Profile{
-		Name: "ocsp-responder", Kind: KindResponder, Days: 90, Backdate: 5 * time.Minute,
+		Name: "ocsp-responder", Kind: KindResponder, Days: 90, Backdate: backdate,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning},
 	}
 }
@@ -93,7 +110,7 @@ func OCSPResponder() Profile {
 // mail box it has no address.
 func BureauSigner() Profile {
 	return Profile{
-		Name: "bureau-signer", Kind: KindSigner, Years: 1, Backdate: 5 * time.Minute,
+		Name: "bureau-signer", Kind: KindSigner, Years: 1, Backdate: backdate,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 	}
 }
@@ -101,7 +118,7 @@ func BureauSigner() Profile {
 // Server is the profile of Sceau's own TLS listeners (office, holder, API).
 func Server() Profile {
 	return Profile{
-		Name: "server", Kind: KindServer, Days: 90, Backdate: 5 * time.Minute,
+		Name: "server", Kind: KindServer, Days: 90, Backdate: backdate,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		OCSP: true,
 	}
@@ -111,15 +128,16 @@ func Server() Profile {
 // root is offline, so its status is a list, not OCSP.
 func IssuingCA() Profile {
 	return Profile{
-		Name: "issuing-ca", Kind: KindIssuing, Years: 10, Backdate: 5 * time.Minute,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, Policies: []string{PolicyIssuing, PolicyNominativeAuthentication, PolicyStaff},
+		Name: "issuing-ca", Kind: KindIssuing, Years: 10, Backdate: backdate,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		Policies: []string{PolicyIssuing, certprofile.PolicyAuthentication, certprofile.PolicyStaff, certprofile.PolicySignature, certprofile.PolicyService},
 	}
 }
 
 // RootCA is the profile of the offline root: twenty years, one CA below it.
 func RootCA() Profile {
 	return Profile{
-		Name: "root-ca", Kind: KindRoot, Years: 20, Backdate: 5 * time.Minute, MaxPathLen: 1,
+		Name: "root-ca", Kind: KindRoot, Years: 20, Backdate: backdate, MaxPathLen: 1,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 }
@@ -157,6 +175,31 @@ func (p Profile) Validate() error {
 	return errs.Err()
 }
 
+// validateEnd judges what a bank's own profile became.
+func (p Profile) validateEnd(errs *lifecycle.FieldErrors, only func(x509.KeyUsage, ...x509.ExtKeyUsage)) {
+	const authentication, signature = x509.KeyUsageDigitalSignature, x509.KeyUsageContentCommitment
+	use := p.KeyUsage
+	switch {
+	case p.Kind == KindService:
+		only(authentication, x509.ExtKeyUsageClientAuth)
+	case use != authentication && use != signature && use != authentication|signature:
+		errs.Add("key_usage", "does not fit a certificate of kind "+string(p.Kind))
+	}
+	foreign := func(u x509.ExtKeyUsage) bool {
+		return u != x509.ExtKeyUsageClientAuth && u != x509.ExtKeyUsageEmailProtection
+	}
+	if slices.ContainsFunc(p.ExtKeyUsage, foreign) || (p.Documents && p.Kind == KindService) {
+		errs.Add("ext_key_usage", "does not fit a certificate of kind "+string(p.Kind))
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if now.AddDate(p.Years, 0, p.Days).After(now.AddDate(certprofile.MaxYears, 0, 0)) {
+		errs.Add("years", "such a certificate lives three years at most (RGS A2)")
+	}
+	if len(p.Policies) == 0 {
+		errs.Add("policies", "name the certificate policy (EN 319 412-2 GEN-4.3.3)")
+	}
+}
+
 func (p Profile) validateKind(errs *lifecycle.FieldErrors) {
 	only := func(use x509.KeyUsage, eku ...x509.ExtKeyUsage) {
 		if p.KeyUsage != use {
@@ -167,15 +210,8 @@ func (p Profile) validateKind(errs *lifecycle.FieldErrors) {
 		}
 	}
 	switch p.Kind {
-	case KindPerson:
-		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageClientAuth)
-		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-		if now.AddDate(p.Years, 0, p.Days).After(now.AddDate(maxPersonYears, 0, 0)) {
-			errs.Add("years", "a person's certificate lives three years at most (RGS A2)")
-		}
-		if len(p.Policies) == 0 {
-			errs.Add("policies", "name the certificate policy (EN 319 412-2 GEN-4.3.3)")
-		}
+	case KindPerson, KindService:
+		p.validateEnd(errs, only)
 	case KindResponder:
 		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageOCSPSigning)
 		if p.OCSP {
@@ -194,4 +230,15 @@ func (p Profile) validateKind(errs *lifecycle.FieldErrors) {
 	if p.MaxPathLen < 0 || p.MaxPathLen > 1 || (!p.IsCA() && p.MaxPathLen != 0) {
 		errs.Add("max_path_len", "use 0 or 1 for a CA, nothing else elsewhere")
 	}
+}
+
+// oidDocumentSigning is id-kp-documentSigning (RFC 9336).
+var oidDocumentSigning = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 36}
+
+// unknownUsages are the extended key usages that crypto/x509 has no name for.
+func (p Profile) unknownUsages() []asn1.ObjectIdentifier {
+	if !p.Documents {
+		return nil
+	}
+	return []asn1.ObjectIdentifier{oidDocumentSigning}
 }

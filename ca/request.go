@@ -3,13 +3,17 @@ package ca
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
@@ -97,6 +101,22 @@ func (r *Request) SPKIHash() [32]byte { return r.spki }
 // PublicKey is the key that the sender proved to hold.
 func (r *Request) PublicKey() crypto.PublicKey { return r.key }
 
+// CheckKey refuses a key of a kind that the profile does not take. The error is a
+// *[lifecycle.FieldError].
+func (r *Request) CheckKey(p Profile) error {
+	var kind certprofile.KeyKind
+	switch key := r.key.(type) {
+	case *rsa.PublicKey:
+		kind = certprofile.RSA
+	case *ecdsa.PublicKey:
+		kind = certprofile.KeyKind(key.Curve.Params().Name)
+	}
+	if !slices.Contains(p.Keys, kind) {
+		return &lifecycle.FieldError{Field: "csr.key", Why: fmt.Sprintf("is %s; for this certificate make one of %v", kind, p.Keys)}
+	}
+	return nil
+}
+
 // CheckSubject refuses a request that names somebody else than the approved
 // subject: a foreign CN, O or C. An empty subject is fine, and every other
 // attribute is ignored: nothing of it reaches the certificate. The error is a
@@ -105,8 +125,8 @@ func (r *Request) CheckSubject(s Subject) error {
 	for _, a := range r.subject {
 		switch a.oid {
 		case oidCommonName:
-			if !sameName(a.value, s.CommonName()) && !sameName(a.value, s.GivenName+" "+s.Surname) {
-				return &lifecycle.FieldError{Field: "csr.common_name", Why: "names somebody else than the order: leave it empty or use the holder's name"}
+			if !sameName(a.value, s.CommonName()) && !sameName(a.value, strings.TrimPrefix(s.CommonName(), s.prefix())) {
+				return &lifecycle.FieldError{Field: "csr.common_name", Why: "names somebody else than the order: leave it empty or use the name that was ordered"}
 			}
 		case oidOrganization:
 			if !sameName(a.value, s.Organization) {

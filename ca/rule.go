@@ -41,8 +41,9 @@ const (
 	ofResponder
 	ofServer
 	ofSigner
+	ofService
 	ofCA
-	ofEnd = ofPerson | ofResponder | ofServer | ofSigner
+	ofEnd = ofPerson | ofResponder | ofServer | ofSigner | ofService
 	ofAny = ofEnd | ofCA
 )
 
@@ -165,6 +166,8 @@ func ownRules(c *x509.Certificate) []Finding {
 
 // kindOf tells what a certificate is for.
 func kindOf(c *x509.Certificate) kinds {
+	names := attributesOf(c.RawSubject)
+	personal := func(oid string) bool { return hasAttribute(names, oid) }
 	switch {
 	case c.IsCA:
 		return ofCA
@@ -172,8 +175,10 @@ func kindOf(c *x509.Certificate) kinds {
 		return ofResponder
 	case slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageServerAuth):
 		return ofServer
-	case slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageEmailProtection) && !hasAttribute(attributesOf(c.RawSubject), oidSurname):
+	case slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageEmailProtection) && !personal(oidSurname):
 		return ofSigner
+	case slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.ContainsFunc([]string{oidSurname, oidGivenName, oidSerialNumber, oidPseudonym}, personal):
+		return ofService
 	}
 	return ofPerson
 }

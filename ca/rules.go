@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"sceau/certprofile"
 )
 
 // rules are the clauses that zlint does not know for certificates that are not
@@ -95,20 +97,26 @@ var rules = []rule{
 		return unless(s.KeyUsage == authentication || s.KeyUsage == signature || s.KeyUsage == authentication|signature,
 			"keyUsage is digitalSignature (type C), nonRepudiation (type A), or both (RGS * and **)")
 	}},
-	{"person-policies", "EN 319 412-2 GEN-4.3.3", ofPerson, present(oidCertificatePolicies, false)},
-	{"extended-key-usage", "EN 319 412-2 GEN-4.3.10-1", ofPerson, func(s *subjectOfLint) string {
+	{"policies", "EN 319 412-2 GEN-4.3.3", ofPerson | ofService, present(oidCertificatePolicies, false)},
+	{"service-names", "EN 319 412-3 LEG-4.2.1", ofService, func(s *subjectOfLint) string {
+		return cmpOr(each(s.names, "the system's", once, oidOrganizationID), each(s.names, "the system's", 0, oidGivenName, oidSurname, oidPseudonym))
+	}},
+	{"service-key-usage", "RFC 5280 §4.2.1.12", ofService, func(s *subjectOfLint) string {
+		return unless(s.KeyUsage == x509.KeyUsageDigitalSignature, "a TLS client's keyUsage is digitalSignature alone")
+	}},
+	{"extended-key-usage", "EN 319 412-2 GEN-4.3.10-1", ofPerson | ofService, func(s *subjectOfLint) string {
 		if _, ok := s.extensions[oidExtKeyUsage]; !ok {
 			return ""
 		}
 		return cmpOr(present(oidExtKeyUsage, false)(s), unless(!slices.Contains(s.ExtKeyUsage, x509.ExtKeyUsageAny), "anyExtendedKeyUsage allows what nobody thought of"))
 	}},
-	{"alternative-name", "EN 319 412-2 GEN-4.3.5-1", ofPerson, func(s *subjectOfLint) string {
+	{"alternative-name", "EN 319 412-2 GEN-4.3.5-1", ofPerson | ofService, func(s *subjectOfLint) string {
 		if _, ok := s.extensions[oidSubjectAltName]; !ok {
 			return ""
 		}
 		return present(oidSubjectAltName, false)(s)
 	}},
-	{"distribution-points", "EN 319 412-2 GEN-4.3.11", ofPerson | ofServer | ofSigner | ofCA, func(s *subjectOfLint) string {
+	{"distribution-points", "EN 319 412-2 GEN-4.3.11", ofPerson | ofService | ofServer | ofSigner | ofCA, func(s *subjectOfLint) string {
 		if selfSigned(s) {
 			return ""
 		}
@@ -141,8 +149,8 @@ var rules = []rule{
 		return unless(s.KeyUsage&x509.KeyUsageDigitalSignature == 0 || !slices.Contains(s.statements, oidQCCompliance),
 			"an authentication certificate claims to be qualified (QcCompliance)")
 	}},
-	{"three-years", "RGS A2", ofPerson, func(s *subjectOfLint) string {
-		return unless(!s.NotAfter.After(s.NotBefore.AddDate(maxPersonYears, 0, 0)), "a person's certificate lives three years at most")
+	{"three-years", "RGS A2", ofPerson | ofService, func(s *subjectOfLint) string {
+		return unless(!s.NotAfter.After(s.NotBefore.AddDate(certprofile.MaxYears, 0, 0)), "it lives three years at most")
 	}},
 	{"validity", "RFC 5280 §4.1.2.5", ofAny, func(s *subjectOfLint) string {
 		return unless(s.NotAfter.After(s.NotBefore), "it ends before it begins")

@@ -92,7 +92,7 @@ func TestARuleObjectsToWhatBreaksIt(t *testing.T) {
 	leaf, _ := h.issue(t, testNow)
 	greek, far := "ΠΑΠΑΔΟΠΟΥΛΟΣ", leaf.NotBefore.AddDate(3, 0, 1)
 	subject := func(oid string, replaced ...string) func(*x509.Certificate) {
-		return func(c *x509.Certificate) { c.RawSubject = with(t, leaf.RawSubject, oid, replaced...) }
+		return func(c *x509.Certificate) { c.RawSubject = with(t, c.RawSubject, oid, replaced...) }
 	}
 	issuer := func(oid string, replaced ...string) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { c.RawIssuer = with(t, leaf.RawIssuer, oid, replaced...) }
@@ -101,6 +101,14 @@ func TestARuleObjectsToWhatBreaksIt(t *testing.T) {
 	turned := func(oid string) func(*x509.Certificate) { return func(c *x509.Certificate) { turn(c, oid) } }
 	usage := func(bits ...byte) func(*x509.Certificate) {
 		return func(c *x509.Certificate) { put(c, oidKeyUsage, true, append([]byte{3, byte(len(bits))}, bits...)) }
+	}
+	system := func(spoil func(*x509.Certificate)) func(*x509.Certificate) { // told by what it has not of a person
+		return func(c *x509.Certificate) {
+			for _, oid := range []string{oidSurname, oidGivenName, oidSerialNumber} {
+				subject(oid)(c)
+			}
+			spoil(c)
+		}
 	}
 	broken := map[string]bool{}
 	for _, tc := range []struct {
@@ -136,7 +144,10 @@ func TestARuleObjectsToWhatBreaksIt(t *testing.T) {
 		{"key-usage", turned(oidKeyUsage)},
 		{"key-usage", without(oidKeyUsage)},
 		{"person-key-usage", usage(3, 0x28)},
-		{"person-policies", without(oidCertificatePolicies)},
+		{"service-names", system(subject(oidOrganizationID))},
+		{"service-key-usage", system(usage(6, 0x40))},
+		{"policies", without(oidCertificatePolicies)},
+		{"policies", system(without(oidCertificatePolicies))},
 		{"extended-key-usage", turned(oidExtKeyUsage)},
 		{"extended-key-usage", func(c *x509.Certificate) {
 			put(c, oidExtKeyUsage, false, must[[]byte](t)(asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 2}, {2, 5, 29, 37, 0}})))

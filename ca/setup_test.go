@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
@@ -108,6 +109,17 @@ func (h *house) issue(t testing.TB, now time.Time) (*x509.Certificate, lifecycle
 	return must[*x509.Certificate](t)(h.issuer.Sign(d, h.key)), serial
 }
 
+// issueOf makes a certificate of a profile for a subject.
+func (h *house) issueOf(t testing.TB, p Profile, s Subject) (*x509.Certificate, error) {
+	t.Helper()
+	req := must[*Request](t)(ParseRequest(request(t, ecKey(t, elliptic.P256()), x509.CertificateRequest{})))
+	d, err := h.issuer.Prepare(p, req, s, serialNumber(t), 3, testNow)
+	if err != nil {
+		return nil, err
+	}
+	return h.issuer.Sign(d, h.key)
+}
+
 // files writes DER as PEM files for openssl and gives the folder.
 func files(t testing.TB, pems map[string]*pem.Block) string {
 	t.Helper()
@@ -132,4 +144,24 @@ func openssl(t testing.TB, dir string, args ...string) (string, error) {
 		t.Fatalf("openssl is needed (apt-get install openssl): %v", err)
 	}
 	return string(out), err
+}
+
+// builtIn is version 0 of a bank's profile.
+func builtIn(name string) Profile {
+	p, ok := certprofile.BuiltIn(name)
+	if !ok {
+		panic(name)
+	}
+	return ProfileOf(p)
+}
+
+func staff() Profile { return builtIn(certprofile.StaffSignIn) }
+
+// everyProfile is those that are built in, a bank's and a ceremony's.
+func everyProfile() []Profile {
+	all := CeremonyProfiles()
+	for _, p := range certprofile.BuiltIns() {
+		all = append(all, ProfileOf(p))
+	}
+	return all
 }

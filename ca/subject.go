@@ -10,9 +10,10 @@ import (
 	"sceau/lifecycle"
 )
 
-// Subject is the approved content of a person's certificate. Every field comes
-// from the approved order, none from the certificate request.
+// Subject is the approved content of a person's or a system's certificate. Every
+// field comes from the approved order, none from the certificate request.
 type Subject struct {
+	Service        string // name of a system, in the place of a person's names and number
 	GivenName      string // as on the identity document, transliterated by the caller where needed (EN 319 412-2 NAT-4.2.4-10)
 	Surname        string
 	Organization   string // official full name, 64 characters at most (RFC 5280 appendix A)
@@ -37,8 +38,12 @@ type Name struct {
 // testPrefix starts the names of a test certificate (RGS A4 II.4).
 const testPrefix = "TEST "
 
-// CommonName is the commonName of the certificate: given name and surname.
+// CommonName is the commonName of the certificate: the system's name, or given name
+// and surname.
 func (s Subject) CommonName() string {
+	if s.Service != "" {
+		return s.prefix() + s.Service
+	}
 	return s.prefix() + s.GivenName + " " + s.Surname
 }
 
@@ -64,13 +69,16 @@ const (
 	oidOrganizationID = "2.5.4.97"
 )
 
-// attributes lists the person's distinguished name in its encoded order.
+// attributes lists the distinguished name in its encoded order.
 func (s Subject) attributes() []attribute {
 	org := Name{
 		CommonName: s.CommonName(), Organization: s.Organization, OrganizationID: s.OrganizationID,
 		RegistryNumber: s.RegistryNumber, Country: s.Country,
 	}
 	out := org.attributes()
+	if s.Service != "" {
+		return out
+	}
 	return append(out,
 		attribute{oidSerialNumber, s.HolderNumber},
 		attribute{oidSurname, s.prefix() + s.Surname},
@@ -91,6 +99,10 @@ func (n Name) attributes() []attribute {
 // Validate names every wrong field at once, so that a form can show them.
 func (s Subject) Validate() error {
 	var errs lifecycle.FieldErrors
+	if s.Service != "" {
+		s.validateService(&errs)
+		return errs.Err()
+	}
 	errs.AddError("given_name", text(s.GivenName))
 	errs.AddError("surname", text(s.Surname))
 	if utf8.RuneCountInString(s.CommonName()) > 64 {
@@ -107,6 +119,17 @@ func (s Subject) Validate() error {
 		errs.Add("email", "is not an address of the form name@domain in ASCII, 254 characters at most")
 	}
 	return errs.Err()
+}
+
+func (s Subject) validateService(errs *lifecycle.FieldErrors) {
+	errs.AddError("service", text(s.CommonName()))
+	checkOrganization(errs, s.Organization, s.OrganizationID, s.RegistryNumber, s.Country)
+	if s.OrganizationID == "" {
+		errs.Add("organization_id", "is needed: a system's certificate names the organisation's identifier")
+	}
+	if s.GivenName != "" || s.Surname != "" || s.HolderNumber != "" || s.Email != "" {
+		errs.Add("service", "a system has no person's names, number or address")
+	}
 }
 
 // Validate names every wrong field at once.

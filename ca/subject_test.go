@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 )
 
@@ -25,19 +26,29 @@ func TestMarkupInAnyFieldStaysText(t *testing.T) {
 		"given name":   func(s *Subject, v string) { s.GivenName = v },
 		"surname":      func(s *Subject, v string) { s.Surname = v },
 		"organization": func(s *Subject, v string) { s.Organization = v },
+		"service": func(s *Subject, v string) {
+			s.Service, s.GivenName, s.Surname, s.HolderNumber, s.Email = v, "", "", "", ""
+		},
 	}
+	system := must[*x509.Certificate](t)(h.issueOf(t, builtIn(certprofile.RelyingServiceClient), Subject{
+		Service: "paie.example", Organization: holder.Organization, OrganizationID: holder.OrganizationID, RegistryNumber: holder.RegistryNumber, Country: "FR",
+	}))
 	for field, put := range set {
 		for _, attack := range attacks {
 			s := holder
 			s.GivenName, s.Surname = "A", "B"
 			put(&s, attack)
+			profile, like := NominativeAuthentication(), plain
+			if s.Service != "" {
+				profile, like = builtIn(certprofile.RelyingServiceClient), system
+			}
 			req := must[*Request](t)(ParseRequest(request(t, ecKey(t, elliptic.P256()), x509.CertificateRequest{})))
-			d, err := h.issuer.Prepare(NominativeAuthentication(), req, s, serialNumber(t), 3, testNow)
+			d, err := h.issuer.Prepare(profile, req, s, serialNumber(t), 3, testNow)
 			if err != nil {
 				t.Errorf("%s %q: %v", field, attack, err)
 				continue
 			}
-			if !sameExtensionsButKey(plain, d.linted) {
+			if !sameExtensionsButKey(like, d.linted) {
 				t.Errorf("%s %q changed an extension", field, attack)
 			}
 			if !bytes.Contains(d.linted.RawSubject, []byte(attack)) {

@@ -34,7 +34,8 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err != nil {
 			return err
 		}
-		if err := s.sameAsShownTx(ctx, tx, o, shown); err != nil {
+		content, err := s.sameAsShownTx(ctx, tx, o, shown)
+		if err != nil {
 			return err
 		}
 		if o.State != lifecycle.OrderSubmitted {
@@ -57,6 +58,11 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err != nil {
 			return fmt.Errorf("order %s: record decision: %w", id, err)
 		}
+		if its.certificate != nil && on == lifecycle.Approve {
+			if err := setProfileTx(ctx, tx, its.certificate, content.ProfileVersion); err != nil {
+				return err
+			}
+		}
 		return s.followDecisionTx(ctx, tx, o, its, on, by)
 	})
 }
@@ -76,20 +82,20 @@ func noHandInItTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, id lifec
 
 // sameAsShownTx compares with what the approver saw, under locks that keep it so
 // until the decision is committed.
-func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte) error {
+func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, shown [32]byte) (OrderContent, error) {
 	h, err := tx.LockHolderForShare(ctx, o.HolderID)
 	if err != nil {
-		return fmt.Errorf("holder of order %s: %w", o.ID, err)
+		return OrderContent{}, fmt.Errorf("holder of order %s: %w", o.ID, err)
 	}
 	content, err := s.contentOf(ctx, tx.Queries, o, h)
 	if err != nil {
-		return err
+		return content, err
 	}
 	now := content.Hash()
 	if subtle.ConstantTimeCompare(now[:], shown[:]) != 1 {
-		return fmt.Errorf("order %s: %w: it is not what was shown; look at it again", o.ID, lifecycle.Conflict)
+		return content, fmt.Errorf("order %s: %w: it is not what was shown; look at it again", o.ID, lifecycle.Conflict)
 	}
-	return nil
+	return content, nil
 }
 
 // follow is a move that a decision on an order entails: of what the order makes, or

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strconv"
+	"strings"
 	"time"
 
 	"sceau/lifecycle"
@@ -16,9 +18,11 @@ import (
 )
 
 // Subject is the approved content of a certificate: every field comes from the
-// order, none from the certificate request.
+// order, none from the certificate request. A system has a name of its own and
+// none of a person.
 type Subject struct {
 	GivenName, Surname string
+	Service            string
 	Organization       string
 	OrganizationID     string // ETSI TS 119 412-1 §5.1.4
 	RegistryNumber     string
@@ -33,27 +37,35 @@ func (s *Service) SubjectOf(ctx context.Context, id lifecycle.CertificateID) (Su
 	if err != nil {
 		return Subject{}, fmt.Errorf("certificate %s: %w", id, err)
 	}
-	return subjectOf(ctx, s.store.Queries, cert)
+	subject, _, err := subjectOf(ctx, s.store.Queries, cert)
+	return subject, err
 }
 
-func subjectOf(ctx context.Context, q *db.Queries, cert db.Certificate) (Subject, error) {
+// subjectOf gives the subject, and who has its distinguished name for ever: the
+// holder, or of a system the company.
+func subjectOf(ctx context.Context, q *db.Queries, cert db.Certificate) (subject Subject, owner string, err error) {
 	h, err := q.Holder(ctx, cert.HolderID)
 	if err != nil {
-		return Subject{}, fmt.Errorf("holder of certificate %s: %w", cert.ID, err)
+		return subject, "", fmt.Errorf("holder of certificate %s: %w", cert.ID, err)
 	}
 	c, err := q.Company(ctx, h.CompanyID)
 	if err != nil {
-		return Subject{}, fmt.Errorf("company of certificate %s: %w", cert.ID, err)
+		return subject, "", fmt.Errorf("company of certificate %s: %w", cert.ID, err)
 	}
 	organization, err := party.OrganizationIdentifier(c.Country, c.RegistryNumber)
 	if err != nil {
-		return Subject{}, fmt.Errorf("company of certificate %s: %w", cert.ID, err)
+		return subject, "", fmt.Errorf("company of certificate %s: %w", cert.ID, err)
+	}
+	if cert.Service != "" {
+		return Subject{
+			Service: cert.Service, Organization: c.Name, OrganizationID: organization, RegistryNumber: c.RegistryNumber, Country: c.Country,
+		}, string(c.ID), nil
 	}
 	return Subject{
 		GivenName: h.GivenName, Surname: h.Surname, Organization: c.Name, OrganizationID: organization,
 		RegistryNumber: c.RegistryNumber,
 		Country:        c.Country, HolderNumber: c.ClientID + "-" + h.UserNumber, Email: h.Email,
-	}, nil
+	}, string(h.ID), nil
 }
 
 // TakeKey takes the holder's certificate request. It is refused, and nothing
@@ -68,7 +80,11 @@ func (s *Service) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.
 	if err != nil {
 		return err
 	}
-	spki, err := s.ca.CheckCSR(csr, subject) // outside the transaction: it costs a signature check
+	profile, err := s.ProfileOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	spki, err := s.ca.CheckCSR(csr, subject, profile.Profile) // outside the transaction: it costs a signature check
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", id, err)
 	}
@@ -80,8 +96,10 @@ func (s *Service) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.
 		if cert.State == lifecycle.CertIssuing && subtle.ConstantTimeCompare(cert.SPKISHA256, spki[:]) == 1 {
 			return nil // the same key again: taken already
 		}
-		if err := s.reserveTx(ctx, tx, &cert); err != nil {
-			return err
+		if cert.State == lifecycle.CertAwaitingKey { // else the move says what is wrong
+			if err := s.drawSerialTx(ctx, tx, &cert); err != nil {
+				return err
+			}
 		}
 		if err := tx.SetCertificateKey(ctx, csr, spki[:], id); err != nil {
 			if errors.Is(err, lifecycle.Conflict) {
@@ -93,11 +111,8 @@ func (s *Service) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.
 	})
 }
 
-// reserveTx draws serial and shard.
-func (s *Service) reserveTx(ctx context.Context, tx store.Tx, cert *db.Certificate) error {
-	if cert.State != lifecycle.CertAwaitingKey {
-		return nil // the move will say what is wrong
-	}
+// drawSerialTx reserves serial and shard.
+func (s *Service) drawSerialTx(ctx context.Context, tx store.Tx, cert *db.Certificate) error {
 	issuer, err := tx.Issuer(ctx, s.policy.CertIssuer)
 	if err != nil {
 		return fmt.Errorf("issuer %s: %w: hold the key ceremony first", s.policy.CertIssuer, err)
@@ -128,10 +143,12 @@ type CertificatePlan struct {
 	Shard       int
 	Serial      lifecycle.Serial
 	ReservedAt  time.Time // the draft's clock
-	Profile     string
+	Profile     CertificateProfile
 	Subject     Subject
 	CSR         []byte
 	TBS         []byte // the stored draft, nil the first time
+
+	owner string // of the subject's distinguished name
 }
 
 // BeginIssue records the intent to sign a certificate.
@@ -151,27 +168,50 @@ func (s *Service) BeginIssue(ctx context.Context, id lifecycle.CertificateID) (C
 		}
 		plan = CertificatePlan{
 			Certificate: id, Fence: fence, Issuer: deref(cert.IssuerID), Shard: int(deref(cert.Shard)),
-			Serial: lifecycle.Serial(cert.Serial), ReservedAt: deref(cert.ReservedAt), Profile: cert.Profile,
-			CSR: cert.CSR, TBS: cert.TBS,
+			Serial: lifecycle.Serial(cert.Serial), ReservedAt: deref(cert.ReservedAt), CSR: cert.CSR, TBS: cert.TBS,
 		}
-		plan.Subject, err = subjectOf(ctx, tx.Queries, cert)
+		if plan.Profile, err = profileOf(ctx, tx.Queries, cert); err != nil {
+			return err
+		}
+		plan.Subject, plan.owner, err = subjectOf(ctx, tx.Queries, cert)
 		return err
 	})
 	return plan, err
 }
 
-// RecordTBS stores the linted draft before the key is used.
-func (s *Service) RecordTBS(ctx context.Context, plan CertificatePlan, tbs []byte, notBefore, notAfter time.Time) error {
-	n, err := s.store.SetCertificateTBS(ctx, db.SetCertificateTBSParams{
-		TBS: tbs, NotBefore: &notBefore, NotAfter: &notAfter, ID: plan.Certificate, Fence: plan.Fence,
+// LintedDraft is what a worker made of a plan and the linter let pass.
+type LintedDraft struct {
+	TBS                 []byte
+	SubjectSHA256       [32]byte // of the distinguished name, encoded
+	NotBefore, NotAfter time.Time
+}
+
+// RecordDraft stores the linted draft before the key is used. A distinguished name
+// that was ever another holder's is [lifecycle.Invalid]: it is never given to
+// another person (EN 319 412-2 NAT-4.2.4-13, RGS A2 III.1.5).
+func (s *Service) RecordDraft(ctx context.Context, plan CertificatePlan, d LintedDraft) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		n, err := tx.SetCertificateTBS(ctx, db.SetCertificateTBSParams{
+			TBS: d.TBS, NotBefore: &d.NotBefore, NotAfter: &d.NotAfter, ID: plan.Certificate, Fence: plan.Fence,
+		})
+		if err != nil {
+			return fmt.Errorf("certificate %s: store draft: %w", plan.Certificate, err)
+		}
+		if n != 1 {
+			return fmt.Errorf("certificate %s: %w: another worker took over", plan.Certificate, lifecycle.Conflict)
+		}
+		if err := tx.BindSubject(ctx, d.SubjectSHA256[:], plan.owner, s.now()); err != nil {
+			return fmt.Errorf("certificate %s: store subject: %w", plan.Certificate, err)
+		}
+		owner, err := tx.SubjectOwner(ctx, d.SubjectSHA256[:])
+		if err != nil {
+			return fmt.Errorf("certificate %s: whose subject: %w", plan.Certificate, err)
+		}
+		if owner != plan.owner {
+			return &lifecycle.FieldError{Field: "subject", Why: "was the distinguished name of " + owner + ", whose it stays: give this holder another user number, this system another name"}
+		}
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("certificate %s: store draft: %w", plan.Certificate, err)
-	}
-	if n != 1 {
-		return fmt.Errorf("certificate %s: %w: another worker took over", plan.Certificate, lifecycle.Conflict)
-	}
-	return nil
 }
 
 // FinishIssue records the signed certificate. One revoked while it was signed
@@ -222,6 +262,69 @@ func (s *Service) RejectKey(ctx context.Context, plan CertificatePlan, why strin
 		}
 		return done.run(tx)
 	})
+}
+
+// StopIssue has staff look at a certificate whose draft breaks a rule through no
+// fault of its holder. Only before a draft was stored: nothing was signed.
+func (s *Service) StopIssue(ctx context.Context, plan CertificatePlan, why string, done Done) error {
+	const most = 2000
+	why = strings.ToValidUTF8(why[:min(most, len(why))], "")
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		cert, err := s.fencedCertificateTx(ctx, tx, plan)
+		if err != nil {
+			return err
+		}
+		if cert.TBS != nil {
+			return fmt.Errorf("certificate %s: %w: its draft is stored", cert.ID, lifecycle.Illegal)
+		}
+		if err := s.moveCertificate(ctx, tx, &cert, lifecycle.Stop, lifecycle.System("issue"), "", map[string]string{"why": why}); err != nil {
+			return err
+		}
+		if err := tx.StopCertificate(ctx, why, cert.ID); err != nil {
+			return fmt.Errorf("certificate %s: %w", cert.ID, err)
+		}
+		return done.run(tx)
+	})
+}
+
+// RetryCertificate has a certificate that was stopped drafted again, once what was
+// wrong is mended: with another serial, and by the profile that is live by then, if
+// it is ordered and revoked as the one that was approved.
+func (s *Service) RetryCertificate(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
+	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
+		approved, err := profileOf(ctx, tx.Queries, *cert)
+		if err != nil {
+			return err
+		}
+		live, err := liveProfile(ctx, tx.Queries, cert.Profile)
+		if err != nil {
+			return err
+		}
+		detail := map[string]string{"profile_version": strconv.Itoa(live.Version)}
+		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Retry, by, "", detail); err != nil {
+			return err
+		}
+		if !live.SameTreatment(approved.Profile) {
+			return fmt.Errorf("certificate %s: %w: version %d of its profile asks for another level: revoke it and order again", id, lifecycle.Illegal, live.Version)
+		}
+		if err := tx.UnreserveSerial(ctx, id); err != nil {
+			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		if err := s.drawSerialTx(ctx, tx, cert); err != nil {
+			return err
+		}
+		return setProfileTx(ctx, tx, cert, live.Version)
+	})
+}
+
+// setProfileTx fixes the version of its profile by which a certificate is issued.
+func setProfileTx(ctx context.Context, tx store.Tx, cert *db.Certificate, version int) error {
+	v := int32(version) //nolint:gosec // of a row
+	if err := tx.SetProfileVersion(ctx, v, cert.ID); err != nil {
+		return fmt.Errorf("certificate %s: %w", cert.ID, err)
+	}
+	cert.ProfileVersion = &v
+	return nil
 }
 
 func (s *Service) fencedCertificateTx(ctx context.Context, tx store.Tx, plan CertificatePlan) (db.Certificate, error) {

@@ -162,10 +162,9 @@ func TestALateWorkerOfACertificateLosesOnTheFence(t *testing.T) {
 	if second.Fence != late.Fence+1 || second.Serial != late.Serial || !second.ReservedAt.Equal(late.ReservedAt) || second.Subject != late.Subject {
 		t.Errorf("plans %+v and %+v: both must draft the same bytes", late, second)
 	}
-	end := second.ReservedAt.Add(certificateLife)
-	wantKind(t, h.RecordTBS(t.Context(), late, []byte("late"), late.ReservedAt, end), lifecycle.Conflict)
-	h.event(t, h.RecordTBS(t.Context(), second, []byte("draft"), second.ReservedAt, end))
-	wantKind(t, h.RecordTBS(t.Context(), second, []byte("other"), second.ReservedAt, end), lifecycle.Conflict)
+	wantKind(t, h.RecordDraft(t.Context(), late, draftOf(late, "late")), lifecycle.Conflict)
+	h.event(t, h.RecordDraft(t.Context(), second, draftOf(second, "draft")))
+	wantKind(t, h.RecordDraft(t.Context(), second, draftOf(second, "other")), lifecycle.Conflict)
 	third := must[issuance.CertificatePlan](t)(h.BeginIssue(t.Context(), id))
 	if string(third.TBS) != "draft" {
 		t.Errorf("the next worker is given the draft %q", third.TBS)
@@ -202,7 +201,7 @@ func TestAKeyThatCannotBeSignedIsGivenBackBeforeADraftOnly(t *testing.T) {
 	if view = must[issuance.CertificateView](t)(h.Certificate(t.Context(), id)); view.Rejection != "" {
 		t.Errorf("the old reason stands beside the new key: %q", view.Rejection)
 	}
-	h.event(t, h.RecordTBS(t.Context(), again, []byte("draft"), again.ReservedAt, again.ReservedAt.Add(certificateLife)))
+	h.event(t, h.RecordDraft(t.Context(), again, draftOf(again, "draft")))
 	wantKind(t, h.RejectKey(t.Context(), again, "too late", nil), lifecycle.Illegal)
 }
 
@@ -248,7 +247,7 @@ func TestACertificateRevokedWhileItIsSignedStaysRevoked(t *testing.T) {
 		order := h.certificateRow(t, id).OrderID
 		plan := must[issuance.CertificatePlan](t)(h.BeginIssue(t.Context(), id))
 		if drafted {
-			h.event(t, h.RecordTBS(t.Context(), plan, []byte("draft"), plan.ReservedAt, plan.ReservedAt.Add(certificateLife)))
+			h.event(t, h.RecordDraft(t.Context(), plan, draftOf(plan, "draft")))
 		}
 		h.event(t, h.Revoke(t.Context(), maxence, id, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise}))
 		h.wantOrder(t, order, lifecycle.OrderFailed) // nobody will be given the certificate

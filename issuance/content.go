@@ -3,6 +3,7 @@ package issuance
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -32,7 +33,11 @@ type OrderContent struct {
 	Reason         string               `json:"reason,omitempty"`
 	TargetCard     lifecycle.CardID     `json:"target_card,omitempty"`
 	Registers      string               `json:"registers,omitempty"` // end, sequence number and month of the card's
-	Identity       string               `json:"identity,omitempty"`  // what proved the holder's
+	Profile        string               `json:"profile,omitempty"`   // of a certificate
+	ProfileVersion int                  `json:"profile_version,omitempty"`
+	ProfileSHA256  string               `json:"profile_sha256,omitempty"` // of what the profile says
+	Service        string               `json:"service,omitempty"`        // the system whose certificate it is
+	Identity       string               `json:"identity,omitempty"`       // what proved the holder's
 	Delivery       lifecycle.Delivery   `json:"delivery,omitempty"`
 	Branch         lifecycle.BranchID   `json:"branch,omitempty"`
 	InHouse        bool                 `json:"in_house,omitempty"` // made at that branch
@@ -94,6 +99,18 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 			return content, fmt.Errorf("card of order %s: %w", o.ID, err)
 		}
 		content.Registers = registers(card)
+	}
+	if o.Kind == lifecycle.OrderNewCertificate {
+		cert, err := q.CertificateByOrder(ctx, o.ID)
+		if err != nil {
+			return content, fmt.Errorf("certificate of order %s: %w", o.ID, err)
+		}
+		profile, err := profileOf(ctx, q, cert)
+		if err != nil {
+			return content, err
+		}
+		content.Profile, content.Service = profile.Name, cert.Service
+		content.ProfileVersion, content.ProfileSHA256 = profile.Version, hex.EncodeToString(profile.SHA256[:])
 	}
 	if o.Kind.MakesCard() {
 		content.Flags, err = s.flags(ctx, q, o.ID)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sceau/certprofile"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -65,7 +66,7 @@ func (d *desk) EnqueueTx(_ context.Context, _ pgx.Tx, job issuance.Job) error {
 }
 
 // CheckCSR takes any request for the key that its bytes name.
-func (d *desk) CheckCSR(csr []byte, _ issuance.Subject) ([32]byte, error) {
+func (d *desk) CheckCSR(csr []byte, _ issuance.Subject, _ certprofile.Profile) ([32]byte, error) {
 	return sha256.Sum256(csr), nil
 }
 

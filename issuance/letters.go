@@ -40,7 +40,7 @@ type CardRunPlan struct {
 	Fence    int32
 	Language party.Language
 	Created  time.Time
-	Template LetterTemplate
+	Template Edition
 	Letters  []CardLetterPlan
 }
 
@@ -68,7 +68,7 @@ type PINRunPlan struct {
 	Fence    int32
 	Language party.Language
 	Created  time.Time
-	Template LetterTemplate
+	Template Edition
 	Sections []PINSection
 }
 

@@ -31,6 +31,8 @@ type OrderRequest struct {
 	WithReader bool
 	Waiver     string // why the fee is waived: the approver approves that too
 	Registers  *RegisteredCard
+	Profile    string // of a certificate; "" for the policy's
+	Service    string // of a system's certificate: its name; the holder answers for it
 	Urgent     bool   // it goes to the bureau before others
 	Reference  string // the caller's own, unique; "" for none
 	importID   lifecycle.ImportID
@@ -52,6 +54,9 @@ func (s *Service) Submit(ctx context.Context, by lifecycle.Actor, r OrderRequest
 func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, r OrderRequest) (lifecycle.OrderID, error) {
 	if err := mayOrder(by); err != nil {
 		return "", err
+	}
+	if r.Kind == lifecycle.OrderNewCertificate && r.Profile == "" {
+		r.Profile = s.policy.CertProfile
 	}
 	o, err := s.draftOrder(ctx, tx, by, r)
 	if err != nil {
@@ -78,7 +83,7 @@ func (s *Service) submitTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 	case o.Kind == lifecycle.OrderRegistration:
 		err = s.registeredCardTx(ctx, tx, by, o, r.Registers)
 	case o.Kind == lifecycle.OrderNewCertificate:
-		err = s.newCertificateTx(ctx, tx, by, o)
+		err = s.newCertificateTx(ctx, tx, by, o, r)
 	}
 	return o.ID, err
 }
@@ -129,6 +134,11 @@ func (s *Service) draftOrder(ctx context.Context, tx store.Tx, by lifecycle.Acto
 			}
 			o.BranchID = &branch.ID
 		}
+		if r.Kind == lifecycle.OrderNewCertificate {
+			if err := checkProfileTx(ctx, tx, r); err != nil {
+				return none, err
+			}
+		}
 		o.Product = ""
 		return o, s.chargeTx(ctx, tx, &o, "")
 	}
@@ -174,6 +184,9 @@ func (r *OrderRequest) check() error {
 	}
 	if r.InHouse && !r.Kind.MakesCard() {
 		return &lifecycle.FieldError{Field: "in_house", Why: "only a card that is made is made at a branch"}
+	}
+	if r.Kind != lifecycle.OrderNewCertificate && (r.Profile != "" || r.Service != "") {
+		return &lifecycle.FieldError{Field: "profile", Why: "only certificates have a profile, and name a service"}
 	}
 	if (r.Kind == lifecycle.OrderRegistration) != (r.Registers != nil) {
 		return &lifecycle.FieldError{Field: "pan", Why: "a registration, and nothing else, names a card that is made already"}
@@ -371,17 +384,6 @@ func (s *Service) bornCardTx(ctx context.Context, tx store.Tx, by lifecycle.Acto
 // what YYMM on a card means.
 func cardExpiry(now time.Time, months int) time.Time {
 	return time.Date(now.Year(), now.Month()+time.Month(months)+1, 0, 0, 0, 0, 0, time.UTC)
-}
-
-func (s *Service) newCertificateTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, o db.InsertOrderParams) error {
-	id := lifecycle.CertificateID(s.newID(lifecycle.PrefixCertificate))
-	err := tx.InsertCertificate(ctx, db.InsertCertificateParams{
-		ID: id, OrderID: o.ID, HolderID: o.HolderID, State: lifecycle.CertOrdered, Profile: s.policy.CertProfile, CreatedAt: s.now(),
-	})
-	if err != nil {
-		return fmt.Errorf("insert certificate: %w", err)
-	}
-	return s.born(ctx, tx, "certificate", string(id), string(lifecycle.CertOrdered), by, nil)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, lifecycle.NotFound) }

@@ -3,7 +3,6 @@ package issuance
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -65,7 +64,7 @@ func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Revoke, by, "", detail); err != nil {
 			return err
 		}
-		if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil || was != lifecycle.CertIssuing {
+		if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil || was != lifecycle.CertIssuing && was != lifecycle.CertStopped {
 			return err
 		}
 		failure := "its certificate was revoked before it was issued: " + r.Reason.String()
@@ -77,7 +76,11 @@ func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 // profile allows it.
 func (s *Service) Hold(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
-		if !slices.Contains(s.policy.Holdable, cert.Profile) {
+		profile, err := profileOf(ctx, tx.Queries, *cert)
+		if err != nil {
+			return err
+		}
+		if !profile.Hold {
 			return fmt.Errorf("certificate %s: %w: its profile %s allows no hold: revoke it, which is for ever", id, lifecycle.Illegal, cert.Profile)
 		}
 		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Hold, by, "", nil); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/certprofile"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -28,8 +29,13 @@ func (h *house) revision(t tb, shard int) int64 {
 
 func TestAProfileMayAllowNoHold(t *testing.T) {
 	t.Parallel()
-	h := setupWith(t, func(p *issuance.Policy) { p.Holdable = []string{"staff"} })
+	h := setup(t)
 	h.authority(t, 1)
+	before := h.certificate(t, lifecycle.CertActive)
+	firm, _ := certprofile.BuiltIn(h.Policy().CertProfile)
+	firm.Hold = false
+	h.newProfile(t, firm)
+	h.event(t, h.Hold(t.Context(), helene, before)) // by the version that was approved with it
 	id := h.certificate(t, lifecycle.CertActive)
 	wantKind(t, h.Hold(t.Context(), helene, id), lifecycle.Illegal)
 	if s := h.status(t, id); s.Revoked || s.Version != 0 {

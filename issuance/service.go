@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sceau/certprofile"
 	"sceau/lifecycle"
 	"sceau/safe"
 	"sceau/store"
@@ -32,9 +33,8 @@ type Policy struct {
 	PINPaper     string        // stock item on which PIN letters are printed there
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
-	CertProfile  string        // profile of nominative certificates
+	CertProfile  string        // profile of certificates when none is named
 	CertIssuer   string        // issuer that signs them
-	Holdable     []string      // certificate profiles that allow certificateHold (RGS A2 leaves it to the policy)
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
@@ -49,8 +49,7 @@ func DefaultPolicy() Policy {
 		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
-		CertProfile: "nominative-authentication", CertIssuer: "issuing-1",
-		Holdable:    []string{"nominative-authentication", "staff"},
+		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
 	}
 }
@@ -66,10 +65,10 @@ type Enqueuer interface {
 
 // CA is what the use cases ask of the ca room.
 type CA interface {
-	// CheckCSR tells whether a certificate request proves possession of a good key
-	// and names nobody else: asked at the door so that the holder learns at once
-	// what is wrong.
-	CheckCSR(csr []byte, subject Subject) (spkiSHA256 [32]byte, err error)
+	// CheckCSR tells whether a certificate request proves possession of a good key of
+	// a kind that the profile takes, and names nobody else: asked at the door so that
+	// the holder learns at once what is wrong.
+	CheckCSR(csr []byte, subject Subject, profile certprofile.Profile) (spkiSHA256 [32]byte, err error)
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)

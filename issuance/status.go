@@ -41,7 +41,7 @@ func statusOf(r db.CertificateStatus) OCSPStatus {
 	switch r.State {
 	case lifecycle.CertIssued, lifecycle.CertActive, lifecycle.CertHeld, lifecycle.CertExpired, lifecycle.CertRevoked:
 		st.Issued = true
-	case lifecycle.CertOrdered, lifecycle.CertApproved, lifecycle.CertAwaitingKey, lifecycle.CertIssuing, lifecycle.CertCancelled:
+	case lifecycle.CertOrdered, lifecycle.CertApproved, lifecycle.CertAwaitingKey, lifecycle.CertIssuing, lifecycle.CertStopped, lifecycle.CertCancelled:
 		return st
 	}
 	if r.RevokedAt != nil {

@@ -47,7 +47,7 @@ func TestATemplateTakesTwoPeopleAndTheHashOfWhatWasSeen(t *testing.T) {
 	wantKind(t, h.ApproveTemplate(t.Context(), irene, kind, 1<<40, sum), lifecycle.Invalid)
 	author := lifecycle.Actor{ID: leonie.ID, Role: lifecycle.RoleApprover} // holds both roles
 	wantKind(t, h.ApproveTemplate(t.Context(), author, kind, first, sum), lifecycle.Forbidden)
-	if live := must[issuance.LetterTemplate](t)(h.LiveTemplate(t.Context(), kind)); live.Version != issuance.BuiltInTemplate {
+	if live := must[issuance.Edition](t)(h.LiveTemplate(t.Context(), kind)); live.Version != issuance.BuiltIn {
 		t.Fatalf("live is %+v", live)
 	}
 	h.event(t, h.ApproveTemplate(t.Context(), irene, kind, first, sum))
@@ -61,18 +61,18 @@ func TestATemplateTakesTwoPeopleAndTheHashOfWhatWasSeen(t *testing.T) {
 
 	third, sum := h.proposed(t, "third")
 	h.event(t, h.ApproveTemplate(t.Context(), daan, kind, third, sum))
-	live := must[issuance.LetterTemplate](t)(h.LiveTemplate(t.Context(), kind))
+	live := must[issuance.Edition](t)(h.LiveTemplate(t.Context(), kind))
 	if live.Version != third || string(live.Content) != "third" || live.SHA256 != sum || live.ProposedBy != leonie.ID || live.DecidedBy != daan.ID {
 		t.Errorf("live is %+v", live)
 	}
-	states := map[int]lifecycle.TemplateState{}
-	for _, v := range must[[]issuance.LetterTemplate](t)(h.Templates(t.Context())) {
+	states := map[int]lifecycle.EditionState{}
+	for _, v := range must[[]issuance.Edition](t)(h.Templates(t.Context())) {
 		states[v.Version] = v.State
 	}
-	if states[first] != lifecycle.TemplateRetired || states[second] != lifecycle.TemplateRefused || states[third] != lifecycle.TemplateLive {
+	if states[first] != lifecycle.EditionRetired || states[second] != lifecycle.EditionRefused || states[third] != lifecycle.EditionLive {
 		t.Errorf("the versions are %v", states)
 	}
-	_, err = h.pool.Exec(t.Context(), "UPDATE letter_template SET content = 'x'")
+	_, err = h.pool.Exec(t.Context(), "UPDATE edition SET content = 'x'")
 	if err == nil {
 		t.Error("what was approved can be changed")
 	}
@@ -98,8 +98,8 @@ func TestOfTwoVersionsApprovedAtOnceOneIsLive(t *testing.T) {
 	}
 	h.event(t, group.Wait())
 	live := 0
-	for _, v := range must[[]issuance.LetterTemplate](t)(h.Templates(t.Context())) {
-		if v.State == lifecycle.TemplateLive {
+	for _, v := range must[[]issuance.Edition](t)(h.Templates(t.Context())) {
+		if v.State == lifecycle.EditionLive {
 			live++
 		}
 	}
@@ -119,7 +119,7 @@ func TestARunRemembersItsTemplate(t *testing.T) {
 	version, sum := h.proposed(t, "ours")
 	h.event(t, h.ApproveTemplate(t.Context(), irene, lifecycle.PrintCard, version, sum))
 	second := must[issuance.CardRunPlan](t)(h.BeginCardRun(t.Context(), run))
-	if first.Template.Version != issuance.BuiltInTemplate || second.Template.Version != issuance.BuiltInTemplate {
+	if first.Template.Version != issuance.BuiltIn || second.Template.Version != issuance.BuiltIn {
 		t.Errorf("begun with version %d, gone on with with %d", first.Template.Version, second.Template.Version)
 	}
 	h.event(t, h.FinishCardRun(t.Context(), second, []byte("sealed"), cardPages(second), nil, nil))
@@ -132,7 +132,7 @@ func TestARunRemembersItsTemplate(t *testing.T) {
 	var kept []int
 	h.event(t, h.pool.QueryRow(t.Context(), "SELECT array_agg(r.template ORDER BY r.template) FROM print_run r JOIN print_sheet s ON s.run_id = r.id WHERE s.letter_id = $1",
 		letters[0]).Scan(&kept))
-	if !slices.Equal(kept, []int{issuance.BuiltInTemplate, version}) {
+	if !slices.Equal(kept, []int{issuance.BuiltIn, version}) {
 		t.Errorf("the letter was made with %v", kept)
 	}
 }

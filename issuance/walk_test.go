@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -242,13 +243,21 @@ func (h *house) certificate(t tb, state lifecycle.CertificateState) lifecycle.Ce
 	return id
 }
 
+// draftOf stands for what the ca room makes of a plan; the octets are no matter.
+func draftOf[T ~string](plan issuance.CertificatePlan, tbs T) issuance.LintedDraft {
+	subject := plan.Subject.Organization + plan.Subject.HolderNumber + plan.Subject.Service
+	return issuance.LintedDraft{
+		TBS: []byte(tbs), SubjectSHA256: sha256.Sum256([]byte(subject)), NotBefore: plan.ReservedAt, NotAfter: plan.ReservedAt.Add(certificateLife),
+	}
+}
+
 const certificateLife = 3 * 365 * 24 * time.Hour
 
 // issue signs as the worker does: draft, store, sign, finish.
 func (h *house) issue(t tb, id lifecycle.CertificateID) issuance.CertificatePlan {
 	t.Helper()
 	plan := must[issuance.CertificatePlan](t)(h.BeginIssue(t.Context(), id))
-	h.event(t, h.RecordTBS(t.Context(), plan, []byte("draft "+id), plan.ReservedAt, plan.ReservedAt.Add(certificateLife)))
+	h.event(t, h.RecordDraft(t.Context(), plan, draftOf(plan, "draft "+id)))
 	h.event(t, h.FinishIssue(t.Context(), plan, []byte("signed "+id), nil))
 	return plan
 }

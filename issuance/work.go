@@ -156,6 +156,8 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.Retry(ctx, by, lifecycle.OrderID(id))
 	case lifecycle.WorkFailedLetter:
 		return s.RetryLetter(ctx, by, id)
+	case lifecycle.WorkCertificate:
+		return s.RetryCertificate(ctx, by, lifecycle.CertificateID(id))
 	case lifecycle.WorkMissingCard:
 		return s.Remake(ctx, by, lifecycle.CardID(id))
 	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged:
@@ -187,6 +189,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "mend what is wrong and retry it, or have an approver cancel the order"
 	case lifecycle.WorkFailedLetter:
 		return "mend what is wrong and retry it"
+	case lifecycle.WorkCertificate:
+		return "correct the company's or holder's data, or have another version of its profile approved, and retry it; or revoke it"
 	case lifecycle.WorkMissingCard:
 		return "wait for the bureau's next file, or retry it: the card is made again"
 	case lifecycle.WorkChip:

@@ -205,7 +205,7 @@ func (w *world) certificateActions() map[string]action {
 		},
 		"begin signing": begin(w, "certificate", &w.certs, &w.issues, w.BeginIssue),
 		"store draft": finish(w, "signing", &w.issues, func(ctx context.Context, _ dice, p issuance.CertificatePlan) error {
-			return w.RecordTBS(ctx, p, []byte("draft"), p.ReservedAt, p.ReservedAt.Add(certificateLife))
+			return w.RecordDraft(ctx, p, draftOf(p, "draft"))
 		}),
 		"end signing": finish(w, "signing", &w.issues, func(ctx context.Context, _ dice, p issuance.CertificatePlan) error {
 			return w.FinishIssue(ctx, p, []byte("signed"), nil)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"sceau/ca"
+	"sceau/certprofile"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -30,15 +32,17 @@ func (c certificates) issue(ctx context.Context, args issuance.CertificateIssueA
 		return err
 	}
 	draft, err := c.draft(issuer, plan)
-	if errors.Is(err, lifecycle.Invalid) && plan.TBS == nil {
+	if err == nil && plan.TBS == nil {
+		err = c.Service.RecordDraft(ctx, plan, issuance.LintedDraft{
+			TBS: draft.TBS(), SubjectSHA256: draft.SubjectHash(), NotBefore: draft.NotBefore(), NotAfter: draft.NotAfter(),
+		})
+	}
+	switch {
+	case errors.Is(err, lifecycle.Invalid) && plan.TBS == nil && ofTheRequest(err):
 		return c.Service.RejectKey(ctx, plan, err.Error(), done)
-	}
-	if err != nil {
-		return err
-	}
-	if plan.TBS == nil {
-		err = c.Service.RecordTBS(ctx, plan, draft.TBS(), draft.NotBefore(), draft.NotAfter())
-	} else if !bytes.Equal(plan.TBS, draft.TBS()) {
+	case errors.Is(err, lifecycle.Invalid) && plan.TBS == nil:
+		return c.Service.StopIssue(ctx, plan, err.Error(), done)
+	case err == nil && plan.TBS != nil && !bytes.Equal(plan.TBS, draft.TBS()):
 		err = fmt.Errorf("certificate %s: %w: the draft differs from the stored one", plan.Certificate, lifecycle.Illegal)
 	}
 	if err != nil {
@@ -55,30 +59,25 @@ func (c certificates) issue(ctx context.Context, args issuance.CertificateIssueA
 	return c.Service.FinishIssue(ctx, plan, certificate.Raw, done)
 }
 
+// ofTheRequest tells whether the holder can mend it, with another request. All else
+// is for staff.
+func ofTheRequest(err error) bool {
+	field, ok := errors.AsType[*lifecycle.FieldError](err)
+	return ok && strings.HasPrefix(field.Field, "csr")
+}
+
 func (c certificates) draft(issuer authority, plan issuance.CertificatePlan) (*ca.Draft, error) {
-	profile, err := c.profile(plan.Profile)
-	if err != nil {
-		return nil, err
-	}
 	request, err := ca.ParseRequest(plan.CSR)
 	if err != nil {
 		return nil, err
 	}
-	return issuer.Prepare(profile, request, subjectOf(plan.Subject, c.TestSubjects), plan.Serial, plan.Shard, plan.ReservedAt)
-}
-
-func (c certificates) profile(name string) (ca.Profile, error) {
-	for _, p := range c.CertProfiles {
-		if p.Name == name {
-			return p, nil
-		}
-	}
-	return ca.Profile{}, fmt.Errorf("%w: there is no certificate profile %q", lifecycle.Illegal, name)
+	subject := subjectOf(plan.Subject, c.TestSubjects)
+	return issuer.Prepare(ca.ProfileOf(plan.Profile.Profile), request, subject, plan.Serial, plan.Shard, plan.ReservedAt)
 }
 
 func subjectOf(s issuance.Subject, test bool) ca.Subject {
 	return ca.Subject{
-		GivenName: s.GivenName, Surname: s.Surname, Organization: s.Organization, OrganizationID: s.OrganizationID,
+		Service: s.Service, GivenName: s.GivenName, Surname: s.Surname, Organization: s.Organization, OrganizationID: s.OrganizationID,
 		RegistryNumber: s.RegistryNumber, Country: s.Country, HolderNumber: s.HolderNumber, Email: s.Email, Test: test,
 	}
 }
@@ -87,11 +86,14 @@ func subjectOf(s issuance.Subject, test bool) ca.Subject {
 // certificate requests, and what lists say of a certificate.
 type CSRChecker struct{ Test bool }
 
-// CheckCSR checks proof of possession, the key, and that the request names
-// nobody but the subject.
-func (c CSRChecker) CheckCSR(csr []byte, s issuance.Subject) ([32]byte, error) {
+// CheckCSR checks proof of possession, the key by the profile, and that the request
+// names nobody but the subject.
+func (c CSRChecker) CheckCSR(csr []byte, s issuance.Subject, p certprofile.Profile) ([32]byte, error) {
 	request, err := ca.ParseRequest(csr)
 	if err != nil {
+		return [32]byte{}, err
+	}
+	if err := request.CheckKey(ca.ProfileOf(p)); err != nil {
 		return [32]byte{}, err
 	}
 	if err := request.CheckSubject(subjectOf(s, c.Test)); err != nil {

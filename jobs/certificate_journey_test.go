@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -8,11 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
 
+	"sceau/certprofile"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -132,21 +136,101 @@ func shardOf(t *testing.T, certificate *x509.Certificate) int {
 	return shard
 }
 
-func TestARequestThatNoProfileTakesIsGivenBackToItsHolder(t *testing.T) {
+// watched counts the signers that are asked for.
+type watched struct {
+	Signers
+
+	asked atomic.Int32
+}
+
+func (w *watched) Signer(ctx context.Context, key string, public crypto.PublicKey) (crypto.Signer, error) {
+	w.asked.Add(1)
+	return w.Signers.Signer(ctx, key, public)
+}
+
+// What is wrong with the holder's data, or with the profile, is no fault of the
+// holder: the certificate waits for staff, and no key was asked for.
+func TestADraftThatBreaksARuleWaitsForStaffAndTouchesNoKey(t *testing.T) {
+	t.Parallel()
+	h := setup(t, sharedRealm(t))
+	dual, _ := certprofile.BuiltIn(certprofile.NominativeAuthentication)
+	dual.KeyUsage = append(dual.KeyUsage, certprofile.NonRepudiation) // no linter lets it pass with clientAuth alone
+	adopt := func(p certprofile.Profile) int {
+		version := get[int](t)(h.ProposeProfile(t.Context(), officer, p))
+		must(t, h.ApproveProfile(t.Context(), approver, p.Name, version, p.Sum()))
+		return version
+	}
+	adopt(dual)
+	id := h.orders(t, "certificate", 1)[0].Certificate.ID
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	// The order's content was right when it was approved.
+	email := func(to string) string {
+		var was string
+		must(t, h.admin.QueryRow(t.Context(), "UPDATE holder h SET email = $2 FROM (SELECT id, email FROM holder) b WHERE b.id = h.id AND h.id = (SELECT holder_id FROM certificate WHERE id = $1) RETURNING b.email", id, to).Scan(&was))
+		return was
+	}
+	right := email("not an address")
+	tools := h.tools(t)
+	signers := &watched{Signers: tools.Signers}
+	tools.Signers = signers
+	h.toil(t, tools)
+	stopped := func(why string) {
+		t.Helper()
+		h.await(t, "the certificate stopped", "SELECT state = 'stopped' FROM certificate WHERE id = $1", id)
+		item := get[issuance.WorkItem](t)(h.WorkItem(t.Context(), string(id)))
+		if item.Kind != lifecycle.WorkCertificate || !strings.Contains(item.Why, why) {
+			t.Errorf("it waits as %+v, want %q", item, why)
+		}
+		if asked := signers.asked.Load(); asked != 0 {
+			t.Errorf("a key was asked for %d times", asked)
+		}
+	}
+	stopped("email")
+	if got := get[issuance.CertificateView](t)(h.Certificate(t.Context(), id)); got.Rejection != "" || got.DER != nil {
+		t.Errorf("the holder sees %+v", got)
+	}
+	email(right)
+	must(t, h.RetryWork(t.Context(), operator, string(id)))
+	stopped("e_key_usage_and_extended_key_usage_inconsistent")
+
+	dual.Purposes = append(dual.Purposes, certprofile.EmailProtection)
+	dual.Years = 2
+	version := adopt(dual)
+	must(t, h.RetryWork(t.Context(), operator, string(id)))
+	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", id)
+	c := parsed(get[issuance.CertificateView](t)(h.Certificate(t.Context(), id)).DER)
+	if c.KeyUsage != x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment || len(c.ExtKeyUsage) != 2 || !c.NotAfter.Equal(c.NotBefore.AddDate(2, 0, 0).Add(-time.Second)) {
+		t.Errorf("it is not of version %d: %v %v %s", version, c.KeyUsage, c.ExtKeyUsage, c.NotAfter)
+	}
+	h.awaitIdle(t, QueueDefault)
+	for _, job := range h.jobsOf(t, lifecycle.JobCertificateIssue) {
+		if job.State != "completed" {
+			t.Errorf("its job: %v", job)
+		}
+	}
+}
+
+// A system's certificate is ordered through a holder who answers for it, and names
+// nobody. One that another system of the company had is never given to another
+// company.
+func TestASystemsCertificateNamesTheSystemAndNobody(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
 	id := h.orders(t, "certificate", 1)[0].Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
-	// The order's content was right when it was approved; the profile asks for more.
-	_, err := h.admin.Exec(t.Context(), "UPDATE holder SET email = 'not an address' WHERE id = (SELECT holder_id FROM certificate WHERE id = $1)", id)
-	must(t, err)
-	h.work(t, h.tools(t))
-	h.await(t, "the key given back", "SELECT state = 'awaiting_key' AND rejection <> '' FROM certificate WHERE id = $1", id)
-	h.awaitIdle(t, QueueDefault)
-	if got := h.jobsOf(t, lifecycle.JobCertificateIssue); len(got) != 1 || got[0].State != "completed" {
-		t.Errorf("its job: %v", got)
-	}
-	if got := get[issuance.CertificateView](t)(h.Certificate(t.Context(), id)); !strings.Contains(got.Rejection, "email") || got.Serial != "" {
-		t.Errorf("the holder sees %+v", got)
+	order := get[lifecycle.OrderID](t)(h.Submit(t.Context(), officer, issuance.OrderRequest{
+		Kind: lifecycle.OrderNewCertificate, Holder: lifecycle.HolderID(h.holder(t, string(id)).ID), Profile: certprofile.RelyingServiceClient, Service: "paie.example",
+	}))
+	content := get[issuance.OrderContent](t)(h.ShowOrder(t.Context(), order))
+	must(t, h.Approve(t.Context(), approver, order, content.Hash()))
+	system := get[issuance.OrderView](t)(h.Order(t.Context(), order)).Certificate.ID
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(system)), system, request(t)))
+	h.toil(t, h.tools(t))
+	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", system)
+	dir := t.TempDir()
+	write(t, dir, "system.pem", "CERTIFICATE", get[issuance.CertificateView](t)(h.Certificate(t.Context(), system)).DER)
+	said := openssl(t, dir, "x509", "-in", "system.pem", "-noout", "-subject", "-ext", "extendedKeyUsage,subjectAltName")
+	if !strings.Contains(said, "CN = TEST paie.example") || !strings.Contains(said, "OU = 0002 ") || !strings.Contains(said, "TLS Web Client Authentication") ||
+		strings.Contains(said, "SN =") || strings.Contains(said, "serialNumber") || strings.Contains(said, "email:") || content.Service != "paie.example" {
+		t.Errorf("openssl reads %s", said)
 	}
 }

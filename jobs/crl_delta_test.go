@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sceau/ca"
+	"sceau/certprofile"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -83,7 +84,7 @@ func (p *publisher) RaiseMarks(_ context.Context, _ string, to map[string]int64)
 }
 
 // CheckCSR takes any bytes for a good request.
-func (p *publisher) CheckCSR(csr []byte, _ issuance.Subject) ([32]byte, error) {
+func (p *publisher) CheckCSR(csr []byte, _ issuance.Subject, _ certprofile.Profile) ([32]byte, error) {
 	return sha256.Sum256(csr), nil
 }
 
@@ -176,7 +177,9 @@ func (p *publisher) certificate(t testing.TB) lifecycle.CertificateID {
 	ok(t, s.TakeKey(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, id, []byte(reference)))
 	plan, err := s.BeginIssue(ctx, id)
 	ok(t, err)
-	ok(t, s.RecordTBS(ctx, plan, []byte(reference), p.at, p.at.Add(cmp.Or(p.life, 3*365*24*time.Hour))))
+	ok(t, s.RecordDraft(ctx, plan, issuance.LintedDraft{
+		TBS: []byte(reference), SubjectSHA256: sha256.Sum256([]byte(plan.Subject.HolderNumber)), NotBefore: p.at, NotAfter: p.at.Add(cmp.Or(p.life, 3*365*24*time.Hour)),
+	}))
 	ok(t, s.FinishIssue(ctx, plan, []byte(reference), nil))
 	ok(t, s.Accept(ctx, lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}, id))
 	return id

@@ -20,7 +20,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"gopkg.in/yaml.v3"
 
-	"sceau/ca"
 	"sceau/hsm"
 	"sceau/internal/demodata"
 	"sceau/internal/testenv"
@@ -244,7 +243,6 @@ func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *
 	t := commonTools(svc, now, logger)
 	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
 	t.Marks = marksOf{vault, r.Marks}
-	t.CertProfiles = []ca.Profile{ca.NominativeAuthentication()}
 	t.PrintRoomCert = parsed(r.PrintRoom)
 	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t

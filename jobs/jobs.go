@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"time"
 
-	"sceau/ca"
 	"sceau/cms"
 	"sceau/hsm"
 	"sceau/issuance"
@@ -87,7 +86,6 @@ type Tools struct {
 	Marks         Marks             // default queue
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
-	CertProfiles  []ca.Profile      // profiles of persons' certificates, by name
 	Bank          letter.Bank       // both letter queues
 	Phones        map[string]string // of the bank, by the country a letter goes to; else Bank.Phone
 	BankCountry   string

@@ -179,16 +179,16 @@ func gone(err error) bool {
 }
 
 // templateOf is what a run's letters say: nil is the letters' own.
-func templateOf(t issuance.LetterTemplate) (*letter.Template, error) {
-	if t.Version == issuance.BuiltInTemplate {
+func templateOf(t issuance.Edition) (*letter.Template, error) {
+	if t.Version == issuance.BuiltIn {
 		return nil, nil //nolint:nilnil // as letter.Common has it
 	}
 	template, err := letter.ParseTemplate(t.Content)
 	if err != nil {
-		return nil, fmt.Errorf("version %d of the %s letter template: %w", t.Version, t.Kind, err)
+		return nil, fmt.Errorf("version %d of the %s letter template: %w", t.Version, t.Name, err)
 	}
-	if template.Kind() != t.Kind || sha256.Sum256(t.Content) != t.SHA256 {
-		return nil, fmt.Errorf("%w: version %d of the %s letter template is not what was approved", lifecycle.Illegal, t.Version, t.Kind)
+	if string(template.Kind()) != t.Name || sha256.Sum256(t.Content) != t.SHA256 {
+		return nil, fmt.Errorf("%w: version %d of the %s letter template is not what was approved", lifecycle.Illegal, t.Version, t.Name)
 	}
 	return template, nil
 }

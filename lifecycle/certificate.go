@@ -11,6 +11,7 @@ const (
 	CertApproved    CertificateState = "approved"
 	CertAwaitingKey CertificateState = "awaiting_key" // the holder makes key and CSR on an own device
 	CertIssuing     CertificateState = "issuing"      // CSR taken; serial and shard reserved before signing
+	CertStopped     CertificateState = "stopped"      // its draft breaks a rule: staff mend what is wrong
 	CertIssued      CertificateState = "issued"
 	CertActive      CertificateState = "active" // accepted by its holder
 	CertHeld        CertificateState = "held"
@@ -25,6 +26,7 @@ const (
 	TakeKey   Event = "take_key"
 	RejectKey Event = "reject_key"
 	Issue     Event = "issue"
+	Stop      Event = "stop"
 	Accept    Event = "accept"
 	Hold      Event = "hold"
 	Release   Event = "release"
@@ -38,7 +40,7 @@ var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish}
 var Certificates = Table[CertificateState]{
 	Thing: "certificate",
 	States: []CertificateState{
-		CertOrdered, CertApproved, CertAwaitingKey, CertIssuing, CertIssued, CertActive,
+		CertOrdered, CertApproved, CertAwaitingKey, CertIssuing, CertStopped, CertIssued, CertActive,
 		CertHeld, CertRevoked, CertExpired, CertCancelled,
 	},
 	Moves: slices.Concat(
@@ -52,6 +54,11 @@ var Certificates = Table[CertificateState]{
 				Then: []JobKind{JobCertificateIssue},
 			},
 			{From: CertIssuing, On: RejectKey, To: CertAwaitingKey},
+			{From: CertIssuing, On: Stop, To: CertStopped},
+			{
+				From: CertStopped, On: Retry, To: CertIssuing, By: orderers,
+				Then: []JobKind{JobCertificateIssue},
+			},
 			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
@@ -62,7 +69,7 @@ var Certificates = Table[CertificateState]{
 		},
 		// A certificate being signed can be revoked: its serial is reserved, so
 		// the CRL and OCSP know it although the signature may never be used.
-		from([]CertificateState{CertIssuing, CertIssued, CertActive, CertHeld},
+		from([]CertificateState{CertIssuing, CertStopped, CertIssued, CertActive, CertHeld},
 			Move[CertificateState]{On: Revoke, To: CertRevoked, By: callers, Then: revocationJobs}),
 		from([]CertificateState{CertIssued, CertActive, CertHeld}, Move[CertificateState]{On: Expire, To: CertExpired}),
 		from([]CertificateState{CertOrdered, CertApproved, CertAwaitingKey},

@@ -24,18 +24,19 @@ type WorkKind string
 // The kinds of work. Mail and return files have a work item of their own, which
 // is closed; the others wait by their own state, and end when that moves on.
 const (
-	WorkReturnedMail WorkKind = "returned_mail"   // a letter came back by post
-	WorkReturnFile   WorkKind = "return_file"     // a bureau's file cannot be reconciled
-	WorkFailedOrder  WorkKind = "failed_order"    // what was wrong is mended, then it is taken up again
-	WorkFailedLetter WorkKind = "failed_letter"   // a PIN letter that cannot be set
-	WorkMissingCard  WorkKind = "missing_card"    // the bureau does not know where it is
-	WorkChip         WorkKind = "unfinished_chip" // begun at a branch terminal
-	WorkFlagged      WorkKind = "flagged_order"   // an approver thinks twice
+	WorkReturnedMail WorkKind = "returned_mail"       // a letter came back by post
+	WorkReturnFile   WorkKind = "return_file"         // a bureau's file cannot be reconciled
+	WorkFailedOrder  WorkKind = "failed_order"        // what was wrong is mended, then it is taken up again
+	WorkFailedLetter WorkKind = "failed_letter"       // a PIN letter that cannot be set
+	WorkCertificate  WorkKind = "stopped_certificate" // its draft breaks a rule
+	WorkMissingCard  WorkKind = "missing_card"        // the bureau does not know where it is
+	WorkChip         WorkKind = "unfinished_chip"     // begun at a branch terminal
+	WorkFlagged      WorkKind = "flagged_order"       // an approver thinks twice
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkMissingCard, WorkChip, WorkFlagged}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged}
 }
 
 // SeesToWork are the roles that take work on.

@@ -113,8 +113,8 @@ func refused() []refusal {
 			"VALUES ('O-1', 1, '%s', 'a', '%s', decode(repeat('00', %d), 'hex'), now());", decision, by, octets)
 	}
 	template := func(state, by string, version int) string {
-		return fmt.Sprintf("INSERT INTO letter_template (kind, version, state, content, sha256, proposed_by, proposed_at, decided_by, decided_at) "+
-			"SELECT 'card', %d, '%s', 'x', sha256('x'), 'a', now(), by, CASE WHEN by IS NOT NULL THEN now() END FROM (SELECT %s::text AS by) d;", version, state, by)
+		return fmt.Sprintf("INSERT INTO edition (thing, name, version, state, content, sha256, proposed_by, proposed_at, decided_by, decided_at) "+
+			"SELECT 'letter template', 'card', %d, '%s', 'x', sha256('x'), 'a', now(), by, CASE WHEN by IS NOT NULL THEN now() END FROM (SELECT %s::text AS by) d;", version, state, by)
 	}
 	twice := func(statement string) string { return statement + statement }
 	return slices.Concat([]refusal{

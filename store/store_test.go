@@ -134,7 +134,7 @@ func enums() map[string][]string {
 		"card_state":        labels(lifecycle.Cards.States),
 		"letter_state":      labels(lifecycle.CardLetters.States),
 		"print_kind":        labels([]lifecycle.PrintKind{lifecycle.PrintCard, lifecycle.PrintPIN}),
-		"template_state":    labels(lifecycle.Templates.States),
+		"edition_state":     labels(lifecycle.Templates.States),
 		"work_state":        labels(lifecycle.WorkItems.States),
 		"print_run_state":   labels(lifecycle.CardRuns.States),
 		"certificate_state": labels(lifecycle.Certificates.States),

@@ -51,7 +51,7 @@ func (c templatesCmd) Run(w *world) error {
 		if t.Refusal != "" {
 			decided += ": " + t.Refusal
 		}
-		err := say(w, "%s %d  %s  %x  proposed by %s on %s%s", t.Kind, t.Version, t.State, t.SHA256, t.ProposedBy,
+		err := say(w, "%s %d  %s  %x  proposed by %s on %s%s", t.Name, t.Version, t.State, t.SHA256, t.ProposedBy,
 			t.ProposedAt.UTC().Format("2006-01-02"), decided)
 		if err != nil {
 			return err
@@ -71,9 +71,9 @@ type versionFlags struct {
 }
 
 // template reads the version of a kind, or the live one.
-func (f versionFlags) template(w *world, kind lifecycle.PrintKind) (*letter.Template, issuance.LetterTemplate, error) {
-	var kept issuance.LetterTemplate
-	if f.Version != nil && *f.Version == issuance.BuiltInTemplate { // no database needed
+func (f versionFlags) template(w *world, kind lifecycle.PrintKind) (*letter.Template, issuance.Edition, error) {
+	var kept issuance.Edition
+	if f.Version != nil && *f.Version == issuance.BuiltIn { // no database needed
 		t, err := letter.BuiltIn(kind)
 		return t, kept, err
 	}
@@ -134,7 +134,7 @@ func (c previewCmd) Run(w *world) error {
 		return err
 	}
 	var t *letter.Template
-	var kept issuance.LetterTemplate
+	var kept issuance.Edition
 	if c.Template == "" {
 		t, kept, err = c.template(w, c.Kind)
 	} else {

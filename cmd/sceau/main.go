@@ -48,6 +48,7 @@ type cli struct {
 	Stock    stockCmd     `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
 	Safe     safeCmd      `cmd:"" help:"Data keys that seal card numbers: list, make, seal again, retire."`
 	Return   returnCmd    `cmd:"" help:"Take a card bureau's return file."`
+	Profiles profilesCmd  `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
 	Letters  lettersCmd   `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Batch    batchCmd     `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd  `cmd:"" help:"Renew many cards under one decision of two people."`

@@ -27,6 +27,8 @@ type orderSubmitCmd struct {
 	WithReader bool                 `help:"With a CAP reader."`
 	Waiver     string               `help:"Why the fee is waived; the approver approves that too." placeholder:"WHY"`
 	Identity   string               `help:"Of a counter reset or a PIN change: the document seen, and the last four characters of its number, as 'passport 12AB'." placeholder:"DOCUMENT"`
+	Profile    string               `help:"Of a certificate: its profile, as sceau certificate-profiles list names it; left out, nominative-authentication." placeholder:"NAME"`
+	Service    string               `help:"Of a system's certificate (profile service-client): the system's name; the holder answers for it." placeholder:"NAME"`
 	Reference  string               `help:"A reference of your own, unique." placeholder:"TEXT"`
 	As         string               `help:"Login of who orders." required:""`
 }
@@ -88,6 +90,7 @@ func (c orderSubmitCmd) request(w *world, h *house.House) (issuance.OrderRequest
 	r := issuance.OrderRequest{
 		Kind: c.Kind, Product: c.Product, TargetCard: c.Card, Reason: c.Reason, BranchCode: c.Branch, InHouse: c.InHouse,
 		Identity: c.Identity, WithReader: c.WithReader, Waiver: c.Waiver, Reference: c.Reference,
+		Profile: c.Profile, Service: c.Service,
 	}
 	if c.Kind.MakesCard() {
 		r.Delivery = c.Delivery
@@ -179,6 +182,8 @@ func orderRows(o issuance.OrderView, branch string) [][2]string {
 		{"reason", o.Reason},
 		{"about card", string(o.TargetCard)},
 		{"registers", o.Registers},
+		{"profile", profileRow(o.OrderContent)},
+		{"system", o.Service},
 		{"identity", o.Identity},
 		{"delivery", strings.TrimSpace(string(o.Delivery) + " " + branch)},
 		{"made at the branch", yes(o.InHouse)},
@@ -193,6 +198,14 @@ func orderRows(o issuance.OrderView, branch string) [][2]string {
 		rows = append(rows, [2]string{"certificate", fmt.Sprintf("%s %s", o.Certificate.ID, o.Certificate.State)})
 	}
 	return append(rows, [2]string{"hash", fmt.Sprintf("%x", o.Hash())})
+}
+
+// profileRow names the version of a certificate's profile.
+func profileRow(c issuance.OrderContent) string {
+	if c.Profile == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s, version %d, sha256 %s", c.Profile, c.ProfileVersion, c.ProfileSHA256)
 }
 
 func filled(lines []string) []string {

@@ -35,16 +35,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
 REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
--- What a letter template says is written once.
-REVOKE UPDATE, DELETE, TRUNCATE ON letter_template FROM sceau_app;
-GRANT UPDATE (state, decided_by, decided_at, reason) ON letter_template TO sceau_app;
+-- What a letter template or a certificate profile says is written once; a
+-- distinguished name stays whose it is.
+REVOKE UPDATE, DELETE, TRUNCATE ON edition, subject_name FROM sceau_app;
+GRANT UPDATE (state, decided_by, decided_at, reason) ON edition TO sceau_app;
 
 -- FOR UPDATE asks for the right to update some column.
 GRANT SELECT (id, holder_id, state, pin_version), UPDATE (updated_at) ON card TO sceau_pin;
 GRANT SELECT, UPDATE (state, failure) ON pin_letter TO sceau_pin;
 GRANT SELECT, UPDATE (state, fence, rendered_at, template) ON print_run TO sceau_pin;
 GRANT SELECT, UPDATE (page, sheets), DELETE ON print_sheet TO sceau_pin;
-GRANT SELECT ON letter_template TO sceau_pin;
+GRANT SELECT ON edition TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry, work_item TO sceau_pin;
 

@@ -50,9 +50,19 @@ func (q *Queries) AllCertificates(ctx context.Context, after lifecycle.Certifica
 	return items, nil
 }
 
+const bindSubject = `-- name: BindSubject :exec
+INSERT INTO subject_name (sha256, owner, first_used) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING
+`
+
+func (q *Queries) BindSubject(ctx context.Context, sHA256 []byte, owner string, firstUsed time.Time) error {
+	_, err := q.db.Exec(ctx, bindSubject, sHA256, owner, firstUsed)
+	return err
+}
+
 const certificate = `-- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE id = $1
 `
 
@@ -85,13 +95,17 @@ func (q *Queries) Certificate(ctx context.Context, id lifecycle.CertificateID) (
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.CRLEntry,
+		&i.Stopped,
+		&i.ProfileVersion,
+		&i.Service,
 	)
 	return i, err
 }
 
 const certificateByOrder = `-- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE order_id = $1
 `
 
@@ -124,6 +138,9 @@ func (q *Queries) CertificateByOrder(ctx context.Context, orderID lifecycle.Orde
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.CRLEntry,
+		&i.Stopped,
+		&i.ProfileVersion,
+		&i.Service,
 	)
 	return i, err
 }
@@ -184,8 +201,8 @@ func (q *Queries) InsertCRLShard(ctx context.Context, issuerID string, shard int
 }
 
 const insertCertificate = `-- name: InsertCertificate :exec
-INSERT INTO certificate (id, order_id, holder_id, state, profile, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
+INSERT INTO certificate (id, order_id, holder_id, state, profile, service, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 `
 
 type InsertCertificateParams struct {
@@ -194,6 +211,7 @@ type InsertCertificateParams struct {
 	HolderID  lifecycle.HolderID
 	State     lifecycle.CertificateState
 	Profile   string
+	Service   string
 	CreatedAt time.Time
 }
 
@@ -204,6 +222,7 @@ func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificatePa
 		arg.HolderID,
 		arg.State,
 		arg.Profile,
+		arg.Service,
 		arg.CreatedAt,
 	)
 	return err
@@ -329,7 +348,8 @@ func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
 
 const lockCertificate = `-- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE id = $1 FOR UPDATE
 `
 
@@ -362,6 +382,9 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.CRLEntry,
+		&i.Stopped,
+		&i.ProfileVersion,
+		&i.Service,
 	)
 	return i, err
 }
@@ -544,4 +567,44 @@ func (q *Queries) SetCertificateTBS(ctx context.Context, arg SetCertificateTBSPa
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setProfileVersion = `-- name: SetProfileVersion :exec
+UPDATE certificate SET profile_version = $1::integer WHERE id = $2
+`
+
+func (q *Queries) SetProfileVersion(ctx context.Context, profileVersion int32, iD lifecycle.CertificateID) error {
+	_, err := q.db.Exec(ctx, setProfileVersion, profileVersion, iD)
+	return err
+}
+
+const stopCertificate = `-- name: StopCertificate :exec
+UPDATE certificate SET stopped = $1 WHERE id = $2 AND tbs IS NULL
+`
+
+func (q *Queries) StopCertificate(ctx context.Context, stopped string, iD lifecycle.CertificateID) error {
+	_, err := q.db.Exec(ctx, stopCertificate, stopped, iD)
+	return err
+}
+
+const subjectOwner = `-- name: SubjectOwner :one
+SELECT owner FROM subject_name WHERE sha256 = $1
+`
+
+func (q *Queries) SubjectOwner(ctx context.Context, sha256 []byte) (string, error) {
+	row := q.db.QueryRow(ctx, subjectOwner, sha256)
+	var owner string
+	err := row.Scan(&owner)
+	return owner, err
+}
+
+const unreserveSerial = `-- name: UnreserveSerial :exec
+UPDATE certificate SET serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '' WHERE id = $1 AND tbs IS NULL
+`
+
+// What was reserved for a draft that was never made is another's no more: the next
+// draft has its own.
+func (q *Queries) UnreserveSerial(ctx context.Context, id lifecycle.CertificateID) error {
+	_, err := q.db.Exec(ctx, unreserveSerial, id)
+	return err
 }

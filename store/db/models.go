@@ -158,6 +158,9 @@ type Certificate struct {
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	CRLEntry       []byte
+	Stopped        string
+	ProfileVersion *int32
+	Service        string
 }
 
 type CertificateStatus struct {
@@ -217,6 +220,20 @@ type Document struct {
 	CreatedAt time.Time
 }
 
+type Edition struct {
+	Name       string
+	Version    int32
+	State      lifecycle.EditionState
+	Content    []byte
+	SHA256     []byte
+	ProposedBy string
+	ProposedAt time.Time
+	DecidedBy  *string
+	DecidedAt  *time.Time
+	Reason     string
+	Thing      string
+}
+
 type Holder struct {
 	ID               lifecycle.HolderID
 	CompanyID        lifecycle.CompanyID
@@ -247,19 +264,6 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
-}
-
-type LetterTemplate struct {
-	Kind       lifecycle.PrintKind
-	Version    int32
-	State      lifecycle.TemplateState
-	Content    []byte
-	SHA256     []byte
-	ProposedBy string
-	ProposedAt time.Time
-	DecidedBy  *string
-	DecidedAt  *time.Time
-	Reason     string
 }
 
 type Order struct {

@@ -113,6 +113,9 @@ WITH waits AS (
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
     UNION ALL
+    SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
+    FROM certificate n WHERE n.state = 'stopped'
+    UNION ALL
     SELECT 'missing_card', c.id, 'card', c.id, c.id, 'batch ' || b.batch_id || ': the bureau misses it'
         || CASE b.reason WHEN '' THEN '' ELSE ': ' || b.reason END, coalesce(b.answered_at, c.updated_at)
     FROM card c JOIN batch_card b ON b.batch_id = c.batch_id AND b.card_id = c.id

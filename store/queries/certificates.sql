@@ -18,22 +18,28 @@ SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM del
 WHERE issuer_id = @issuer_id AND purpose = @purpose ORDER BY not_after DESC LIMIT 1;
 
 -- name: InsertCertificate :exec
-INSERT INTO certificate (id, order_id, holder_id, state, profile, created_at, updated_at)
-VALUES (@id, @order_id, @holder_id, @state, @profile, @created_at, @created_at);
+INSERT INTO certificate (id, order_id, holder_id, state, profile, service, created_at, updated_at)
+VALUES (@id, @order_id, @holder_id, @state, @profile, @service, @created_at, @created_at);
+
+-- name: SetProfileVersion :exec
+UPDATE certificate SET profile_version = @profile_version::integer WHERE id = @id;
 
 -- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE id = @id;
 
 -- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE id = @id FOR UPDATE;
 
 -- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
-    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service
 FROM certificate WHERE order_id = @order_id;
 
 -- name: CertificateIDBySerial :one
@@ -51,6 +57,20 @@ UPDATE certificate SET csr = @csr, spki_sha256 = @spki_sha256, rejection = '' WH
 -- name: RejectCertificateKey :exec
 UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL,
     rejection = @rejection WHERE id = @id AND tbs IS NULL;
+
+-- name: StopCertificate :exec
+UPDATE certificate SET stopped = @stopped WHERE id = @id AND tbs IS NULL;
+
+-- What was reserved for a draft that was never made is another's no more: the next
+-- draft has its own.
+-- name: UnreserveSerial :exec
+UPDATE certificate SET serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '' WHERE id = @id AND tbs IS NULL;
+
+-- name: BindSubject :exec
+INSERT INTO subject_name (sha256, owner, first_used) VALUES (@sha256, @owner, @first_used) ON CONFLICT (sha256) DO NOTHING;
+
+-- name: SubjectOwner :one
+SELECT owner FROM subject_name WHERE sha256 = @sha256;
 
 -- name: FenceCertificate :one
 UPDATE certificate SET fence = fence + 1 WHERE id = @id RETURNING fence;

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -345,7 +346,9 @@ func (d *door) certificate(n int) string {
 	}
 	plan := must[issuance.CertificatePlan](d.t)(s.BeginIssue(ctx, view.Certificate.ID))
 	err = errors.Join(
-		s.RecordTBS(ctx, plan, []byte("draft"), time.Now(), time.Now().AddDate(3, 0, 0)),
+		s.RecordDraft(ctx, plan, issuance.LintedDraft{
+			TBS: []byte("draft"), SubjectSHA256: sha256.Sum256([]byte(plan.Subject.HolderNumber)), NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0),
+		}),
 		s.FinishIssue(ctx, plan, []byte("signed"), nil), s.Accept(ctx, holder, view.Certificate.ID),
 	)
 	if err != nil {

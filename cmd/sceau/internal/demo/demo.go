@@ -129,6 +129,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"checks by openssl", d.checkPKI},
+		{"what certificates are like: a shorter life, seen and approved by a second person", d.changeProfile},
 		{"checks of letters and of a dump of the database", d.checkSecrecy},
 		{"report", d.writeReport},
 	} {

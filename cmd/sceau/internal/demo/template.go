@@ -48,7 +48,7 @@ func (d *demonstration) changeLetters(ctx context.Context) error {
 	}
 	var errs []error
 	for _, kind := range []lifecycle.PrintKind{lifecycle.PrintCard, lifecycle.PrintPIN} {
-		builtIn, _, err := d.house.Template(ctx, kind, issuance.BuiltInTemplate)
+		builtIn, _, err := d.house.Template(ctx, kind, issuance.BuiltIn)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"sceau/ca"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -75,19 +74,8 @@ func (h *House) open(ctx context.Context) error {
 			return err
 		}
 	}
-	h.config.Policy.Holdable = nil
-	for _, p := range certificateProfiles() {
-		if p.Hold {
-			h.config.Policy.Holdable = append(h.config.Policy.Holdable, p.Name)
-		}
-	}
 	h.Service, err = issuance.New(h.Store, h.safe, queue, jobs.CSRChecker{Test: h.config.TestNames}, h.config.Policy, h.config.Now)
 	return err
-}
-
-// certificateProfiles are those that the house signs for orders.
-func certificateProfiles() []ca.Profile {
-	return []ca.Profile{ca.NominativeAuthentication(), ca.Staff()}
 }
 
 // Close releases the database.

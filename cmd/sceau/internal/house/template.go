@@ -44,12 +44,12 @@ func (h *House) ProposeTemplate(ctx context.Context, by lifecycle.Actor, bank *B
 }
 
 // Template reads a version that is on record; 0 is the built-in one.
-func (h *House) Template(ctx context.Context, kind lifecycle.PrintKind, version int) (*letter.Template, issuance.LetterTemplate, error) {
+func (h *House) Template(ctx context.Context, kind lifecycle.PrintKind, version int) (*letter.Template, issuance.Edition, error) {
 	kept, err := h.Service.Template(ctx, kind, version)
 	if err != nil {
 		return nil, kept, err
 	}
-	if kept.Version == issuance.BuiltInTemplate {
+	if kept.Version == issuance.BuiltIn {
 		t, err := letter.BuiltIn(kind)
 		if err == nil {
 			kept.Content, kept.SHA256 = t.Canonical(), t.Sum()

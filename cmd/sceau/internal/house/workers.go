@@ -32,7 +32,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 	tools := jobs.Tools{
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
-		CertProfiles: certificateProfiles(), Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
+		Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
 		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {

@@ -1,0 +1,43 @@
+package lifecycle
+
+// EditionState is where a version of something that two people agree on stands:
+// what letters say, what certificates are like.
+type EditionState string
+
+// The states of a version.
+const (
+	EditionProposed EditionState = "proposed"
+	EditionLive     EditionState = "live" // what is made from now on is made by it
+	EditionRetired  EditionState = "retired"
+	EditionRefused  EditionState = "refused"
+)
+
+// Retire is another version that takes its place.
+const Retire Event = "retire"
+
+// Templates is the life cycle of what letters say, Profiles that of what
+// certificates are like.
+var (
+	Templates = editions("letter template")
+	Profiles  = editions("certificate profile")
+)
+
+// editions is one life cycle for all: somebody else than its author approves what
+// was shown; the version before it retires with that.
+func editions(thing string) Table[EditionState] {
+	return Table[EditionState]{
+		Thing:  thing,
+		States: []EditionState{EditionProposed, EditionLive, EditionRetired, EditionRefused},
+		Moves: []Move[EditionState]{
+			{From: EditionProposed, On: Approve, To: EditionLive, By: []Role{RoleApprover}, Not: NotRequester},
+			{From: EditionProposed, On: Refuse, To: EditionRefused, By: []Role{RoleApprover}, Not: NotRequester},
+			{From: EditionLive, On: Retire, To: EditionRetired, By: []Role{RoleApprover}},
+		},
+	}
+}
+
+// TemplateAuthors are who may propose what letters say.
+func TemplateAuthors() []Role { return []Role{RoleOperator, RoleSecurityOfficer} }
+
+// ProfileAuthors are who may propose what certificates are like.
+func ProfileAuthors() []Role { return []Role{RoleSecurityOfficer} }
