@@ -53,6 +53,8 @@ type (
 	}
 	// ExpireArgs asks to expire what has reached its end.
 	ExpireArgs struct{}
+	// RevocationWatchArgs asks to look at lists and answers from outside.
+	RevocationWatchArgs struct{}
 	// CampaignArgs asks to order a campaign's next cards.
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
@@ -74,3 +76,4 @@ func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublis
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
+func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }

@@ -38,6 +38,8 @@ type Policy struct {
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
+	// RevocationWatch is how often lists and answers are looked at from outside.
+	RevocationWatch time.Duration
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -50,7 +52,7 @@ func DefaultPolicy() Policy {
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
-		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
+		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 	}
 }
 

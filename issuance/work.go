@@ -160,7 +160,7 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.RetryCertificate(ctx, by, lifecycle.CertificateID(id))
 	case lifecycle.WorkMissingCard:
 		return s.Remake(ctx, by, lifecycle.CardID(id))
-	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged:
+	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRevocation:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -197,6 +197,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "put the same chip in again at the terminal, or give it up there"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
+	case lifecycle.WorkRevocation:
+		return "see sceau doctor revocation, mend what is wrong, then resolve it"
 	}
 	return ""
 }

@@ -85,6 +85,7 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, answers{t, authorities}.refresh)
 	addWorker(all, t, wait, t.expire)
 	addWorker(all, t, wait, t.campaign)
+	addWorker(all, t, wait, t.watchRevocation)
 	return all
 }
 

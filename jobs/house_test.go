@@ -242,7 +242,7 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
 	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
-	t.Marks = marksOf{vault, r.Marks}
+	t.Marks, t.Watcher = marksOf{vault, r.Marks}, &watcher{}
 	t.PrintRoomCert = parsed(r.PrintRoom)
 	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t

@@ -73,6 +73,12 @@ type Marks interface {
 	RaiseMarks(ctx context.Context, name string, to map[string]int64) error
 }
 
+// Watcher looks at lists, OCSP answers and CA certificates from outside, as
+// relying parties do, and tells what is wrong.
+type Watcher interface {
+	WatchRevocation(ctx context.Context) ([]issuance.Alarm, error)
+}
+
 // Tools are what workers act with. A process that does not work a queue leaves
 // that queue's tools out; Service, Now and Logger are always needed.
 type Tools struct {
@@ -84,6 +90,7 @@ type Tools struct {
 	Signers       Signers           // default queue
 	Bureaux       map[string]Bureau // default queue; by name
 	Marks         Marks             // default queue
+	Watcher       Watcher           // default queue
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
 	Bank          letter.Bank       // both letter queues
@@ -102,8 +109,8 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || t.Marks == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || t.Marks == nil || t.Watcher == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, a watcher, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
 			}
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)

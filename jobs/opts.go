@@ -51,9 +51,10 @@ func options(kind string) (option, bool) {
 		lifecycle.JobCertificateIssue: {queue: QueueDefault, limit: time.Minute, attempts: 25, priority: 2, once: true},
 		// Never once: a job under way may have read the shard before the
 		// revocation that asks for this one.
-		lifecycle.JobCRLPublish:  {queue: QueueDefault, limit: 5 * time.Minute, attempts: 100, priority: 1},
-		lifecycle.JobOCSPRefresh: {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 1},
-		lifecycle.JobExpire:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
+		lifecycle.JobCRLPublish:      {queue: QueueDefault, limit: 5 * time.Minute, attempts: 100, priority: 1},
+		lifecycle.JobOCSPRefresh:     {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 1},
+		lifecycle.JobRevocationWatch: {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 3, once: true},
+		lifecycle.JobExpire:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 	}[lifecycle.JobKind(kind)]
 	return o, ok
 }

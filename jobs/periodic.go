@@ -32,6 +32,7 @@ func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.Periodic
 		periodic("run_files_forget", 24*time.Hour, issuance.ForgetFilesArgs{}),
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
+		watching(svc.Policy().RevocationWatch),
 	}
 	for _, a := range authorities {
 		if !a.Online {
@@ -43,6 +44,15 @@ func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.Periodic
 		}
 	}
 	return jobs, nil
+}
+
+// watching looks at lists and answers from outside. Not at the start: the doors
+// may open after the workers.
+func watching(interval time.Duration) *river.PeriodicJob {
+	args := issuance.RevocationWatchArgs{}
+	o, _ := options(args.Kind()) // a kind without options stops the client: see its test
+	return river.NewPeriodicJob(every(max(interval, time.Minute)), func() (river.JobArgs, *river.InsertOpts) { return args, o.insert() },
+		&river.PeriodicJobOpts{ID: args.Kind()})
 }
 
 func periodic(id string, interval time.Duration, args river.JobArgs) *river.PeriodicJob {

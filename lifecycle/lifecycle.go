@@ -75,6 +75,7 @@ const (
 	JobOCSPRefresh      JobKind = "ocsp_refresh"      // sign answers ahead
 	JobExpire           JobKind = "expire"            // what has reached its end
 	JobCampaign         JobKind = "campaign_run"      // the next cards of a campaign, some hundreds
+	JobRevocationWatch  JobKind = "revocation_watch"  // look at lists and answers from outside
 )
 
 // Move is one row of a life cycle.

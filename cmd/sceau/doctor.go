@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,7 +62,7 @@ func show(w *world, table []examination) error {
 			state = "unseen"
 		}
 		if e.err != nil {
-			state, found = "WRONG", e.err.Error()
+			state, found = "WRONG", strings.ReplaceAll(e.err.Error(), "\n", "; ")
 			wrong++
 		}
 		if _, err := fmt.Fprintf(out, "%s\t%s\t%s\n", state, e.what, found); err != nil {

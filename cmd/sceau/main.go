@@ -54,7 +54,7 @@ type cli struct {
 	Campaign campaignCmd  `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd    `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd  `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
-	Lint     lintCmd      `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`
+	Lint     lintCmd      `cmd:"" help:"Hold certificates and lists against RFC 5280, ETSI EN 319 412 and the RGS."`
 	Doctor   doctorCmds   `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
 	Demo     demoCmd      `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
 	Dev      devCmd       `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`

@@ -20,6 +20,7 @@ type workCmd struct {
 	Queues        []jobs.Queue `help:"Queues to work: default, pin, or both." default:"default" env:"SCEAU_QUEUES"`
 	Parallel      int          `help:"Jobs at the same time in each queue." default:"8" env:"SCEAU_PARALLEL"`
 	PublicBase    string       `help:"Where relying parties reach the public door, http://host." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	Resolve       string       `help:"Where workers that look at lists and OCSP answers from outside find the public door, when its name is not known here." env:"SCEAU_RESOLVE" placeholder:"HOST:PORT"`
 	Bureau        string       `help:"The card bureau that the two flags below describe; further ones stand in the bank's file." default:"bureau-1" env:"SCEAU_BUREAU"`
 	TransportKey  string       `help:"The bureau's transport key, by its name in the engine." default:"transport-bureau-1" env:"SCEAU_TRANSPORT_KEY"`
 	BureauCert    string       `help:"The card bureau's certificate: its files are encrypted for it." env:"SCEAU_BUREAU_CERT" placeholder:"FILE"`
@@ -48,7 +49,7 @@ func (c workCmd) Run(w *world) error {
 	defer h.Close()
 	workers := house.Workers{
 		Settings: jobs.Settings{Queues: c.Queues, Parallel: c.Parallel, Periodic: slices.Contains(c.Queues, jobs.QueueDefault)},
-		Bank:     bank, PublicBase: c.PublicBase,
+		Bank:     bank, PublicBase: c.PublicBase, Resolve: c.Resolve,
 	}
 	// One token serves one policy: a process that works both queues needs one
 	// that has both, which only a test environment gives.

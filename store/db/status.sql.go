@@ -84,20 +84,41 @@ func (q *Queries) CertificateStatus(ctx context.Context, serial []byte, issuerID
 }
 
 const certificateStatuses = `-- name: CertificateStatuses :many
-SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
-    not_after, answer, this_update, next_update, stored
-FROM certificate_status WHERE serial > $1 ORDER BY serial LIMIT $2
+SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version, s.crl_revision,
+    s.not_after, a.der AS answer, a.this_update, a.next_update, a.stored
+FROM certificate_status s LEFT JOIN ocsp_answer a ON a.serial = s.serial AND a.status_version = s.status_version AND a.serial > $1
+WHERE s.serial > $1 ORDER BY s.serial LIMIT $2
 `
 
-func (q *Queries) CertificateStatuses(ctx context.Context, after []byte, maxRows int32) ([]CertificateStatus, error) {
+type CertificateStatusesRow struct {
+	ID             lifecycle.CertificateID
+	IssuerID       *string
+	Shard          *int32
+	Serial         []byte
+	State          lifecycle.CertificateState
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	StatusVersion  int32
+	CRLRevision    int64
+	NotAfter       *time.Time
+	Answer         []byte
+	ThisUpdate     *time.Time
+	NextUpdate     *time.Time
+	Stored         *int64
+}
+
+// Answers are joined from the page on: of the view's own join the planner does not
+// know that, and begins at every page with the first answer.
+func (q *Queries) CertificateStatuses(ctx context.Context, after []byte, maxRows int32) ([]CertificateStatusesRow, error) {
 	rows, err := q.db.Query(ctx, certificateStatuses, after, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []CertificateStatus
+	var items []CertificateStatusesRow
 	for rows.Next() {
-		var i CertificateStatus
+		var i CertificateStatusesRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.IssuerID,
@@ -114,6 +135,76 @@ func (q *Queries) CertificateStatuses(ctx context.Context, after []byte, maxRows
 			&i.ThisUpdate,
 			&i.NextUpdate,
 			&i.Stored,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const certificatesToWatch = `-- name: CertificatesToWatch :many
+WITH picked AS (
+    SELECT n.id FROM crl_shard s CROSS JOIN LATERAL (
+        SELECT c.id FROM certificate c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.serial IS NOT NULL
+        ORDER BY c.crl_revision DESC LIMIT $2::int) n
+    UNION
+    (SELECT d.id FROM certificate d WHERE d.serial >= $3::bytea ORDER BY d.serial LIMIT $4::int)
+    UNION
+    SELECT e.id FROM certificate e WHERE e.serial = ANY($5::bytea[])
+)
+SELECT c.id, c.issuer_id, c.shard, c.profile, c.der, (c.revoked_at IS NOT NULL)::bool AS revoked, c.updated_at
+FROM picked p JOIN certificate c ON c.id = p.id
+WHERE c.der IS NOT NULL AND c.not_after > $1::timestamptz AND c.state IN ('issued', 'active', 'held', 'revoked')
+ORDER BY c.issuer_id, c.shard, c.id
+`
+
+type CertificatesToWatchParams struct {
+	At     time.Time
+	Newest int32
+	Behind []byte
+	Drawn  int32
+	Named  [][]byte
+}
+
+type CertificatesToWatchRow struct {
+	ID        lifecycle.CertificateID
+	IssuerID  *string
+	Shard     *int32
+	Profile   string
+	DER       []byte
+	Revoked   bool
+	UpdatedAt time.Time
+}
+
+// A sample to look at from outside: of each shard the newest changes of status,
+// what stands behind a point in the order of serials, and serials that are named.
+func (q *Queries) CertificatesToWatch(ctx context.Context, arg CertificatesToWatchParams) ([]CertificatesToWatchRow, error) {
+	rows, err := q.db.Query(ctx, certificatesToWatch,
+		arg.At,
+		arg.Newest,
+		arg.Behind,
+		arg.Drawn,
+		arg.Named,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CertificatesToWatchRow
+	for rows.Next() {
+		var i CertificatesToWatchRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.IssuerID,
+			&i.Shard,
+			&i.Profile,
+			&i.DER,
+			&i.Revoked,
+			&i.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -101,7 +101,7 @@ func (q *Queries) LockWorkItem(ctx context.Context, id lifecycle.WorkItemID) (Wo
 
 const openWork = `-- name: OpenWork :many
 WITH waits AS (
-    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
@@ -199,6 +199,30 @@ func (q *Queries) OpenWork(ctx context.Context, arg OpenWorkParams) ([]OpenWorkR
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openWorkOn = `-- name: OpenWorkOn :many
+SELECT thing_id FROM work_item WHERE state = 'open' AND thing = $1
+`
+
+func (q *Queries) OpenWorkOn(ctx context.Context, thing string) ([]string, error) {
+	rows, err := q.db.Query(ctx, openWorkOn, thing)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var thing_id string
+		if err := rows.Scan(&thing_id); err != nil {
+			return nil, err
+		}
+		items = append(items, thing_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

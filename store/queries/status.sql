@@ -3,10 +3,13 @@ SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date,
     not_after, answer, this_update, next_update, stored
 FROM certificate_status WHERE serial = @serial AND issuer_id = @issuer_id;
 
+-- Answers are joined from the page on: of the view's own join the planner does not
+-- know that, and begins at every page with the first answer.
 -- name: CertificateStatuses :many
-SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,
-    not_after, answer, this_update, next_update, stored
-FROM certificate_status WHERE serial > @after ORDER BY serial LIMIT @max_rows;
+SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version, s.crl_revision,
+    s.not_after, a.der AS answer, a.this_update, a.next_update, a.stored
+FROM certificate_status s LEFT JOIN ocsp_answer a ON a.serial = s.serial AND a.status_version = s.status_version AND a.serial > @after
+WHERE s.serial > @after ORDER BY s.serial LIMIT @max_rows;
 
 -- name: StatusRevisions :many
 SELECT issuer_id, shard, revision FROM crl_shard;
@@ -42,3 +45,20 @@ FROM certificate_status
 WHERE id > @after AND state IN ('issued', 'active', 'held', 'revoked') AND not_after > @at
     AND (answer IS NULL OR next_update < @renew_before)
 ORDER BY id LIMIT @max_rows;
+
+-- A sample to look at from outside: of each shard the newest changes of status,
+-- what stands behind a point in the order of serials, and serials that are named.
+-- name: CertificatesToWatch :many
+WITH picked AS (
+    SELECT n.id FROM crl_shard s CROSS JOIN LATERAL (
+        SELECT c.id FROM certificate c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.serial IS NOT NULL
+        ORDER BY c.crl_revision DESC LIMIT @newest::int) n
+    UNION
+    (SELECT d.id FROM certificate d WHERE d.serial >= @behind::bytea ORDER BY d.serial LIMIT @drawn::int)
+    UNION
+    SELECT e.id FROM certificate e WHERE e.serial = ANY(@named::bytea[])
+)
+SELECT c.id, c.issuer_id, c.shard, c.profile, c.der, (c.revoked_at IS NOT NULL)::bool AS revoked, c.updated_at
+FROM picked p JOIN certificate c ON c.id = p.id
+WHERE c.der IS NOT NULL AND c.not_after > @at::timestamptz AND c.state IN ('issued', 'active', 'held', 'revoked')
+ORDER BY c.issuer_id, c.shard, c.id;

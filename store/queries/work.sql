@@ -14,7 +14,7 @@ SELECT count(*) FROM work_item WHERE thing_id = @thing_id;
 -- waited is none.
 -- name: OpenWork :many
 WITH waits AS (
-    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
@@ -67,3 +67,6 @@ UPDATE work_item SET state = @to_state WHERE id = @id AND state = @from_state;
 
 -- name: SetWorkDone :exec
 UPDATE work_item SET done_at = @done_at, outcome = @outcome WHERE id = @id;
+
+-- name: OpenWorkOn :many
+SELECT thing_id FROM work_item WHERE state = 'open' AND thing = @thing;

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sceau/cmd/sceau/internal/house"
 	"sceau/lifecycle"
 )
 
@@ -63,7 +64,22 @@ func (d *demonstration) checkPKI(ctx context.Context) error {
 	d.checkChain(ctx)
 	d.checkLists(ctx)
 	d.checkOCSP(ctx)
+	d.checkOutside(ctx)
 	return nil
+}
+
+// checkOutside has the house's own watch look at what openssl looked at.
+func (d *demonstration) checkOutside(ctx context.Context) {
+	sights, err := d.house.LookAtRevocation(ctx, house.Watch{})
+	for _, s := range sights {
+		if s.Err != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.What, s.Err))
+		}
+	}
+	if len(sights) == 0 {
+		err = errors.Join(err, errors.New("it saw nothing"))
+	}
+	d.screen.check("sceau doctor revocation: lists, answers and CA certificates at the addresses inside certificates agree with the database", err)
 }
 
 // fetch keeps what the public door serves.

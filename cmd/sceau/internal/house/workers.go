@@ -24,6 +24,7 @@ type Workers struct {
 	Bureaux       map[string]jobs.Bureau // default queue
 	PrintRoomCert *x509.Certificate
 	PublicBase    string
+	Resolve       string          // where the public door is reached from here, host:port; "": by its name
 	Engine        jobs.CardEngine // nil: Vault
 }
 
@@ -33,7 +34,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
 		Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
-		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
+		BankCountry: w.Bank.Bank.Country, Watcher: lookout{h, w.Resolve}, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {
 		if w.Keys == nil {
