@@ -66,9 +66,10 @@ deps: ## install the Debian packages that are missing
 vault: ## build the development Vault, once, into a cache
 	@tools/vault/build.sh
 
-build: ## build bin/sceau, bin/sceau-hsm and bin/simcard
+build: ## build bin/sceau, bin/sceau-enroll, bin/sceau-hsm and bin/simcard
 	@mkdir -p bin
 	$(BUILD)sceau -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/sceau
+	$(BUILD)sceau-enroll -ldflags '-s -w' ./cmd/sceau-enroll
 	$(BUILD)sceau-hsm -ldflags '-s -w' ./cmd/sceau-hsm
 	$(BUILD)simcard -ldflags '-s -w' ./cmd/simcard
 
@@ -76,9 +77,10 @@ build-crllint: ## build bin/crllint: lists against zlint's and boulder's rules (
 	@mkdir -p bin
 	cd tools/crllint && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../bin/crllint .
 
-build-pkcs11: ## build bin/sceau-pkcs11, which can keep CA keys in a PKCS #11 module (cgo)
+build-pkcs11: ## build bin/sceau-pkcs11 and bin/sceau-enroll-pkcs11, whose keys are in a PKCS #11 module (cgo)
 	@mkdir -p bin
 	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/sceau-pkcs11 -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/sceau
+	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/sceau-enroll-pkcs11 -ldflags '-s -w' ./cmd/sceau-enroll
 
 demo: deps vault build ## run the whole main job on the sample bank's orders, then end
 	@bin/sceau demo
@@ -99,12 +101,12 @@ test: deps vault build build-crllint ## every test, with a real PostgreSQL and a
 	echo "all tests passed in $$((SECONDS - started)) s, with a real PostgreSQL and a real Vault, none skipped"
 
 # The packages that the tag changes; their tests start what they need.
-PKCS11 = ./hsm/pkcs11 ./cmd/sceau/...
+PKCS11 = ./hsm/pkcs11 ./cmd/sceau/... ./cmd/sceau-enroll
 
 test-pkcs11: deps vault build ## the same contract and the CA on SoftHSM2, over PKCS #11
 	@CGO_ENABLED=1 go vet -tags pkcs11 $(PKCS11)
 	CGO_ENABLED=1 go test -tags pkcs11 -count=1 -timeout 10m ./hsm/pkcs11
-	CGO_ENABLED=1 go test -tags pkcs11 -count=1 -timeout 10m -run PKCS11 ./cmd/sceau/...
+	CGO_ENABLED=1 go test -tags pkcs11 -count=1 -timeout 10m -run PKCS11 ./cmd/sceau/... ./cmd/sceau-enroll
 
 race: deps vault build build-crllint ## every test under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 go test -race -count=1 -timeout 40m ./...

@@ -19,7 +19,7 @@ func TestARevocationThatNoListCanHoldIsRefused(t *testing.T) {
 	}))
 	order := d.approved(t, "certificate")
 	id := gives[issuance.OrderView](t)(d.Order(t.Context(), order)).Certificate.ID
-	works(t, d.TakeKey(t.Context(), olga, id, []byte("a request")))
+	works(t, d.TakeKey(t.Context(), olga, id, []byte("a request"), nil))
 	at := func(year int) time.Time { return time.Date(year, 3, 1, 0, 0, 0, 0, time.UTC) }
 	for _, test := range []struct {
 		name  string

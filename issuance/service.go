@@ -35,6 +35,8 @@ type Policy struct {
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of certificates when none is named
 	CertIssuer   string        // issuer that signs them
+	CodeLife     time.Duration // of an enrolment code
+	CodeTries    int           // wrong codes before another must be handed over
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
 	CRLValidity  time.Duration // nextUpdate - thisUpdate
 	OCSPValidity time.Duration // of an answer signed ahead
@@ -52,6 +54,7 @@ func DefaultPolicy() Policy {
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
+		CodeLife: 30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 	}
 }
@@ -71,6 +74,8 @@ type CA interface {
 	// a kind that the profile takes, and names nobody else: asked at the door so that
 	// the holder learns at once what is wrong.
 	CheckCSR(csr []byte, subject Subject, profile certprofile.Profile) (spkiSHA256 [32]byte, err error)
+	// CheckAcceptance tells whether the certificate's key signed the statement.
+	CheckAcceptance(certificate, statement, signature []byte) error
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)

@@ -160,7 +160,7 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.RetryCertificate(ctx, by, lifecycle.CertificateID(id))
 	case lifecycle.WorkMissingCard:
 		return s.Remake(ctx, by, lifecycle.CardID(id))
-	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRevocation:
+	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -195,6 +195,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "wait for the bureau's next file, or retry it: the card is made again"
 	case lifecycle.WorkChip:
 		return "put the same chip in again at the terminal, or give it up there"
+	case lifecycle.WorkRefused:
+		return "mend what the holder finds wrong, order another certificate, then resolve it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
 	case lifecycle.WorkRevocation:

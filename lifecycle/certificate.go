@@ -77,6 +77,9 @@ var Certificates = Table[CertificateState]{
 	),
 }
 
+// Invites are the roles that hand an enrolment code over.
+func Invites() []Role { return orderers }
+
 // Serial is a certificate serial number: positive, 16 octets, top bit clear and
 // the next one set, so that every serial has the same length and 126 random
 // bits (RFC 5280 §4.1.2.2).

@@ -20,6 +20,13 @@ type APIKey struct {
 	BranchID  *lifecycle.BranchID
 }
 
+type Acceptance struct {
+	CertificateID lifecycle.CertificateID
+	Statement     string
+	Signature     []byte
+	AcceptedAt    time.Time
+}
+
 type Approval struct {
 	OrderID     lifecycle.OrderID
 	Revision    int32
@@ -234,6 +241,18 @@ type Edition struct {
 	Thing      string
 }
 
+type Enrolment struct {
+	CertificateID  lifecycle.CertificateID
+	CodeSHA256     []byte
+	Handover       string
+	HandedBy       string
+	HandedAt       time.Time
+	ExpiresAt      time.Time
+	Tries          int32
+	SessionSHA256  []byte
+	SessionExpires *time.Time
+}
+
 type Holder struct {
 	ID               lifecycle.HolderID
 	CompanyID        lifecycle.CompanyID
@@ -264,6 +283,14 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
+}
+
+type KeyDevice struct {
+	CertificateID lifecycle.CertificateID
+	Manufacturer  string
+	Model         string
+	Serial        string
+	ClaimedAt     time.Time
 }
 
 type Order struct {

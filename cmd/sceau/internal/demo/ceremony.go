@@ -174,6 +174,9 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 	}
 	d.doors.terminals = "http://" + listener.Addr().String()
 	d.serve(ctx, api.Server("", terminals), listener)
+	if err := d.openHolderDoor(ctx); err != nil {
+		return err
+	}
 	return d.openClients(ctx)
 }
 

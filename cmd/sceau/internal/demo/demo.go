@@ -162,6 +162,6 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // doors are the listeners of the demonstration.
 type doors struct {
-	public, api, terminals string // URLs
-	listeners              []net.Listener
+	public, api, terminals, holder string // URLs
+	listeners                      []net.Listener
 }

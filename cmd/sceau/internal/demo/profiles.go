@@ -115,7 +115,7 @@ func (d *demonstration) issueBy(ctx context.Context, r issuance.OrderRequest) (l
 	if err != nil {
 		return "", err
 	}
-	if err := d.house.Service.Accept(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID); err != nil {
+	if err := d.acceptWith(ctx, c, key); err != nil {
 		return "", err
 	}
 	return c.ID, writePEM(d.certificateFile(c.ID), "CERTIFICATE", c.DER)
