@@ -68,9 +68,12 @@ func subjectOf(ctx context.Context, q *db.Queries, cert db.Certificate) (subject
 
 // drawSerialTx reserves serial and shard.
 func (s *Service) drawSerialTx(ctx context.Context, tx store.Tx, cert *db.Certificate) error {
-	issuer, err := tx.Issuer(ctx, s.policy.CertIssuer)
+	issuer, err := tx.SigningIssuer(ctx)
+	if isNotFound(err) {
+		return fmt.Errorf("certificate %s: %w", cert.ID, errNoCA)
+	}
 	if err != nil {
-		return fmt.Errorf("issuer %s: %w: hold the key ceremony first", s.policy.CertIssuer, err)
+		return fmt.Errorf("certificate %s: who signs it: %w", cert.ID, err)
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:])
@@ -116,6 +119,13 @@ func (s *Service) BeginIssue(ctx context.Context, id lifecycle.CertificateID) (C
 		}
 		if _, err := lifecycle.Certificates.Next(cert.State, lifecycle.Issue, lifecycle.RoleSystem); err != nil {
 			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		issuer, err := tx.Issuer(ctx, deref(cert.IssuerID))
+		if err != nil {
+			return fmt.Errorf("issuer of certificate %s: %w", id, err)
+		}
+		if issuer.State != lifecycle.IssuerSigning && issuer.State != lifecycle.IssuerRetired {
+			return fmt.Errorf("certificate %s: %w: CA %s is %s and signs none", id, lifecycle.Unavailable, issuer.ID, issuer.State)
 		}
 		fence, err := tx.FenceCertificate(ctx, id)
 		if err != nil {

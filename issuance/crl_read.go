@@ -36,6 +36,10 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
+		if plan.revision < plan.atLeast { // a replica that is behind would leave revocations out
+			return fmt.Errorf("CRL %s/%d: %w: the database shows %d changes of status, %d were committed before: is this a replica?",
+				plan.Issuer, plan.Shard, lifecycle.Unavailable, plan.revision, plan.atLeast)
+		}
 		plan.covered = true
 		e := &CRLEntries{}
 		e.Full = plan.drawn(func(each func([]byte) error) error {

@@ -15,7 +15,7 @@ func TestARevocationThatNoListCanHoldIsRefused(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	works(t, d.RecordAuthority(t.Context(), lifecycle.System("ceremony"), issuance.Authority{
-		ID: d.Policy().CertIssuer, Certificate: []byte{1}, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
+		ID: "issuing-1", Certificate: []byte{1}, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
 	}))
 	order := d.approved(t, "certificate")
 	id := gives[issuance.OrderView](t)(d.Order(t.Context(), order)).Certificate.ID

@@ -34,7 +34,6 @@ type Policy struct {
 	BatchSize    int           // cards in a personalisation batch, at most 500
 	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
 	CertProfile  string        // profile of certificates when none is named
-	CertIssuer   string        // issuer that signs them
 	CodeLife     time.Duration // of an enrolment code
 	CodeTries    int           // wrong codes before another must be handed over
 	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
@@ -53,8 +52,8 @@ func DefaultPolicy() Policy {
 		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
-		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
-		CodeLife: 30 * 24 * time.Hour, CodeTries: 5,
+		CertProfile: certprofile.NominativeAuthentication,
+		CodeLife:    30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 	}
 }

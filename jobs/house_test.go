@@ -307,7 +307,7 @@ const patience = 90 * time.Second
 // run starts workers, and stops them when the test ends.
 func (h *house) run(t testing.TB, pool *pgxpool.Pool, tools Tools, s Settings) *Client {
 	t.Helper()
-	client := get[*Client](t)(NewClient(t.Context(), pool, tools, s))
+	client := get[*Client](t)(NewClient(pool, tools, s))
 	ctx := context.WithoutCancel(t.Context())
 	must(t, client.Start(ctx))
 	t.Cleanup(func() {

@@ -1,7 +1,7 @@
 // Package jobs is Sceau's background work: River's clients, one worker per
 // kind of job, periodic jobs, and the queue options of each kind in one place
 // (opts.go). A worker asks issuance for a plan (Begin…), acts through hsm, ca,
-// letter, cms and bureau with no transaction open, and hands the result back
+// letter, cms, bureau, notice and mail with no transaction open, and hands the result back
 // (Finish…), which completes the job in the same transaction.
 //
 // It never decides what is legal, never writes SQL of its own, and its jobs'
@@ -93,12 +93,13 @@ type Tools struct {
 	Watcher       Watcher           // default queue
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
-	Bank          letter.Bank       // both letter queues
+	Bank          letter.Bank       // both letter queues, and mail
 	Phones        map[string]string // of the bank, by the country a letter goes to; else Bank.Phone
 	BankCountry   string
 	CardName      string            // commercial name of the card, on its letter
 	PINs          PINSource         // PIN queue
 	PrintRoomCert *x509.Certificate // both letter queues: print runs are encrypted for it
+	Mail          Mailer            // mail queue
 }
 
 // check tells what a process that works the queues lacks.
@@ -127,8 +128,12 @@ func (t Tools) check(queues []Queue) error {
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)
 			}
+		case QueueMail:
+			if t.Mail == nil {
+				return fmt.Errorf("%w: queue %s needs a mail server", lifecycle.Invalid, q)
+			}
 		default:
-			return fmt.Errorf("%w: there is no queue %q: use %s or %s", lifecycle.Invalid, q, QueueDefault, QueuePIN)
+			return fmt.Errorf("%w: there is no queue %q: use one of %v", lifecycle.Invalid, q, Queues())
 		}
 	}
 	return nil

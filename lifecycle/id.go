@@ -33,6 +33,7 @@ type (
 	CountID       string
 	DestructionID string
 	ShortfallID   string
+	NoticeID      string
 	AttemptID     string // one try at an external act; the same ID gets the same answer
 )
 
@@ -59,6 +60,7 @@ const (
 	PrefixCount       = "SN"
 	PrefixDestruction = "SD"
 	PrefixShortfall   = "SF"
+	PrefixNotice      = "NT"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -34,7 +34,7 @@ type cli struct {
 	LogLevel  string `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"SCEAU_LOG_LEVEL"`
 
 	Serve    serveCmd       `cmd:"" help:"Open the doors: API for relying services, public revocation door."`
-	Work     workCmd        `cmd:"" help:"Work the queues; PIN letters can have a process of their own (--queues pin)."`
+	Work     workCmd        `cmd:"" help:"Work the queues; PIN letters and mail can have processes of their own (--queues pin)."`
 	OCSP     ocspCmd        `cmd:"" name:"ocsp" help:"Answer OCSP and serve lists, and nothing else."`
 	Migrate  migrateCmd     `cmd:"" help:"Bring the database to this version, and record the bank's file."`
 	Vault    vaultCmd       `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
@@ -51,6 +51,7 @@ type cli struct {
 	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand an enrolment code over, show, block a key."`
 	Profiles profilesCmd    `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
 	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
+	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`

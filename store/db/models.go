@@ -272,6 +272,16 @@ type Holder struct {
 	LargePrint       bool
 }
 
+type HouseStatus struct {
+	Serial         []byte
+	IssuerID       string
+	Shard          int32
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	CRLRevision    int64
+}
+
 type Issuer struct {
 	ID           string
 	Certificate  []byte
@@ -283,6 +293,9 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
+	State        lifecycle.IssuerState
+	StateSince   time.Time
+	IssuedReason *int32
 }
 
 type KeyDevice struct {
@@ -291,6 +304,23 @@ type KeyDevice struct {
 	Model         string
 	Serial        string
 	ClaimedAt     time.Time
+}
+
+type Notice struct {
+	ID            lifecycle.NoticeID
+	CertificateID lifecycle.CertificateID
+	HolderID      lifecycle.HolderID
+	Kind          lifecycle.NoticeKind
+	Occasion      int32
+	State         lifecycle.NoticeState
+	Language      string
+	DueAt         time.Time
+	Attempts      int32
+	Address       string
+	MessageID     string
+	SentAt        *time.Time
+	Failure       string
+	UpdatedAt     time.Time
 }
 
 type Order struct {

@@ -216,6 +216,93 @@ func (q *Queries) CertificatesToWatch(ctx context.Context, arg CertificatesToWat
 	return items, nil
 }
 
+const houseStatus = `-- name: HouseStatus :one
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status WHERE serial = $1 AND issuer_id = $2
+`
+
+// What is said of the house's own certificates: of one, of all, and of those that
+// changed in the shards.
+func (q *Queries) HouseStatus(ctx context.Context, serial []byte, issuerID string) (HouseStatus, error) {
+	row := q.db.QueryRow(ctx, houseStatus, serial, issuerID)
+	var i HouseStatus
+	err := row.Scan(
+		&i.Serial,
+		&i.IssuerID,
+		&i.Shard,
+		&i.RevokedAt,
+		&i.Reason,
+		&i.InvalidityDate,
+		&i.CRLRevision,
+	)
+	return i, err
+}
+
+const houseStatuses = `-- name: HouseStatuses :many
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status ORDER BY serial
+`
+
+func (q *Queries) HouseStatuses(ctx context.Context) ([]HouseStatus, error) {
+	rows, err := q.db.Query(ctx, houseStatuses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HouseStatus
+	for rows.Next() {
+		var i HouseStatus
+		if err := rows.Scan(
+			&i.Serial,
+			&i.IssuerID,
+			&i.Shard,
+			&i.RevokedAt,
+			&i.Reason,
+			&i.InvalidityDate,
+			&i.CRLRevision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const houseStatusesSince = `-- name: HouseStatusesSince :many
+SELECT s.serial, s.issuer_id, s.shard, s.revoked_at, s.reason, s.invalidity_date, s.crl_revision
+FROM (SELECT unnest($1::text[]) AS issuer_id, unnest($2::int[]) AS shard, unnest($3::bigint[]) AS seen) AS a
+    JOIN house_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen
+`
+
+func (q *Queries) HouseStatusesSince(ctx context.Context, issuers []string, shards []int32, seen []int64) ([]HouseStatus, error) {
+	rows, err := q.db.Query(ctx, houseStatusesSince, issuers, shards, seen)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HouseStatus
+	for rows.Next() {
+		var i HouseStatus
+		if err := rows.Scan(
+			&i.Serial,
+			&i.IssuerID,
+			&i.Shard,
+			&i.RevokedAt,
+			&i.Reason,
+			&i.InvalidityDate,
+			&i.CRLRevision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const newestAnswer = `-- name: NewestAnswer :one
 SELECT coalesce(max(stored), 0)::bigint FROM ocsp_answer
 `

@@ -113,6 +113,10 @@ WITH waits AS (
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
     UNION ALL
+    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that certificate ' || n.certificate_id || ' is ' || n.kind || ': ' || n.failure,
+        n.updated_at
+    FROM notice n WHERE n.state = 'failed'
+    UNION ALL
     SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
     FROM certificate n WHERE n.state = 'stopped'
     UNION ALL
@@ -124,6 +128,9 @@ WITH waits AS (
     SELECT 'unfinished_chip', h.order_id, 'order', h.order_id, h.card_id, 'begun at terminal ' || h.terminal || ' and not finished'
         || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
     FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
+    UNION ALL
+    SELECT 'no_signing_ca', i.id, 'issuer', i.id, '', 'it was revoked, and no CA signs certificates: orders wait', i.state_since
+    FROM issuer i WHERE i.state = 'revoked' AND i.online AND NOT EXISTS (SELECT 1 FROM issuer n WHERE n.state = 'signing' AND n.online)
     UNION ALL
     SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
         CASE WHEN EXISTS (SELECT 1 FROM orders p

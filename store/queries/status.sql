@@ -11,6 +11,19 @@ SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.
 FROM certificate_status s LEFT JOIN ocsp_answer a ON a.serial = s.serial AND a.status_version = s.status_version AND a.serial > @after
 WHERE s.serial > @after ORDER BY s.serial LIMIT @max_rows;
 
+-- What is said of the house's own certificates: of one, of all, and of those that
+-- changed in the shards.
+-- name: HouseStatus :one
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status WHERE serial = @serial AND issuer_id = @issuer_id;
+
+-- name: HouseStatuses :many
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status ORDER BY serial;
+
+-- name: HouseStatusesSince :many
+SELECT s.serial, s.issuer_id, s.shard, s.revoked_at, s.reason, s.invalidity_date, s.crl_revision
+FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS shard, unnest(@seen::bigint[]) AS seen) AS a
+    JOIN house_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen;
+
 -- name: StatusRevisions :many
 SELECT issuer_id, shard, revision FROM crl_shard;
 

@@ -60,6 +60,7 @@ func (d *demonstration) stayOpen(ctx context.Context) error {
 	d.screen.note("terminals %s", d.doors.terminals)
 	d.screen.note("public   %s/crl/%s/0.crl  %s/ocsp", d.doors.public, house.IssuingID, d.doors.public)
 	d.screen.note("holders  %s", d.doors.holder)
+	d.screen.note("mail      %s", d.mailTray())
 	d.screen.note("more     %s", path)
 	d.screen.step("doors open: end with Ctrl-C")
 	<-ctx.Done()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -85,8 +86,8 @@ func (d *demonstration) checkOutside(ctx context.Context) {
 // fetch keeps what the public door serves.
 func (d *demonstration) fetch(ctx context.Context, url, name string) error {
 	body, status, err := d.get(ctx, url)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("%s: status %d: %w", url, status, err)
+	if err := errors.Join(err, equal(status, http.StatusOK)); err != nil {
+		return fmt.Errorf("%s: %w", url, err)
 	}
 	if err := os.WriteFile(filepath.Join(d.folder, "pki", name), body, 0o600); err != nil {
 		return fmt.Errorf("keep %s: %w", name, err)
@@ -116,10 +117,13 @@ func (d *demonstration) request(ctx context.Context, method, path, contentType s
 	return answer, response.StatusCode, err
 }
 
-// joinPEM makes the files that openssl verify wants: both CAs, both lists.
+// joinPEM makes the files that openssl verify wants: CAs, and their lists.
 func (d *demonstration) joinPEM(ctx context.Context) error {
 	var lists []byte
-	for _, name := range []string{"full.crl", "root.crl"} {
+	for _, name := range []string{"full.crl", "root.crl", "full-2.crl"} {
+		if _, err := os.Stat(filepath.Join(d.folder, "pki", name)); errors.Is(err, fs.ErrNotExist) {
+			continue // there is no other CA yet
+		}
 		text, err := d.openssl(ctx, "crl", "-inform", "DER", "-in", name)
 		if err != nil {
 			return err
@@ -181,8 +185,13 @@ func (d *demonstration) checkLists(ctx context.Context) {
 
 // ocsp asks with openssl about a certificate, with a nonce.
 func (d *demonstration) ocsp(ctx context.Context, id lifecycle.CertificateID, want ...string) error {
-	out, err := d.openssl(ctx, "ocsp", "-issuer", "issuing.pem", "-cert", filepath.Base(d.certificateFile(id)), "-url", d.doors.public+"/ocsp",
-		"-CAfile", "root.pem", "-verify_other", "issuing.pem", "-nonce")
+	return d.ocspBy(ctx, "issuing.pem", id, want...)
+}
+
+// ocspBy asks about a certificate of some CA.
+func (d *demonstration) ocspBy(ctx context.Context, issuer string, id lifecycle.CertificateID, want ...string) error {
+	out, err := d.openssl(ctx, "ocsp", "-issuer", issuer, "-cert", filepath.Base(d.certificateFile(id)), "-url", d.doors.public+"/ocsp",
+		"-CAfile", "root.pem", "-verify_other", issuer, "-nonce")
 	return errors.Join(err, has(out, append([]string{"Response verify OK"}, want...)...))
 }
 
