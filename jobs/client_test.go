@@ -121,7 +121,7 @@ func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "run_files_forget"}; !slices.Equal(kinds, want) {
+	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "remind", "run_files_forget"}; !slices.Equal(kinds, want) {
 		t.Errorf("at its start a leader inserts %q, want %q", kinds, want)
 	}
 }
