@@ -19,7 +19,7 @@ import (
 )
 
 // lostCertificate is which of the certificates its holder reports as lost.
-const lostCertificate = 20
+const lostCertificate = 30
 
 // revokeByCode has a holder revoke at the door for holders, without signing in, and
 // openssl refuse the certificate. A caller whom staff do not recognise gets
