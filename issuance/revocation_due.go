@@ -39,7 +39,11 @@ func (s *Service) moveRequest(ctx context.Context, tx store.Tx, id lifecycle.Rev
 	}
 	_, err := apply(ctx, s, tx, lifecycle.RevocationRequests, from, change{id: string(id), on: on, by: by, detail: detail},
 		func(to lifecycle.RevocationState) (int64, error) {
-			return tx.SetRequestState(ctx, db.SetRequestStateParams{ToState: to, EndedAt: s.now(), Why: why, ID: id, FromState: from})
+			p := db.SetRequestStateParams{ToState: to, Why: why, ID: id, FromState: from}
+			if lifecycle.RevocationRequests.Final(to) {
+				p.EndedAt = new(s.now())
+			}
+			return tx.SetRequestState(ctx, p)
 		}, noJob)
 	return err
 }

@@ -192,9 +192,9 @@ func (s *Service) requestTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	now := s.now()
 	id := lifecycle.RevocationRequestID(s.newID(lifecycle.PrefixRevocationRequest))
 	p := db.InsertRevocationRequestParams{
-		ID: id, CertificateID: cert.ID, State: lifecycle.RevocationDone, Act: call.Act, Reason: int32(call.Reason), //nolint:gosec // 0 to 10
+		ID: id, CertificateID: cert.ID, State: lifecycle.RevocationUnconfirmed, Act: call.Act, Reason: int32(call.Reason), //nolint:gosec // 0 to 10
 		Caller: call.Caller, RecognisedBy: how, Evidence: evidence, TakenBy: by.ID, Role: string(by.Role), Note: call.Note,
-		RequestedAt: call.Requested, RecordedAt: now, DueAt: now, EndedAt: &now,
+		RequestedAt: call.Requested, RecordedAt: now, DueAt: now, Why: unconfirmed,
 	}
 	if !call.InvalidityDate.IsZero() {
 		p.InvalidityDate = &call.InvalidityDate
@@ -204,9 +204,9 @@ func (s *Service) requestTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	}
 	switch {
 	case unconfirmed != "":
-		p.State, p.Why, p.EndedAt, p.DueAt = lifecycle.RevocationUnconfirmed, unconfirmed, nil, now.Add(s.policy.ConfirmWithin)
+		p.DueAt = now.Add(s.policy.ConfirmWithin)
 	case call.Due.After(now):
-		p.State, p.EndedAt, p.DueAt = lifecycle.RevocationScheduled, nil, call.Due
+		p.DueAt = call.Due
 	}
 	if !lifecycle.Certificates.Can(cert.State, call.Act) {
 		return RevocationRequest{}, fmt.Errorf("certificate %s: %w: cannot %s one that is %s", cert.ID, lifecycle.Illegal, call.Act, cert.State)
@@ -226,8 +226,8 @@ func (s *Service) requestTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 	if err := s.born(ctx, tx, lifecycle.RevocationRequests.Thing, string(id), string(p.State), by, detail); err != nil {
 		return RevocationRequest{}, err
 	}
-	if p.State == lifecycle.RevocationDone {
-		if err := s.carryOutTx(ctx, tx, by, cert, id, call); err != nil {
+	if unconfirmed == "" {
+		if err := s.recognisedRequestTx(ctx, tx, by, cert, id, call); err != nil {
 			return RevocationRequest{}, err
 		}
 	}
@@ -236,6 +236,17 @@ func (s *Service) requestTx(ctx context.Context, tx store.Tx, by lifecycle.Actor
 		return RevocationRequest{}, fmt.Errorf("request %s: %w", id, err)
 	}
 	return requestOf(row), nil
+}
+
+// recognisedRequestTx carries out what was asked for now; the rest waits.
+func (s *Service) recognisedRequestTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, cert *db.Certificate, id lifecycle.RevocationRequestID, call RevocationCall) error {
+	if err := s.moveRequest(ctx, tx, id, lifecycle.RevocationUnconfirmed, lifecycle.Recognise, by, ""); err != nil || call.Due.After(s.now()) {
+		return err
+	}
+	if err := s.moveRequest(ctx, tx, id, lifecycle.RevocationScheduled, lifecycle.Complete, by, ""); err != nil {
+		return err
+	}
+	return s.carryOutTx(ctx, tx, by, cert, id, call)
 }
 
 // carryOutTx does what was asked.

@@ -11,22 +11,25 @@ type RevocationState string
 
 // The states of a request.
 const (
-	RevocationUnconfirmed RevocationState = "unconfirmed" // who called was not recognised
-	RevocationScheduled   RevocationState = "scheduled"   // for a later moment
+	RevocationUnconfirmed RevocationState = "unconfirmed" // who called is not recognised
+	RevocationScheduled   RevocationState = "scheduled"   // for now, or for a later moment
 	RevocationDone        RevocationState = "done"
 	RevocationClosed      RevocationState = "closed" // with a reason; nothing was done
 )
 
-// RevocationRequests is the life cycle of a request. It is born in whichever state
-// it deserves. One that was confirmed is carried out now or when it is due, which
-// staff can bring forward.
+// Recognise is that who asks for a revocation is who they say.
+const Recognise Event = "recognise"
+
+// RevocationRequests is the life cycle of a request. One whose caller is recognised
+// is carried out at once or when it is due, which staff can bring forward.
 var RevocationRequests = Table[RevocationState]{
 	Thing:  "revocation request",
 	States: []RevocationState{RevocationUnconfirmed, RevocationScheduled, RevocationDone, RevocationClosed},
 	Moves: []Move[RevocationState]{
+		{From: RevocationUnconfirmed, On: Recognise, To: RevocationScheduled, By: slices.Concat(orderers, []Role{RoleHolder})},
 		{From: RevocationUnconfirmed, On: Expire, To: RevocationClosed},
 		{From: RevocationUnconfirmed, On: Cancel, To: RevocationClosed, By: slices.Concat(orderers, []Role{RoleSystem})},
-		{From: RevocationScheduled, On: Complete, To: RevocationDone, By: slices.Concat(orderers, []Role{RoleSystem})},
+		{From: RevocationScheduled, On: Complete, To: RevocationDone, By: slices.Concat(orderers, []Role{RoleHolder, RoleSystem})},
 		{From: RevocationScheduled, On: Cancel, To: RevocationClosed, By: slices.Concat(orderers, []Role{RoleSystem})},
 	},
 }

@@ -234,9 +234,9 @@ func (q *Queries) InsertRepresentative(ctx context.Context, arg InsertRepresenta
 
 const insertRevocationRequest = `-- name: InsertRevocationRequest :exec
 INSERT INTO revocation_request (id, certificate_id, state, act, reason, invalidity_date, caller, representative_id, recognised_by, evidence,
-    taken_by, role, note, requested_at, recorded_at, due_at, ended_at, why)
+    taken_by, role, note, requested_at, recorded_at, due_at, why)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    $10, $11, $12, $13, $14, $15, $16, $17)
 `
 
 type InsertRevocationRequestParams struct {
@@ -256,7 +256,6 @@ type InsertRevocationRequestParams struct {
 	RequestedAt      time.Time
 	RecordedAt       time.Time
 	DueAt            time.Time
-	EndedAt          *time.Time
 	Why              string
 }
 
@@ -278,7 +277,6 @@ func (q *Queries) InsertRevocationRequest(ctx context.Context, arg InsertRevocat
 		arg.RequestedAt,
 		arg.RecordedAt,
 		arg.DueAt,
-		arg.EndedAt,
 		arg.Why,
 	)
 	return err
@@ -587,12 +585,12 @@ func (q *Queries) RevocationRequests(ctx context.Context, arg RevocationRequests
 }
 
 const setRequestState = `-- name: SetRequestState :execrows
-UPDATE revocation_request SET state = $1, ended_at = $2::timestamptz, why = $3 WHERE id = $4 AND state = $5
+UPDATE revocation_request SET state = $1, ended_at = $2, why = $3 WHERE id = $4 AND state = $5
 `
 
 type SetRequestStateParams struct {
 	ToState   lifecycle.RevocationState
-	EndedAt   time.Time
+	EndedAt   *time.Time
 	Why       string
 	ID        lifecycle.RevocationRequestID
 	FromState lifecycle.RevocationState

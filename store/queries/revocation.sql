@@ -13,9 +13,9 @@ UPDATE representative SET ended_at = @ended_at::timestamptz WHERE id = @id AND e
 
 -- name: InsertRevocationRequest :exec
 INSERT INTO revocation_request (id, certificate_id, state, act, reason, invalidity_date, caller, representative_id, recognised_by, evidence,
-    taken_by, role, note, requested_at, recorded_at, due_at, ended_at, why)
+    taken_by, role, note, requested_at, recorded_at, due_at, why)
 VALUES (@id, @certificate_id, @state, @act, @reason, sqlc.narg('invalidity_date'), @caller, sqlc.narg('representative_id'), @recognised_by,
-    sqlc.narg('evidence'), @taken_by, @role, @note, @requested_at, @recorded_at, @due_at, sqlc.narg('ended_at'), @why);
+    sqlc.narg('evidence'), @taken_by, @role, @note, @requested_at, @recorded_at, @due_at, @why);
 
 -- name: InsertCallerAnswer :exec
 INSERT INTO caller_answer (request_id, question, is_right) VALUES (@request_id, @question, @is_right);
@@ -49,7 +49,7 @@ SELECT id, certificate_id FROM revocation_request
 WHERE state IN ('unconfirmed', 'scheduled') AND due_at <= @at ORDER BY due_at, id LIMIT @max_rows;
 
 -- name: SetRequestState :execrows
-UPDATE revocation_request SET state = @to_state, ended_at = @ended_at::timestamptz, why = @why WHERE id = @id AND state = @from_state;
+UPDATE revocation_request SET state = @to_state, ended_at = sqlc.narg('ended_at'), why = @why WHERE id = @id AND state = @from_state;
 
 -- name: InsertStatusChange :exec
 INSERT INTO status_change (certificate_id, version, event, serial, issuer_id, shard, revision, requested_at, recorded_at)
