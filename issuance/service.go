@@ -27,17 +27,18 @@ import (
 
 // Policy are the bank's choices that the use cases obey.
 type Policy struct {
-	IIN          string        // first digits of card numbers, 6 to 8
-	Product      string        // the card product ordered when none is named
-	PrintRoom    string        // place of stock from which cards and readers are posted
-	PINPaper     string        // stock item on which PIN letters are printed there
-	BatchSize    int           // cards in a personalisation batch, at most 500
-	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
-	CertProfile  string        // profile of certificates when none is named
-	CertIssuer   string        // issuer that signs them
-	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
-	CRLValidity  time.Duration // nextUpdate - thisUpdate
-	OCSPValidity time.Duration // of an answer signed ahead
+	IIN           string        // first digits of card numbers, 6 to 8
+	Product       string        // the card product ordered when none is named
+	PrintRoom     string        // place of stock from which cards and readers are posted
+	PINPaper      string        // stock item on which PIN letters are printed there
+	BatchSize     int           // cards in a personalisation batch, at most 500
+	RunFileAge    time.Duration // how long a print run's file is kept, encrypted as it is
+	CertProfile   string        // profile of certificates when none is named
+	CertIssuer    string        // issuer that signs them
+	CRLInterval   time.Duration // between scheduled full lists, the bases of deltas
+	CRLValidity   time.Duration // nextUpdate - thisUpdate
+	OCSPValidity  time.Duration // of an answer signed ahead
+	UnusedDossier time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -51,6 +52,7 @@ func DefaultPolicy() Policy {
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
 		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
+		UnusedDossier: 365 * 24 * time.Hour,
 	}
 }
 

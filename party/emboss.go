@@ -175,3 +175,15 @@ func Embossable(s string, name bool) bool {
 	}
 	return err == nil && line == s
 }
+
+// Transliterate gives the words of a name as the machine-readable zone of an identity
+// document writes them (ICAO Doc 9303 part 3 §6): in A-Z, hyphens between words,
+// apostrophes left out. It is nil for a name that cannot be written so.
+func Transliterate(name string) []string {
+	text, err := latin("name", name, " -'.")
+	if err != nil {
+		return nil
+	}
+	text = strings.NewReplacer("'", "", ".", "").Replace(text)
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '-' })
+}

@@ -29,6 +29,7 @@ import (
 	"sceau/hsm"
 	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -255,6 +256,9 @@ func (b *bankAtWork) orders(product string, n int) {
 	b.ok("import", file, "--as", "l.boisjoli", "--vault-token-file", b.tokens["office"])
 	approver := lifecycle.Actor{ID: "i.hautefeuille", Role: lifecycle.RoleApprover}
 	for _, id := range must[[]lifecycle.OrderID](t)(b.service.OrdersInState(t.Context(), lifecycle.OrderSubmitted, "")) {
+		if err := demodata.Prove(t.Context(), b.service, lifecycle.Actor{ID: "l.boisjoli", Role: lifecycle.RoleOperator}, id, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		shown := must[issuance.OrderContent](t)(b.service.ShowOrder(t.Context(), id))
 		if err := b.service.Approve(t.Context(), approver, id, shown.Hash()); err != nil {
 			t.Fatal(err)

@@ -112,6 +112,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"key ceremony: root, issuing CA, OCSP responder, card keys, the bureau's transport key", d.holdCeremony},
 		{"doors and workers", d.openHouse},
 		{"the bank's order file", d.importOrders},
+		{"who holders are: a dossier, a scan, an order that waits for them", d.keepDossiers},
 		{"four eyes", d.approveOrders},
 		{"cards: personalised in Vault, made by the bureau", d.makeCards},
 		{"letters: the card first, its PIN days later", d.sendLetters},
