@@ -8,8 +8,9 @@
 // its public key reaches a certificate, and only a linted [Draft] can be signed,
 // once.
 //
-// Foreign bytes enter through [ParseRequest], [ParseOCSPRequest] and [ReadCRL],
-// each bounded in size and fuzzed. Values leave as *x509.Certificate or DER.
+// Foreign bytes enter through [ParseRequest], [ParseOCSPRequest],
+// [ReadOCSPAnswer] and [ReadCRL], each bounded in size and fuzzed. Values leave as
+// *x509.Certificate or DER.
 package ca
 
 import (

@@ -126,3 +126,36 @@ func TestSubjectNamesEveryWrongField(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSubject puts any text into every field that people type: what is refused
+// says so, and what is taken stands in the subject as it was given and changes no
+// extension.
+func FuzzSubject(f *testing.F) {
+	h := setup(f)
+	plain, _ := h.issue(f, testNow)
+	req := must[*Request](f)(ParseRequest(request(f, ecKey(f, elliptic.P256()), x509.CertificateRequest{})))
+	f.Add("Amélie", "Dupont-N'Diaye", "Boulangerie du Pont & Fils", "H-00042", "amelie@example.test")
+	f.Add("{{ .Insecure }}", `"},"isCA":true`, "CN=Root,O=Bank+OU=x", "H-1", "")
+	f.Fuzz(func(t *testing.T, given, surname, organization, number, email string) {
+		s := holder
+		s.GivenName, s.Surname, s.Organization, s.HolderNumber, s.Email = given, surname, organization, number, email
+		d, err := h.issuer.Prepare(NominativeAuthentication(), req, s, serialNumber(t), 3, testNow)
+		if err != nil {
+			if !errors.Is(err, lifecycle.Invalid) {
+				t.Fatalf("error %v is not invalid", err)
+			}
+			return
+		}
+		for _, text := range []string{given, surname, organization, number} {
+			if !bytes.Contains(d.linted.RawSubject, []byte(text)) {
+				t.Fatalf("%q is not in the subject as it was given", text)
+			}
+		}
+		if email == holder.Email && !sameExtensionsButKey(plain, d.linted) {
+			t.Fatal("an extension changed")
+		}
+		if d.linted.IsCA || len(d.linted.DNSNames)+len(d.linted.URIs)+len(d.linted.IPAddresses) > 0 || len(d.linted.EmailAddresses) > 1 {
+			t.Fatalf("it says more than it should: %+v", d.linted)
+		}
+	})
+}

@@ -194,9 +194,9 @@ func fresh(day, today time.Time) bool { return day.AddDate(0, FreshMonths, 0).Af
 // compared as the machine-readable zone writes them; a document has all given names
 // of a person, an order perhaps the usual one.
 func SameName(given, surname, documentGiven, documentSurname string) bool {
-	if words := party.Transliterate(surname); len(words) == 0 || !slices.Equal(words, party.Transliterate(documentSurname)) {
+	if words := party.Words(surname); len(words) == 0 || !slices.Equal(words, party.Words(documentSurname)) {
 		return false
 	}
-	onDocument, ordered := party.Transliterate(documentGiven), party.Transliterate(given)
+	onDocument, ordered := party.Words(documentGiven), party.Words(given)
 	return len(ordered) > 0 && !slices.ContainsFunc(ordered, func(w string) bool { return !slices.Contains(onDocument, w) })
 }

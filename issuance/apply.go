@@ -187,6 +187,7 @@ func (s *Service) moveCertificate(ctx context.Context, tx store.Tx, c *db.Certif
 	if by.Role == lifecycle.RoleHolder && by.ID != string(c.HolderID) {
 		return fmt.Errorf("certificate %s: %w: it is another holder's", c.ID, lifecycle.Forbidden)
 	}
+	tell := s.noticeOf(c, on)
 	to, err := apply(ctx, s, tx, lifecycle.Certificates, c.State,
 		change{id: string(c.ID), on: on, by: by, requester: requester, detail: detail},
 		func(to lifecycle.CertificateState) (int64, error) {
@@ -200,12 +201,17 @@ func (s *Service) moveCertificate(ctx context.Context, tx store.Tx, c *db.Certif
 				return OCSPRefreshArgs{Certificate: c.ID}
 			case lifecycle.JobCRLPublish:
 				return CRLPublishArgs{Issuer: deref(c.IssuerID), Shard: deref(c.Shard)}
+			case lifecycle.JobNoticeSend:
+				return NoticeArgs{Notice: lifecycle.NoticeID(tell.ID)}
 			default:
 				return nil
 			}
 		})
 	c.State = to
-	return err
+	if err != nil || tell.Kind == "" {
+		return err
+	}
+	return s.tellTx(ctx, tx, *c, tell)
 }
 
 func noJob(lifecycle.JobKind) Job { return nil }

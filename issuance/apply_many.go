@@ -24,6 +24,9 @@ type several[R any, S ~string] struct {
 	detail    func(R) map[string]string // for the audit entries; never a secret
 	// set sets the states, and tells of how many rows; nil: as is usual.
 	set func(ids []string, from, to S) (moved int64, err error)
+	// together leaves the follow-up jobs to the caller, who asks for those of all
+	// rows at once.
+	together bool
 }
 
 type (
@@ -82,6 +85,9 @@ func applyMany[S ~string, R any](ctx context.Context, s *Service, tx store.Tx, t
 	}
 	if err := s.auditMany(ctx, tx, table.Thing, changes, string(from), string(move.To)); err != nil {
 		return from, err
+	}
+	if e.together {
+		return move.To, nil
 	}
 	for _, kind := range move.Then {
 		for i, row := range rows {

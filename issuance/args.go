@@ -39,7 +39,8 @@ type (
 	CertificateIssueArgs struct {
 		Certificate lifecycle.CertificateID `json:"certificate"`
 	}
-	// CRLPublishArgs asks for a shard's lists. A scheduled publication happens
+	// CRLPublishArgs asks for a shard's lists, or with no issuer named, for those of
+	// every shard that has some to come. A scheduled publication happens
 	// even when nothing changed, and is the base of the deltas after it.
 	CRLPublishArgs struct {
 		Issuer    string `json:"issuer"`
@@ -51,12 +52,24 @@ type (
 	OCSPRefreshArgs struct {
 		Certificate lifecycle.CertificateID `json:"certificate,omitempty"`
 	}
+	// RevokeIssuedArgs asks to revoke what a revoked CA has signed.
+	RevokeIssuedArgs struct {
+		Issuer string `json:"issuer"`
+	}
 	// ExpireArgs asks to expire what has reached its end.
 	ExpireArgs struct{}
+	// RevocationWatchArgs asks to look at lists and answers from outside.
+	RevocationWatchArgs struct{}
 	// CampaignArgs asks to order a campaign's next cards.
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
 	}
+	// NoticeArgs asks to send a notice.
+	NoticeArgs struct {
+		Notice lifecycle.NoticeID `json:"notice"`
+	}
+	// RemindArgs asks for notices of the certificates that expire soon.
+	RemindArgs struct{}
 )
 
 // Kind is the job's name for ever.
@@ -72,5 +85,9 @@ func (PostLettersArgs) Kind() string      { return string(lifecycle.JobPostLette
 func (CertificateIssueArgs) Kind() string { return string(lifecycle.JobCertificateIssue) }
 func (CRLPublishArgs) Kind() string       { return string(lifecycle.JobCRLPublish) }
 func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefresh) }
+func (RevokeIssuedArgs) Kind() string     { return string(lifecycle.JobRevokeIssued) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
+func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }
+func (NoticeArgs) Kind() string           { return string(lifecycle.JobNoticeSend) }
+func (RemindArgs) Kind() string           { return string(lifecycle.JobRemind) }

@@ -27,10 +27,14 @@ type Authority struct {
 	// KeepsExpired has revoked certificates stay on the lists after their end
 	// (ExpiredCertsOnCRL). It is fixed too.
 	KeepsExpired bool
+
+	State lifecycle.IssuerState // as it is on record
+	Since time.Time             // it is so
 }
 
-// RecordAuthority records a CA and opens its CRL shards. A second time changes
-// nothing.
+// RecordAuthority records a CA and opens its CRL shards. The first online CA signs
+// holders' certificates from now on, each other one once two people agree
+// ([Service.SignWith]). A second time changes nothing.
 func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Authority) error {
 	return s.store.InTx(ctx, func(tx store.Tx) error {
 		if _, err := tx.Issuer(ctx, a.ID); !isNotFound(err) {
@@ -42,6 +46,10 @@ func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Aut
 		}
 		if a.Parent != "" {
 			p.ParentID = &a.Parent
+		}
+		var err error
+		if p.State, err = firstState(ctx, tx, a); err != nil {
+			return err
 		}
 		if err := tx.InsertIssuer(ctx, p); err != nil {
 			return fmt.Errorf("issuer %s: %w", a.ID, err)
@@ -60,6 +68,20 @@ func (s *Service) RecordAuthority(ctx context.Context, by lifecycle.Actor, a Aut
 	})
 }
 
+// firstState is that of a CA that is recorded now.
+func firstState(ctx context.Context, tx store.Tx, a Authority) (lifecycle.IssuerState, error) {
+	all, err := tx.Issuers(ctx)
+	if err != nil {
+		return "", fmt.Errorf("issuer %s: %w", a.ID, err)
+	}
+	for _, other := range all {
+		if a.Online && other.Online {
+			return lifecycle.IssuerReady, nil
+		}
+	}
+	return lifecycle.IssuerSigning, nil
+}
+
 // Authorities lists the CAs.
 func (s *Service) Authorities(ctx context.Context) ([]Authority, error) {
 	rows, err := s.store.Issuers(ctx)
@@ -71,6 +93,7 @@ func (s *Service) Authorities(ctx context.Context) ([]Authority, error) {
 		all[i] = Authority{
 			ID: r.ID, Certificate: r.Certificate, Mount: r.Mount, Key: r.KeyName, Shards: int(r.Shards), Online: r.Online,
 			Parent: deref(r.ParentID), PublicBase: r.PublicBase, KeepsExpired: r.KeepsExpired,
+			State: r.State, Since: r.StateSince,
 		}
 	}
 	return all, nil
@@ -118,4 +141,33 @@ func (s *Service) NewestDelegate(ctx context.Context, issuer string, purpose Del
 		return Delegate{}, fmt.Errorf("%s delegate of %s: %w", purpose, issuer, err)
 	}
 	return Delegate{Issuer: d.IssuerID, Purpose: purpose, Certificate: d.Certificate, Key: d.KeyName, NotAfter: d.NotAfter}, nil
+}
+
+// FillHouseRecord puts certificates of CAs and delegates on record that older
+// versions left out, so that they can be revoked.
+func (s *Service) FillHouseRecord(ctx context.Context) error {
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		issuers, err := tx.Issuers(ctx)
+		if err != nil {
+			return fmt.Errorf("issuers: %w", err)
+		}
+		for _, i := range issuers {
+			if i.ParentID == nil {
+				continue
+			}
+			if err := s.recordHouseCertificateTx(ctx, tx, *i.ParentID, "ca", i.Certificate); err != nil {
+				return err
+			}
+		}
+		delegates, err := tx.Delegates(ctx)
+		if err != nil {
+			return fmt.Errorf("delegates: %w", err)
+		}
+		for _, d := range delegates {
+			if err := s.recordHouseCertificateTx(ctx, tx, d.IssuerID, d.Purpose, d.Certificate); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -3,8 +3,6 @@ package issuance
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
-	"errors"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -68,54 +66,14 @@ func subjectOf(ctx context.Context, q *db.Queries, cert db.Certificate) (subject
 	}, string(h.ID), nil
 }
 
-// TakeKey takes the holder's certificate request. It is refused, and nothing
-// changes, unless it proves possession of a good key, names nobody else, and
-// its key is in no other certificate. Serial and CRL shard are reserved here,
-// long before the signature: whatever happens, they can be revoked.
-func (s *Service) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID, csr []byte) error {
-	if err := lifecycle.CheckID(lifecycle.PrefixCertificate, string(id)); err != nil {
-		return err
-	}
-	subject, err := s.SubjectOf(ctx, id)
-	if err != nil {
-		return err
-	}
-	profile, err := s.ProfileOf(ctx, id)
-	if err != nil {
-		return err
-	}
-	spki, err := s.ca.CheckCSR(csr, subject, profile.Profile) // outside the transaction: it costs a signature check
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", id, err)
-	}
-	return s.store.InTx(ctx, func(tx store.Tx) error {
-		cert, err := tx.LockCertificate(ctx, id)
-		if err != nil {
-			return fmt.Errorf("certificate %s: %w", id, err)
-		}
-		if cert.State == lifecycle.CertIssuing && subtle.ConstantTimeCompare(cert.SPKISHA256, spki[:]) == 1 {
-			return nil // the same key again: taken already
-		}
-		if cert.State == lifecycle.CertAwaitingKey { // else the move says what is wrong
-			if err := s.drawSerialTx(ctx, tx, &cert); err != nil {
-				return err
-			}
-		}
-		if err := tx.SetCertificateKey(ctx, csr, spki[:], id); err != nil {
-			if errors.Is(err, lifecycle.Conflict) {
-				return &lifecycle.FieldError{Field: "csr", Why: "this key is in another certificate: make a new key"}
-			}
-			return fmt.Errorf("certificate %s: %w", id, err)
-		}
-		return s.moveCertificate(ctx, tx, &cert, lifecycle.TakeKey, by, "", nil)
-	})
-}
-
 // drawSerialTx reserves serial and shard.
 func (s *Service) drawSerialTx(ctx context.Context, tx store.Tx, cert *db.Certificate) error {
-	issuer, err := tx.Issuer(ctx, s.policy.CertIssuer)
+	issuer, err := tx.SigningIssuer(ctx)
+	if isNotFound(err) {
+		return fmt.Errorf("certificate %s: %w", cert.ID, errNoCA)
+	}
 	if err != nil {
-		return fmt.Errorf("issuer %s: %w: hold the key ceremony first", s.policy.CertIssuer, err)
+		return fmt.Errorf("certificate %s: who signs it: %w", cert.ID, err)
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:])
@@ -161,6 +119,13 @@ func (s *Service) BeginIssue(ctx context.Context, id lifecycle.CertificateID) (C
 		}
 		if _, err := lifecycle.Certificates.Next(cert.State, lifecycle.Issue, lifecycle.RoleSystem); err != nil {
 			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		issuer, err := tx.Issuer(ctx, deref(cert.IssuerID))
+		if err != nil {
+			return fmt.Errorf("issuer of certificate %s: %w", id, err)
+		}
+		if issuer.State != lifecycle.IssuerSigning && issuer.State != lifecycle.IssuerRetired {
+			return fmt.Errorf("certificate %s: %w: CA %s is %s and signs none", id, lifecycle.Unavailable, issuer.ID, issuer.State)
 		}
 		fence, err := tx.FenceCertificate(ctx, id)
 		if err != nil {
@@ -342,14 +307,6 @@ func (s *Service) fencedCertificateTx(ctx context.Context, tx store.Tx, plan Cer
 		return cert, fmt.Errorf("certificate %s: %w: another worker took over", plan.Certificate, lifecycle.Conflict)
 	}
 	return cert, nil
-}
-
-// Accept records that the holder has the certificate and finds its content
-// right (ETSI EN 319 411-1 §6.3.4).
-func (s *Service) Accept(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
-	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
-		return s.moveCertificate(ctx, tx, cert, lifecycle.Accept, by, "", nil)
-	})
 }
 
 // withCertificate works on a locked certificate in one transaction.

@@ -12,6 +12,7 @@ import (
 	"sceau/internal/demodata"
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/store/db"
 )
 
 // newProfile makes a version of a profile the live one.
@@ -217,5 +218,27 @@ func TestADistinguishedNameStaysWhoseItIs(t *testing.T) {
 	}
 	if _, err := h.store.Pool().Exec(t.Context(), "UPDATE subject_name SET owner = 'x'"); err == nil {
 		t.Error("whose a name is can be changed")
+	}
+}
+
+// A name in another script is written as passports write it, and the trail says how
+// it came.
+func TestATransliteratedNameIsInTheTrail(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	order := h.submit(t, func(o *demodata.Order) {
+		o.Product, o.Delivery, o.GivenName, o.Surname = "certificate", "-", "Юлия", "Щербакова"
+	})
+	h.approve(t, order)
+	subject := must[issuance.Subject](t)(h.SubjectOf(t.Context(), h.order(t, order).Certificate.ID))
+	if subject.GivenName != "Iuliia" || subject.Surname != "Shcherbakova" {
+		t.Errorf("the certificate names %+v", subject)
+	}
+	var detail map[string]string
+	holder := must[db.Order](t)(h.store.Order(t.Context(), order)).HolderID
+	h.event(t, h.pool.QueryRow(t.Context(), "SELECT detail FROM audit_entry WHERE thing_id = $1 AND event = 'submit'", holder).Scan(&detail))
+	if detail["surname_transliterated"] != "Щербакова as Shcherbakova" || detail["given_name_transliterated"] != "Юлия as Iuliia" {
+		t.Errorf("the trail says %v", detail)
 	}
 }

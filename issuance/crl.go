@@ -33,15 +33,22 @@ type CRLPlan struct {
 	NextUpdate time.Time
 	Previous   CRLHead // the lists that these follow; number 0 for the first
 	Nothing    bool    // nothing has changed since them: no list is due
+	Last       bool    // no list follows it: there is no delta, and it never ends
 	UnderWay   bool    // another worker signs this shard's next list: look again in a moment
 
 	revision, baseRevision int64 // what the lists cover: told when their entries are read
+	atLeast                int64 // what had been committed when it began
 	keepExpired, covered   bool  // covered: their entries were read
 }
 
 // Mark is what is raised before the lists may be served. It is known once their
 // entries are read.
 func (p CRLPlan) Mark() Mark { return Mark{p.Number, p.revision} }
+
+// lastUpdate is the nextUpdate of a CA's last lists (EN 319 411-1 CSS-6.3.9-06).
+var lastUpdate = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+func (h CRLHead) last() bool { return h.NextUpdate.Equal(lastUpdate) }
 
 // crlLease is how long a worker has a list to itself. After it another takes
 // over, and the late one loses on the fence. Without it, workers of revocations
@@ -65,19 +72,23 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 		if has := (Mark{row.Number, row.Revision}); has.below(mark) {
 			return &RestoredError{issuer, shard, has, mark}
 		}
-		if err := planIssuerTx(ctx, tx, &plan); err != nil {
+		if err := planIssuerTx(ctx, tx, &plan); err != nil || plan.Nothing {
 			return err
 		}
+		plan.atLeast = row.Revision
 		base, err := planBaseTx(ctx, tx, &plan)
 		if err != nil {
 			return err
+		}
+		if plan.Last {
+			plan.BaseNumber = 0
 		}
 		due := plan.BaseNumber == 0 || scheduled && !plan.ThisUpdate.Before(base.Add(s.policy.CRLInterval))
 		plan.Previous, err = newestCRL(ctx, tx.Queries, issuer, shard)
 		if err != nil && !isNotFound(err) {
 			return err
 		}
-		if err == nil && !due && plan.Previous.revision == row.Revision {
+		if err == nil && (!due && plan.Previous.revision == row.Revision || plan.Last && plan.Previous.last()) {
 			plan.Nothing = true
 			return nil
 		}
@@ -98,6 +109,10 @@ func planIssuerTx(ctx context.Context, tx store.Tx, plan *CRLPlan) error {
 		return fmt.Errorf("issuer %s: %w", plan.Issuer, err)
 	}
 	plan.keepExpired = issuer.KeepsExpired
+	plan.Nothing = issuer.State == lifecycle.IssuerEnded
+	if issuer.State == lifecycle.IssuerEnding {
+		plan.Last, plan.NextUpdate = true, lastUpdate
+	}
 	if !issuer.Online { // signed at ceremonies, once a year at least (EN 319 411-1 CSS-6.3.9-12)
 		plan.NextUpdate = plan.ThisUpdate.AddDate(1, 0, 0)
 	}
@@ -167,6 +182,11 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 	}
 	shard, sum := int32(plan.Shard), sha256.Sum256(full) //nolint:gosec // below 1024
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if plan.Last { // of several last lists one is the last
+			if _, err := tx.LockIssuer(ctx, plan.Issuer); err != nil {
+				return fmt.Errorf("CA %s: %w", plan.Issuer, err)
+			}
+		}
 		// Whoever begins the next list sees this one finished, or not begun to be.
 		if _, err := tx.LockCRLShard(ctx, plan.Issuer, shard); err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
@@ -189,6 +209,24 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 				return fmt.Errorf("forget old lists of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 			}
 		}
+		if plan.Last {
+			if err := s.endedTx(ctx, tx, plan.Issuer); err != nil {
+				return err
+			}
+		}
 		return done.run(tx)
 	})
+}
+
+// endedTx ends a CA whose last lists are all published.
+func (s *Service) endedTx(ctx context.Context, tx store.Tx, id string) error {
+	left, err := tx.ShardsNotEnded(ctx, id, lastUpdate)
+	if err != nil || left > 0 {
+		return err //nolint:wrapcheck // translated
+	}
+	i, err := tx.LockIssuer(ctx, id)
+	if err != nil {
+		return fmt.Errorf("CA %s: %w", id, err)
+	}
+	return s.moveIssuer(ctx, tx, &i, lifecycle.Complete, lifecycle.System("crl"), nil)
 }

@@ -40,6 +40,10 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
+		if plan.revision < plan.atLeast { // a replica that is behind would leave revocations out
+			return fmt.Errorf("CRL %s/%d: %w: the database shows %d changes of status, %d were committed before: is this a replica?",
+				plan.Issuer, plan.Shard, lifecycle.Unavailable, plan.revision, plan.atLeast)
+		}
 		plan.covered = true
 		e := &CRLEntries{ctx: ctx, tx: tx, plan: plan}
 		e.Full = e.runs(-1, func(after, before []byte) (int32, []byte, []byte, error) {

@@ -74,7 +74,7 @@ func (h *house) leaves(t tb, plan issuance.CRLPlan, serial lifecycle.Serial) boo
 
 func (h *house) beginCRL(t tb, scheduled bool) issuance.CRLPlan {
 	t.Helper()
-	return must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, scheduled, issuance.Mark{}))
+	return must[issuance.CRLPlan](t)(h.BeginCRL(t.Context(), "issuing-1", 0, scheduled, issuance.Mark{}))
 }
 
 func (h *house) finishCRL(t tb, plan issuance.CRLPlan, full string) {
@@ -139,7 +139,7 @@ func TestAListIsMadeWhenSomethingChangedOrTheIntervalIsOver(t *testing.T) {
 	if fourth := h.beginCRL(t, true); fourth.Number != 4 || fourth.BaseNumber != 3 {
 		t.Errorf("after it the base is the new scheduled list: %+v", fourth)
 	}
-	published := must[issuance.PublishedCRL](t)(h.public.NewestCRL(t.Context(), h.Policy().CertIssuer, 0))
+	published := must[issuance.PublishedCRL](t)(h.public.NewestCRL(t.Context(), "issuing-1", 0))
 	if published.Number != 3 || string(published.Full) != "list 3" { // the fourth is not finished
 		t.Errorf("served is %+v", published)
 	}
@@ -170,7 +170,7 @@ func TestAListUnderWayIsLeftToItsWorkerForAWhileThenTakenOver(t *testing.T) {
 	h.finishCRL(t, next, "next")
 	wantKind(t, h.FinishCRL(t.Context(), late, []byte("late"), nil, 0, nil), lifecycle.Conflict)
 	wantKind(t, h.FinishCRL(t.Context(), next, []byte("again"), nil, 0, nil), lifecycle.Conflict)
-	if got := must[issuance.PublishedCRL](t)(h.NewestCRL(t.Context(), h.Policy().CertIssuer, 0)); got.Number != 1 || string(got.Full) != "next" {
+	if got := must[issuance.PublishedCRL](t)(h.NewestCRL(t.Context(), "issuing-1", 0)); got.Number != 1 || string(got.Full) != "next" {
 		t.Errorf("published is %+v", got)
 	}
 }
@@ -187,7 +187,7 @@ func TestOfManyWorkersOneMakesTheList(t *testing.T) {
 		for i := range many {
 			race.Go(func() {
 				var err error
-				if plans[i], err = h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, i%2 == 0, issuance.Mark{}); err != nil {
+				if plans[i], err = h.BeginCRL(t.Context(), "issuing-1", 0, i%2 == 0, issuance.Mark{}); err != nil {
 					t.Errorf("begin: %v", err)
 				}
 			})
@@ -221,7 +221,7 @@ func TestAListWaitsForARevocationThatIsUnderWay(t *testing.T) {
 	go func() { revoked <- h.Hold(t.Context(), helene, id) }()
 	h.waitForALock(t)
 	go func() {
-		plan, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false, issuance.Mark{})
+		plan, err := h.BeginCRL(t.Context(), "issuing-1", 0, false, issuance.Mark{})
 		if err != nil {
 			t.Errorf("begin: %v", err)
 		}
@@ -335,12 +335,12 @@ func TestAListIsNeverOlderThanTheLastAndOnlyOfAShardThatIsThere(t *testing.T) {
 	h.finishCRL(t, h.beginCRL(t, true), "list")
 	h.certificate(t, lifecycle.CertHeld)
 	h.clock.advance(-2 * time.Second)
-	_, err := h.BeginCRL(t.Context(), h.Policy().CertIssuer, 0, false, issuance.Mark{})
+	_, err := h.BeginCRL(t.Context(), "issuing-1", 0, false, issuance.Mark{})
 	wantKind(t, err, lifecycle.Conflict)
 	for _, absent := range []struct {
 		issuer string
 		shard  int
-	}{{h.Policy().CertIssuer, 1}, {"other", 0}} {
+	}{{"issuing-1", 1}, {"other", 0}} {
 		_, err := h.BeginCRL(t.Context(), absent.issuer, absent.shard, true, issuance.Mark{})
 		wantKind(t, err, lifecycle.NotFound)
 		_, err = h.NewestCRL(t.Context(), absent.issuer, absent.shard)

@@ -66,6 +66,9 @@ func (d *desk) EnqueueTx(_ context.Context, _ pgx.Tx, job issuance.Job) error {
 	return nil
 }
 
+// CheckAcceptance takes any signature.
+func (*desk) CheckAcceptance(_, _, _ []byte) error { return nil }
+
 // CheckCSR takes any request for the key that its bytes name.
 func (d *desk) CheckCSR(csr []byte, _ issuance.Subject, _ certprofile.Profile) ([32]byte, error) {
 	return sha256.Sum256(csr), nil

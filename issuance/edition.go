@@ -71,7 +71,7 @@ func editionID(name string, version int32) string { return fmt.Sprintf("%s-%d", 
 func (s *Service) approveEdition(ctx context.Context, by lifecycle.Actor, of editionTable, name string, version int, seen [32]byte) error {
 	return s.decideEdition(ctx, by, of, name, version, lifecycle.Approve, "", func(tx store.Tx, e db.Edition) error {
 		if [32]byte(e.SHA256) != seen {
-			return fmt.Errorf("%w: that is not the hash of version %d: look at it, and approve what you see", lifecycle.Conflict, version)
+			return fmt.Errorf("%w: that is not the hash of version %d: preview it, and approve what you see", lifecycle.Conflict, version)
 		}
 		live, err := tx.LockLiveEdition(ctx, of.Thing, name)
 		if isNotFound(err) {

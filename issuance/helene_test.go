@@ -62,11 +62,11 @@ func (h *house) Activate(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 }
 
 func (h *house) TakeKey(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID, csr []byte) error {
-	return h.Service.TakeKey(ctx, h.ofCertificate(ctx, by, id), id, csr)
+	return h.Service.TakeKey(ctx, h.ofCertificate(ctx, by, id), id, csr, nil)
 }
 
 func (h *house) Accept(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
-	return h.Service.Accept(ctx, h.ofCertificate(ctx, by, id), id)
+	return h.Service.Accept(ctx, h.ofCertificate(ctx, by, id), id, []byte("signed by the holder"))
 }
 
 func (h *house) Hold(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {

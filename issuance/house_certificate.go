@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"maps"
 	"time"
 
 	"sceau/lifecycle"
@@ -26,15 +27,14 @@ type HouseCertificate struct {
 // recordHouseCertificateTx puts a certificate on record, so that it can be
 // revoked.
 func (s *Service) recordHouseCertificateTx(ctx context.Context, tx store.Tx, issuer, kind string, der []byte) error {
+	serial, err := serialOf(kind, der)
+	if err != nil {
+		return err
+	}
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
 		return fmt.Errorf("%w: certificate of a %s: %w", lifecycle.Invalid, kind, err)
 	}
-	var serial lifecycle.Serial
-	if certificate.SerialNumber.Sign() <= 0 || certificate.SerialNumber.BitLen() > 8*len(serial) {
-		return fmt.Errorf("%w: certificate of a %s: its serial has more than %d octets", lifecycle.Invalid, kind, len(serial))
-	}
-	certificate.SerialNumber.FillBytes(serial[:])
 	err = tx.InsertHouseCertificate(ctx, db.InsertHouseCertificateParams{
 		Serial: serial[:], IssuerID: issuer, Kind: kind, Subject: certificate.Subject.String(), NotAfter: &certificate.NotAfter, CreatedAt: s.now(),
 	})
@@ -69,11 +69,7 @@ func (s *Service) HouseCertificates(ctx context.Context) ([]HouseCertificate, er
 // signed at a ceremony. Revoking again changes nothing.
 func (s *Service) RevokeHouseCertificate(ctx context.Context, by lifecycle.Actor, serial lifecycle.Serial, r Revocation) error {
 	now := s.now().Truncate(time.Second)
-	checked := r
-	if r.Reason == lifecycle.ReasonCACompromise { // which no person's certificate has
-		checked.Reason = lifecycle.ReasonKeyCompromise
-	}
-	if err := checked.check(now); err != nil {
+	if err := r.checkHouse(now, "ca"); err != nil {
 		return err
 	}
 	if by.Role != lifecycle.RoleSecurityOfficer {
@@ -87,29 +83,80 @@ func (s *Service) RevokeHouseCertificate(ctx context.Context, by lifecycle.Actor
 		if c.RevokedAt != nil {
 			return nil
 		}
-		if r.Reason == lifecycle.ReasonCACompromise && c.Kind != "ca" {
-			return &lifecycle.FieldError{Field: "reason", Why: "cACompromise is for a CA's certificate: use keyCompromise"}
-		}
-		e := CRLEntry{Serial: serial, At: now, Reason: r.Reason}
-		if !r.InvalidityDate.IsZero() {
-			e.InvalidityDate = r.InvalidityDate.UTC().Truncate(time.Second)
-		}
-		if err := s.setHouseRevokedTx(ctx, tx, c.IssuerID, c.Shard, e); err != nil {
+		if err := r.checkHouse(now, c.Kind); err != nil {
 			return err
 		}
-		err = s.audit(ctx, tx, "house_certificate", change{
-			id: serial.String(), on: lifecycle.Revoke, by: by,
-			detail: map[string]string{"reason": r.Reason.String(), "kind": c.Kind, "issuer": c.IssuerID, "subject": c.Subject},
-		}, "valid", "revoked")
+		id, err := onlineCAOf(ctx, tx, serial)
 		if err != nil {
 			return err
 		}
-		issuer, err := tx.Issuer(ctx, c.IssuerID)
-		if err != nil || !issuer.Online {
-			return err //nolint:wrapcheck // translated
+		if id != "" {
+			return fmt.Errorf("certificate %s: %w: it is the CA %s, with which all ends that it signed: sceau crl revoke-ca --issuer %s",
+				serial, lifecycle.Illegal, id, id)
 		}
-		return s.queue.EnqueueTx(ctx, tx.Pgx(), CRLPublishArgs{Issuer: c.IssuerID, Shard: c.Shard})
+		e := CRLEntry{Serial: serial, At: now, Reason: r.Reason, InvalidityDate: r.InvalidityDate}
+		return s.endHouseCertificateTx(ctx, tx, by, houseRow{c.IssuerID, c.Shard, c.Kind, c.Subject}, e, nil)
 	})
+}
+
+// checkHouse is check for certificates of the house: cACompromise, which no
+// person's certificate has of itself, is for a CA's.
+func (r Revocation) checkHouse(now time.Time, kind string) error {
+	if r.Reason == lifecycle.ReasonCACompromise {
+		if kind != "ca" {
+			return &lifecycle.FieldError{Field: "reason", Why: "cACompromise is for a CA's certificate: use keyCompromise"}
+		}
+		r.Reason = lifecycle.ReasonKeyCompromise
+	}
+	return r.check(now)
+}
+
+// onlineCAOf is the CA that a certificate is of, when it is one that signs for us and
+// is not revoked yet; else none. With it much more ends ([Service.RevokeAuthority]).
+func onlineCAOf(ctx context.Context, tx store.Tx, serial lifecycle.Serial) (string, error) {
+	all, err := tx.Issuers(ctx)
+	if err != nil {
+		return "", fmt.Errorf("issuers: %w", err)
+	}
+	for _, i := range all {
+		if !i.Online || i.ParentID == nil || !lifecycle.Issuers.Can(i.State, lifecycle.Revoke) {
+			continue
+		}
+		if own, err := serialOf("ca", i.Certificate); err == nil && own == serial {
+			return i.ID, nil
+		}
+	}
+	return "", nil
+}
+
+// houseRow is what is needed of a certificate of the house to end it.
+type houseRow struct {
+	issuer  string
+	shard   int32
+	kind    string
+	subject string
+}
+
+// endHouseCertificateTx revokes a certificate of the house, and asks for the list
+// that tells it when workers sign it.
+func (s *Service) endHouseCertificateTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, c houseRow, e CRLEntry, more map[string]string) error {
+	if !e.InvalidityDate.IsZero() {
+		e.InvalidityDate = e.InvalidityDate.UTC().Truncate(time.Second)
+	}
+	if err := s.setHouseRevokedTx(ctx, tx, c.issuer, c.shard, e); err != nil {
+		return err
+	}
+	detail := map[string]string{"reason": e.Reason.String(), "kind": c.kind, "issuer": c.issuer, "subject": c.subject}
+	maps.Copy(detail, more)
+	err := s.audit(ctx, tx, "house_certificate", change{id: e.Serial.String(), on: lifecycle.Revoke, by: by, detail: detail}, "valid", "revoked")
+	if err != nil {
+		return err
+	}
+	issuer, err := tx.Issuer(ctx, c.issuer)
+	if err != nil || !issuer.Online {
+		return err //nolint:wrapcheck // translated
+	}
+	return s.queue.EnqueueTx(ctx, tx.Pgx(), CRLPublishArgs{Issuer: c.issuer, Shard: c.shard})
 }
 
 // setHouseRevokedTx sets the status of a certificate of the house.

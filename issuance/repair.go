@@ -192,7 +192,10 @@ func (s *Service) repairShardTx(ctx context.Context, tx store.Tx, by lifecycle.A
 		case !k.there:
 			return s.recordLostTx(ctx, tx, issuer, shard, k.CRLEntry)
 		case k.missed && k.id == "":
-			return s.setHouseRevokedTx(ctx, tx, issuer, shard, k.CRLEntry)
+			if err := s.setHouseRevokedTx(ctx, tx, issuer, shard, k.CRLEntry); err != nil {
+				return err
+			}
+			return s.stopBroughtBackTx(ctx, tx, by, k.CRLEntry)
 		case k.missed:
 			return s.bringBackTx(ctx, tx, by, k, l.Number, proposer)
 		}

@@ -15,11 +15,11 @@ func TestARevocationThatNoListCanHoldIsRefused(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	works(t, d.RecordAuthority(t.Context(), lifecycle.System("ceremony"), issuance.Authority{
-		ID: d.Policy().CertIssuer, Certificate: []byte{1}, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
+		ID: "issuing-1", Certificate: []byte{1}, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
 	}))
 	order := d.approved(t, "certificate")
 	id := gives[issuance.OrderView](t)(d.Order(t.Context(), order)).Certificate.ID
-	works(t, d.TakeKey(t.Context(), olga, id, []byte("a request")))
+	works(t, d.TakeKey(t.Context(), olga, id, []byte("a request"), nil))
 	at := func(year int) time.Time { return time.Date(year, 3, 1, 0, 0, 0, 0, time.UTC) }
 	for _, test := range []struct {
 		name  string

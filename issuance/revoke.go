@@ -59,17 +59,31 @@ func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.C
 		if cert.RevokedAt != nil {
 			at = *cert.RevokedAt
 		}
-		was := cert.State
-		detail := map[string]string{"reason": r.Reason.String()}
-		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Revoke, by, "", detail); err != nil {
-			return err
-		}
-		if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil || was != lifecycle.CertIssuing && was != lifecycle.CertStopped {
-			return err
-		}
-		failure := "its certificate was revoked before it was issued: " + r.Reason.String()
-		return s.failOrderTx(ctx, tx, cert.OrderID, lifecycle.System("revocation"), failure)
+		return s.revokeTx(ctx, tx, by, cert, at, r)
 	})
+}
+
+// revokeTx ends a locked certificate. A key that was compromised is blocked for
+// ever.
+func (s *Service) revokeTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, cert *db.Certificate, at time.Time, r Revocation) error {
+	was := cert.State
+	detail := map[string]string{"reason": r.Reason.String()}
+	if err := s.moveCertificate(ctx, tx, cert, lifecycle.Revoke, by, "", detail); err != nil {
+		return err
+	}
+	if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil {
+		return err
+	}
+	if r.Reason == lifecycle.ReasonKeyCompromise && cert.SPKISHA256 != nil {
+		if err := s.blockKeyTx(ctx, tx, by, cert.SPKISHA256, r.Reason.String()); err != nil {
+			return err
+		}
+	}
+	if was != lifecycle.CertIssuing && was != lifecycle.CertStopped {
+		return nil
+	}
+	failure := "its certificate was revoked before it was issued: " + r.Reason.String()
+	return s.failOrderTx(ctx, tx, cert.OrderID, lifecycle.System("revocation"), failure)
 }
 
 // Hold suspends a certificate: certificateHold (RFC 5280 §5.3.1), where its

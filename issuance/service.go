@@ -27,18 +27,21 @@ import (
 
 // Policy are the bank's choices that the use cases obey.
 type Policy struct {
-	IIN           string        // first digits of card numbers, 6 to 8
-	Product       string        // the card product ordered when none is named
-	PrintRoom     string        // place of stock from which cards and readers are posted
-	PINPaper      string        // stock item on which PIN letters are printed there
-	BatchSize     int           // cards in a personalisation batch, at most 500
-	RunFileAge    time.Duration // how long a print run's file is kept, encrypted as it is
-	CertProfile   string        // profile of certificates when none is named
-	CertIssuer    string        // issuer that signs them
-	CRLInterval   time.Duration // between scheduled full lists, the bases of deltas
-	CRLValidity   time.Duration // nextUpdate - thisUpdate
-	OCSPValidity  time.Duration // of an answer signed ahead
-	UnusedDossier time.Duration // how long a dossier is kept that led to no certificate
+	IIN          string        // first digits of card numbers, 6 to 8
+	Product      string        // the card product ordered when none is named
+	PrintRoom    string        // place of stock from which cards and readers are posted
+	PINPaper     string        // stock item on which PIN letters are printed there
+	BatchSize    int           // cards in a personalisation batch, at most 500
+	RunFileAge   time.Duration // how long a print run's file is kept, encrypted as it is
+	CertProfile  string        // profile of certificates when none is named
+	CodeLife     time.Duration // of an enrolment code
+	CodeTries    int           // wrong codes before another must be handed over
+	CRLInterval  time.Duration // between scheduled full lists, the bases of deltas
+	CRLValidity  time.Duration // nextUpdate - thisUpdate
+	OCSPValidity time.Duration // of an answer signed ahead
+	// RevocationWatch is how often lists and answers are looked at from outside.
+	RevocationWatch time.Duration
+	UnusedDossier   time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -50,8 +53,9 @@ func DefaultPolicy() Policy {
 		IIN: "925000", Product: "securaccess", PrintRoom: "print-room", PINPaper: "paper-pin",
 		BatchSize: 100, RunFileAge: 30 * 24 * time.Hour,
 		SecondCardWithin: 90 * 24 * time.Hour, AddressChangeWithin: 30 * 24 * time.Hour,
-		CertProfile: certprofile.NominativeAuthentication, CertIssuer: "issuing-1",
-		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour,
+		CertProfile: certprofile.NominativeAuthentication,
+		CodeLife:    30 * 24 * time.Hour, CodeTries: 5,
+		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 		UnusedDossier: 365 * 24 * time.Hour,
 	}
 }
@@ -71,6 +75,8 @@ type CA interface {
 	// a kind that the profile takes, and names nobody else: asked at the door so that
 	// the holder learns at once what is wrong.
 	CheckCSR(csr []byte, subject Subject, profile certprofile.Profile) (spkiSHA256 [32]byte, err error)
+	// CheckAcceptance tells whether the certificate's key signed the statement.
+	CheckAcceptance(certificate, statement, signature []byte) error
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)

@@ -50,6 +50,18 @@ func statusOf(r db.CertificateStatus) OCSPStatus {
 	return st
 }
 
+// houseStatusOf is the status of a certificate of the house: it is revoked once and
+// for all, and nobody signs its answers ahead.
+func houseStatusOf(r db.HouseStatus) OCSPStatus {
+	st := OCSPStatus{Issuer: r.IssuerID, Serial: lifecycle.Serial(r.Serial), CertificateStatus: CertificateStatus{
+		Reserved: true, Issued: true, InvalidityDate: deref(r.InvalidityDate),
+	}}
+	if r.RevokedAt != nil {
+		st.Revoked, st.RevokedAt, st.Reason, st.Version = true, *r.RevokedAt, lifecycle.RevocationReason(deref(r.Reason)), 1
+	}
+	return st
+}
+
 func statusesOf(rows []db.CertificateStatus) []OCSPStatus {
 	all := make([]OCSPStatus, len(rows))
 	for i, r := range rows {
@@ -58,16 +70,45 @@ func statusesOf(rows []db.CertificateStatus) []OCSPStatus {
 	return all
 }
 
+func houseStatusesOf(rows []db.HouseStatus) []OCSPStatus {
+	all := make([]OCSPStatus, len(rows))
+	for i, r := range rows {
+		all[i] = houseStatusOf(r)
+	}
+	return all
+}
+
+// HouseStatuses reads the statuses of the house's own certificates, which are few.
+func (s *Service) HouseStatuses(ctx context.Context) ([]OCSPStatus, error) {
+	rows, err := s.store.HouseStatuses(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("statuses of the house: %w", err)
+	}
+	return houseStatusesOf(rows), nil
+}
+
 // Status reads the status of a serial; an unknown one is no error.
 func (s *Service) Status(ctx context.Context, issuer string, serial lifecycle.Serial) (CertificateStatus, error) {
 	r, err := s.store.CertificateStatus(ctx, serial[:], &issuer)
+	if isNotFound(err) {
+		return s.houseStatus(ctx, issuer, serial)
+	}
+	if err != nil {
+		return CertificateStatus{}, fmt.Errorf("status of %s: %w", serial, err)
+	}
+	return statusOf(r).CertificateStatus, nil
+}
+
+// houseStatus reads the status of a serial that no order's certificate has.
+func (s *Service) houseStatus(ctx context.Context, issuer string, serial lifecycle.Serial) (CertificateStatus, error) {
+	r, err := s.store.HouseStatus(ctx, serial[:], issuer)
 	if isNotFound(err) {
 		return CertificateStatus{}, nil
 	}
 	if err != nil {
 		return CertificateStatus{}, fmt.Errorf("status of %s: %w", serial, err)
 	}
-	return statusOf(r).CertificateStatus, nil
+	return houseStatusOf(r).CertificateStatus, nil
 }
 
 // statusPage is how many statuses are read at a time.
@@ -141,7 +182,11 @@ func (s *Service) StatusesSince(ctx context.Context, seen, now StatusMark) ([]OC
 	if err != nil {
 		return nil, fmt.Errorf("changed statuses: %w", err)
 	}
-	return statusesOf(rows), nil
+	house, err := s.store.HouseStatusesSince(ctx, issuers, shards, revisions)
+	if err != nil {
+		return nil, fmt.Errorf("changed statuses of the house: %w", err)
+	}
+	return append(statusesOf(rows), houseStatusesOf(house)...), nil
 }
 
 // answersAgain is how many answers are read again with the new ones: some are

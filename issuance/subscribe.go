@@ -140,6 +140,8 @@ type Holder struct {
 	Complement, Street             string
 	Postcode, City, Country        string
 	LargePrint                     *bool // letters in large print; nil: as it is
+
+	written map[string]string // names that were transliterated, as they came
 }
 
 // check validates a company by itself.
@@ -160,12 +162,25 @@ func (h *Holder) check(company string, errs *lifecycle.FieldErrors) {
 	if !digits(h.UserNumber, 4) {
 		errs.Add("user_number", "a user number has 4 digits")
 	}
+	h.transliterate()
 	errs.AddError("given_name", party.CheckName("given_name", h.GivenName))
 	errs.AddError("surname", party.CheckName("surname", h.Surname))
 	_, err := party.ParseLanguage(h.Language)
 	errs.AddError("language", err)
 	errs.AddError("email", party.CheckEmail(h.Email))
 	mergeAddress(errs, h.address(company).Check())
+}
+
+// transliterate writes names as passports do, and remembers how they came: the trail
+// keeps that (EN 319 412-2 NAT-4.2.4-12).
+func (h *Holder) transliterate() {
+	h.written = map[string]string{}
+	for field, name := range map[string]*string{"given_name": &h.GivenName, "surname": &h.Surname} {
+		if latin := party.Transliterate(*name); latin != *name {
+			h.written[field+"_transliterated"] = *name + " as " + latin
+			*name = latin
+		}
+	}
 }
 
 // mergeAddress says what is wrong with an address once, by the columns that its
@@ -261,7 +276,7 @@ func (s *Service) enrolTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, 
 	if err != nil {
 		return db.Holder{}, fmt.Errorf("holder %s/%s: %w", company.ClientID, h.UserNumber, err)
 	}
-	if err := s.born(ctx, tx, "holder", string(id), "enrolled", by, nil); err != nil {
+	if err := s.born(ctx, tx, "holder", string(id), "enrolled", by, h.written); err != nil {
 		return db.Holder{}, err
 	}
 	return tx.Holder(ctx, id)

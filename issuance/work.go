@@ -160,7 +160,9 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.RetryCertificate(ctx, by, lifecycle.CertificateID(id))
 	case lifecycle.WorkMissingCard:
 		return s.Remake(ctx, by, lifecycle.CardID(id))
-	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged:
+	case lifecycle.WorkFailedNotice:
+		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
+	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -195,8 +197,16 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "wait for the bureau's next file, or retry it: the card is made again"
 	case lifecycle.WorkChip:
 		return "put the same chip in again at the terminal, or give it up there"
+	case lifecycle.WorkRefused:
+		return "mend what the holder finds wrong, order another certificate, then resolve it"
+	case lifecycle.WorkFailedNotice:
+		return "tell the holder by telephone, mend the address or the mail server, and retry it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
+	case lifecycle.WorkRevocation:
+		return "see sceau doctor revocation, mend what is wrong, then resolve it"
+	case lifecycle.WorkNoCA:
+		return "hold a ceremony for the next CA, then two officers have it sign: sceau ceremony activate"
 	}
 	return ""
 }

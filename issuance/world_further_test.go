@@ -140,12 +140,17 @@ func (w *world) furtherCertificate(ctx context.Context, d dice) error {
 		if err != nil {
 			return err
 		}
+		if plan.TBS == nil && d.roll("lint", 4) == 0 {
+			return w.StopIssue(ctx, plan, "it breaks a rule", nil)
+		}
 		if plan.TBS == nil {
 			if err := w.RecordDraft(ctx, plan, draftOf(plan, "draft")); err != nil {
 				return err
 			}
 		}
 		return w.FinishIssue(ctx, plan, []byte("signed"), nil)
+	case lifecycle.CertStopped:
+		return w.RetryWork(ctx, leonie, string(id))
 	case lifecycle.CertIssued:
 		return w.Accept(ctx, helene, id)
 	case lifecycle.CertActive:

@@ -228,7 +228,7 @@ func (w *world) certificateActions() map[string]action {
 func (w *world) listActions() map[string]action {
 	return map[string]action{
 		"begin list": func(ctx context.Context, d dice) error {
-			plan, err := w.BeginCRL(ctx, w.Policy().CertIssuer, d.roll("shard", 2), d.roll("scheduled", 2) == 0, issuance.Mark{})
+			plan, err := w.BeginCRL(ctx, "issuing-1", d.roll("shard", 2), d.roll("scheduled", 2) == 0, issuance.Mark{})
 			if err == nil && !plan.Nothing && !plan.UnderWay {
 				add(w, &w.lists, plan)
 			}

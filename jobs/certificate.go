@@ -102,6 +102,11 @@ func (c CSRChecker) CheckCSR(csr []byte, s issuance.Subject, p certprofile.Profi
 	return request.SPKIHash(), nil
 }
 
+// CheckAcceptance checks a holder's signature by their certificate.
+func (CSRChecker) CheckAcceptance(certificate, statement, signature []byte) error {
+	return ca.CheckStatement(certificate, statement, signature)
+}
+
 // EncodeEntry encodes a list's entry.
 func (CSRChecker) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
 	return ca.EncodeEntry(ca.Revoked{Serial: e.Serial, At: e.At, Reason: e.Reason, InvalidityDate: e.InvalidityDate})

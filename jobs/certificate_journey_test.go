@@ -79,7 +79,7 @@ func TestACertificateIsIssuedRevokedAndListed(t *testing.T) {
 	write(t, dir, "root.pem", "CERTIFICATE", h.Root)
 	write(t, dir, "issuing.pem", "CERTIFICATE", h.Issuing)
 	h.work(t, h.tools(t))
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", id)
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault) // the answer that was signed ahead
@@ -162,7 +162,7 @@ func TestADraftThatBreaksARuleWaitsForStaffAndTouchesNoKey(t *testing.T) {
 	}
 	adopt(dual)
 	id := h.orders(t, "certificate", 1)[0].Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	// The order's content was right when it was approved.
 	email := func(to string) string {
 		var was string
@@ -223,7 +223,7 @@ func TestASystemsCertificateNamesTheSystemAndNobody(t *testing.T) {
 	content := get[issuance.OrderContent](t)(h.ShowOrder(t.Context(), order))
 	must(t, h.Approve(t.Context(), approver, order, content.Hash()))
 	system := get[issuance.OrderView](t)(h.Order(t.Context(), order)).Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(system)), system, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(system)), system, request(t), nil))
 	h.toil(t, h.tools(t))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", system)
 	dir := t.TempDir()

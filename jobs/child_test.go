@@ -165,7 +165,7 @@ func runChild(text string) error {
 			tools = pinTools(t.Realm, p.Service, now, logger, vault)
 			tools.PINs = deadly{vault, t.Die}
 		}
-		client, err := NewClient(ctx, p.pool, tools, Settings{Queues: []Queue{q.queue}})
+		client, err := NewClient(p.pool, tools, Settings{Queues: []Queue{q.queue}})
 		if err != nil {
 			return err
 		}

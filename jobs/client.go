@@ -35,7 +35,7 @@ type Client struct{ river *river.Client[pgx.Tx] }
 
 // NewClient makes a client; [Client.Start] starts it. The pool stays the
 // caller's.
-func NewClient(ctx context.Context, pool *pgxpool.Pool, t Tools, s Settings) (*Client, error) {
+func NewClient(pool *pgxpool.Pool, t Tools, s Settings) (*Client, error) {
 	if err := t.check(s.Queues); err != nil {
 		return nil, err
 	}
@@ -53,11 +53,7 @@ func NewClient(ctx context.Context, pool *pgxpool.Pool, t Tools, s Settings) (*C
 		FetchOnlyKnownKinds: true,
 	}
 	if s.Periodic {
-		periodic, err := periodicJobs(ctx, t.Service)
-		if err != nil {
-			return nil, err
-		}
-		config.PeriodicJobs = periodic
+		config.PeriodicJobs = periodicJobs(t.Service.Policy().RevocationWatch)
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), config)
 	if err != nil {
@@ -83,8 +79,12 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, certificates{t, authorities}.issue)
 	addWorker(all, t, wait, lists{t, authorities}.publish)
 	addWorker(all, t, wait, answers{t, authorities}.refresh)
+	addWorker(all, t, wait, t.revokeIssued)
 	addWorker(all, t, wait, t.expire)
 	addWorker(all, t, wait, t.campaign)
+	addWorker(all, t, wait, t.watchRevocation)
+	addWorker(all, t, wait, t.sendNotice)
+	addWorker(all, t, wait, t.remind)
 	return all
 }
 

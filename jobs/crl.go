@@ -22,8 +22,11 @@ type lists struct {
 // publish signs a shard's lists when something changed or a scheduled list is
 // due: the full one, and the delta since the last scheduled one. Each is
 // compared with what it replaces, and the shard's mark is raised, before anybody
-// may fetch them. Killed anywhere, it leaves its number to the next.
+// may fetch them. With no issuer named it asks for those of all. Killed anywhere, it leaves its number to the next.
 func (l lists) publish(ctx context.Context, args issuance.CRLPublishArgs, done issuance.Done) error {
+	if args.Issuer == "" {
+		return l.Service.PublishLists(ctx, "", -1, done)
+	}
 	issuer, err := l.authorities.get(ctx, args.Issuer)
 	if err != nil {
 		return err
@@ -80,6 +83,9 @@ func (l lists) draft(ctx context.Context, issuer authority, plan *issuance.CRLPl
 		Issuer: issuer.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate,
 		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
 		Size: plan.Previous.FullSize + plan.Previous.FullSize/64, // the last one's, and some that are new
+	}
+	if plan.Last {
+		c.Freshest = ""
 	}
 	if issuer.keepsExpired {
 		c.ExpiredSince = issuer.Certificate.NotBefore

@@ -50,6 +50,9 @@ func (p *publisher) now() time.Time { return p.at }
 // EnqueueTx drops a job: the test publishes by itself.
 func (p *publisher) EnqueueTx(context.Context, pgx.Tx, issuance.Job) error { return nil }
 
+// CheckAcceptance takes any signature.
+func (*publisher) CheckAcceptance(_, _, _ []byte) error { return nil }
+
 // EncodeEntry encodes as the ca room does.
 func (p *publisher) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
 	return CSRChecker{}.EncodeEntry(e)
@@ -160,14 +163,14 @@ func (p *publisher) certificate(t testing.TB) lifecycle.CertificateID {
 	view, err := s.Order(ctx, order)
 	ok(t, err)
 	id := view.Certificate.ID
-	ok(t, s.TakeKey(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, id, []byte(reference)))
+	ok(t, s.TakeKey(ctx, lifecycle.Actor{ID: "olga", Role: lifecycle.RoleOperator}, id, []byte(reference), nil))
 	plan, err := s.BeginIssue(ctx, id)
 	ok(t, err)
 	ok(t, s.RecordDraft(ctx, plan, issuance.LintedDraft{
 		TBS: []byte(reference), SubjectSHA256: sha256.Sum256([]byte(plan.Subject.HolderNumber)), NotBefore: p.at, NotAfter: p.at.Add(cmp.Or(p.life, 3*365*24*time.Hour)),
 	}))
 	ok(t, s.FinishIssue(ctx, plan, []byte(reference), nil))
-	ok(t, s.Accept(ctx, lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}, id))
+	ok(t, s.Accept(ctx, lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}, id, []byte("signed")))
 	return id
 }
 

@@ -243,7 +243,7 @@ func commonTools(svc *issuance.Service, now func() time.Time, logger *slog.Logge
 func defaultTools(r realm, svc *issuance.Service, now func() time.Time, logger *slog.Logger, vault *hsm.Client) Tools {
 	t := commonTools(svc, now, logger)
 	t.Engine, t.Signers, t.PublicBase, t.TestSubjects = vault, hsm.NewKeyring(vault), publicBase, true
-	t.Marks = marksOf{vault, r.Marks}
+	t.Marks, t.Watcher = marksOf{vault, r.Marks}, &watcher{}
 	t.PrintRoomCert = parsed(r.PrintRoom)
 	t.Bureaux = map[string]Bureau{"bureau-1": {TransportKey: transportKey, Certificate: parsed(r.Bureau)}}
 	return t
@@ -308,7 +308,7 @@ const patience = 90 * time.Second
 // run starts workers, and stops them when the test ends.
 func (h *house) run(t testing.TB, pool *pgxpool.Pool, tools Tools, s Settings) *Client {
 	t.Helper()
-	client := get[*Client](t)(NewClient(t.Context(), pool, tools, s))
+	client := get[*Client](t)(NewClient(pool, tools, s))
 	ctx := context.WithoutCancel(t.Context())
 	must(t, client.Start(ctx))
 	t.Cleanup(func() {

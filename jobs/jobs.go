@@ -1,7 +1,7 @@
 // Package jobs is Sceau's background work: River's clients, one worker per
 // kind of job, periodic jobs, and the queue options of each kind in one place
 // (opts.go). A worker asks issuance for a plan (Begin…), acts through hsm, ca,
-// letter, cms and bureau with no transaction open, and hands the result back
+// letter, cms, bureau, notice and mail with no transaction open, and hands the result back
 // (Finish…), which completes the job in the same transaction.
 //
 // It never decides what is legal, never writes SQL of its own, and its jobs'
@@ -73,6 +73,12 @@ type Marks interface {
 	RaiseMarks(ctx context.Context, name string, to map[string]int64) error
 }
 
+// Watcher looks at lists, OCSP answers and CA certificates from outside, as
+// relying parties do, and tells what is wrong.
+type Watcher interface {
+	WatchRevocation(ctx context.Context) ([]issuance.Alarm, error)
+}
+
 // Tools are what workers act with. A process that does not work a queue leaves
 // that queue's tools out; Service, Now and Logger are always needed.
 type Tools struct {
@@ -84,14 +90,16 @@ type Tools struct {
 	Signers       Signers           // default queue
 	Bureaux       map[string]Bureau // default queue; by name
 	Marks         Marks             // default queue
+	Watcher       Watcher           // default queue
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
-	Bank          letter.Bank       // both letter queues
+	Bank          letter.Bank       // both letter queues, and mail
 	Phones        map[string]string // of the bank, by the country a letter goes to; else Bank.Phone
 	BankCountry   string
 	CardName      string            // commercial name of the card, on its letter
 	PINs          PINSource         // PIN queue
 	PrintRoomCert *x509.Certificate // both letter queues: print runs are encrypted for it
+	Mail          Mailer            // mail queue
 }
 
 // check tells what a process that works the queues lacks.
@@ -102,8 +110,8 @@ func (t Tools) check(queues []Queue) error {
 	for _, q := range queues {
 		switch q {
 		case QueueDefault:
-			if t.Engine == nil || t.Signers == nil || t.Marks == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
-				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
+			if t.Engine == nil || t.Signers == nil || t.Marks == nil || t.Watcher == nil || len(t.Bureaux) == 0 || t.PrintRoomCert == nil || t.PublicBase == "" {
+				return fmt.Errorf("%w: queue %s needs the card engine, signers, marks, a watcher, a bureau, the print room's certificate and the public base", lifecycle.Invalid, q)
 			}
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)
@@ -120,8 +128,12 @@ func (t Tools) check(queues []Queue) error {
 			if err := cms.CheckRecipient(t.PrintRoomCert); err != nil {
 				return fmt.Errorf("print room certificate: %w", err)
 			}
+		case QueueMail:
+			if t.Mail == nil {
+				return fmt.Errorf("%w: queue %s needs a mail server", lifecycle.Invalid, q)
+			}
 		default:
-			return fmt.Errorf("%w: there is no queue %q: use %s or %s", lifecycle.Invalid, q, QueueDefault, QueuePIN)
+			return fmt.Errorf("%w: there is no queue %q: use one of %v", lifecycle.Invalid, q, Queues())
 		}
 	}
 	return nil

@@ -194,7 +194,7 @@ func TestAWorkerKilledAfterTheKeySignedLeavesOneCertificate(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
 	id := h.orders(t, "certificate", 1)[0].Certificate.ID
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t)))
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	digest := h.kill(t, afterSign)
 	var draft []byte
 	must(t, h.admin.QueryRow(t.Context(), "SELECT tbs FROM certificate WHERE id = $1 AND der IS NULL", id).Scan(&draft))

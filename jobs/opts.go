@@ -9,17 +9,19 @@ import (
 )
 
 // Queue is a queue of jobs. PIN letters have their own, so that a process of
-// its own, with its own Vault policy, can work it.
+// its own, with its own Vault policy, can work it; and so has mail, so that a
+// server that is slow keeps no list waiting.
 type Queue string
 
 // The queues.
 const (
 	QueueDefault Queue = river.QueueDefault
 	QueuePIN     Queue = "pin"
+	QueueMail    Queue = "mail"
 )
 
 // Queues lists them.
-func Queues() []Queue { return []Queue{QueueDefault, QueuePIN} }
+func Queues() []Queue { return []Queue{QueueDefault, QueuePIN, QueueMail} }
 
 // rescueAfter is when River gives a silent job to another worker, which may run
 // while the first still does: the fence in the row decides between them. Every
@@ -51,9 +53,13 @@ func options(kind string) (option, bool) {
 		lifecycle.JobCertificateIssue: {queue: QueueDefault, limit: time.Minute, attempts: 25, priority: 2, once: true},
 		// Never once: a job under way may have read the shard before the
 		// revocation that asks for this one.
-		lifecycle.JobCRLPublish:  {queue: QueueDefault, limit: 5 * time.Minute, attempts: 100, priority: 1},
-		lifecycle.JobOCSPRefresh: {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 1},
-		lifecycle.JobExpire:      {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
+		lifecycle.JobCRLPublish:      {queue: QueueDefault, limit: 5 * time.Minute, attempts: 100, priority: 1},
+		lifecycle.JobOCSPRefresh:     {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 1},
+		lifecycle.JobRevocationWatch: {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 3, once: true},
+		lifecycle.JobRevokeIssued:    {queue: QueueDefault, limit: 10 * time.Minute, attempts: 100, priority: 1, once: true},
+		lifecycle.JobExpire:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
+		lifecycle.JobNoticeSend:      {queue: QueueMail, limit: time.Minute, attempts: 25, priority: 2, once: true},
+		lifecycle.JobRemind:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 	}[lifecycle.JobKind(kind)]
 	return o, ok
 }

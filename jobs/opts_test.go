@@ -78,6 +78,9 @@ func TestEveryKindOfJobIsNamedRegisteredAndHasItsOptions(t *testing.T) {
 		if o.limit <= 0 || o.limit >= rescueAfter {
 			t.Errorf("%s may run for %s, and is given to another after %s", kind, o.limit, rescueAfter)
 		}
+		if mail := kind == string(lifecycle.JobNoticeSend); mail != (o.queue == QueueMail) {
+			t.Errorf("%s is worked in queue %s", kind, o.queue)
+		}
 		if pin := kind == string(lifecycle.JobPINRun); pin != (o.queue == QueuePIN) {
 			t.Errorf("%s is worked in queue %s", kind, o.queue)
 		}
@@ -86,7 +89,7 @@ func TestEveryKindOfJobIsNamedRegisteredAndHasItsOptions(t *testing.T) {
 		t.Error("an unknown kind has options")
 	}
 	for _, kind := range slices.Concat(follow(lifecycle.Orders), follow(lifecycle.Cards), follow(lifecycle.CardLetters),
-		follow(lifecycle.PINLetters), follow(lifecycle.CardRuns), follow(lifecycle.PINRuns), follow(lifecycle.Certificates), follow(lifecycle.Batches)) {
+		follow(lifecycle.PINLetters), follow(lifecycle.CardRuns), follow(lifecycle.PINRuns), follow(lifecycle.Certificates), follow(lifecycle.Batches), follow(lifecycle.Notices)) {
 		if !slices.Contains(want, kind) {
 			t.Errorf("a move is followed by %s, which nobody works", kind)
 		}
@@ -115,15 +118,16 @@ func arguments() []issuance.Job {
 		issuance.PersonaliseArgs{Batch: "B-1"}, issuance.BureauFileArgs{Batch: "B-1"}, issuance.BureauReturnArgs{File: "R-1"},
 		issuance.GatherLettersArgs{}, issuance.CardRunArgs{Run: "PR-1"}, issuance.PINRunArgs{Run: "PR-1"}, issuance.ForgetFilesArgs{},
 		issuance.PINDestroyArgs{Card: "C-1", PINVersion: 2},
-		issuance.PostLettersArgs{}, issuance.CampaignArgs{Campaign: "CM-1"}, issuance.CertificateIssueArgs{Certificate: "N-1"},
+		issuance.PostLettersArgs{}, issuance.RevocationWatchArgs{}, issuance.CampaignArgs{Campaign: "CM-1"}, issuance.CertificateIssueArgs{Certificate: "N-1"},
 		issuance.CRLPublishArgs{Issuer: "issuing-1", Shard: 3, Scheduled: true}, issuance.OCSPRefreshArgs{Certificate: "N-1"}, issuance.ExpireArgs{},
+		issuance.NoticeArgs{Notice: "NT-1"}, issuance.RemindArgs{},
 	}
 }
 
 // River keeps arguments as rows that anybody with the database reads.
 func TestArgumentsAreIdentifiersOnly(t *testing.T) {
 	t.Parallel()
-	allowed := []string{"batch", "campaign", "card", "certificate", "file", "issuer", "pin_version", "run", "scheduled", "shard"}
+	allowed := []string{"batch", "campaign", "card", "certificate", "file", "issuer", "notice", "pin_version", "run", "scheduled", "shard"}
 	var kinds []string
 	for _, args := range arguments() {
 		kinds = append(kinds, args.Kind())

@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -21,28 +19,26 @@ func (e every) Next(t time.Time) time.Time {
 
 // periodicJobs are what happens without anybody asking. Each job finds for
 // itself what is due, so that one more or one less does no harm.
-func periodicJobs(ctx context.Context, svc *issuance.Service) ([]*river.PeriodicJob, error) {
-	authorities, err := svc.Authorities(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("periodic jobs: %w", err)
-	}
-	jobs := []*river.PeriodicJob{
+func periodicJobs(watch time.Duration) []*river.PeriodicJob {
+	return []*river.PeriodicJob{
+		periodic("crl_publish", 15*time.Minute, issuance.CRLPublishArgs{}), // of the CAs that there are then
 		periodic("ocsp_refresh", 10*time.Minute, issuance.OCSPRefreshArgs{}),
 		periodic("letters_gather", time.Hour, issuance.GatherLettersArgs{}),
 		periodic("run_files_forget", 24*time.Hour, issuance.ForgetFilesArgs{}),
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
+		watching(watch),
+		periodic("remind", time.Hour, issuance.RemindArgs{}),
 	}
-	for _, a := range authorities {
-		if !a.Online {
-			continue // the root's list is signed at a ceremony
-		}
-		for shard := range int32(a.Shards) { //nolint:gosec // at most 1024
-			args := issuance.CRLPublishArgs{Issuer: a.ID, Shard: shard, Scheduled: true}
-			jobs = append(jobs, periodic(fmt.Sprintf("crl_publish_%s_%d", a.ID, shard), 15*time.Minute, args))
-		}
-	}
-	return jobs, nil
+}
+
+// watching looks at lists and answers from outside. Not at the start: the doors
+// may open after the workers.
+func watching(interval time.Duration) *river.PeriodicJob {
+	args := issuance.RevocationWatchArgs{}
+	o, _ := options(args.Kind()) // a kind without options stops the client: see its test
+	return river.NewPeriodicJob(every(max(interval, time.Minute)), func() (river.JobArgs, *river.InsertOpts) { return args, o.insert() },
+		&river.PeriodicJobOpts{ID: args.Kind()})
 }
 
 func periodic(id string, interval time.Duration, args river.JobArgs) *river.PeriodicJob {

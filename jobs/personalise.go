@@ -89,7 +89,10 @@ func (t Tools) bureauFile(ctx context.Context, args issuance.BureauFileArgs, don
 // bureauSigner is the key that signs the bureau's files, with its certificate. A
 // file waits while there is none that is in time: a ceremony makes one.
 func (t Tools) bureauSigner(ctx context.Context) (*x509.Certificate, crypto.Signer, error) {
-	issuer := t.Service.Policy().CertIssuer
+	issuer, err := t.Service.SigningCA(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	delegate, err := t.Service.NewestDelegate(ctx, issuer, issuance.DelegateBureau)
 	if errors.Is(err, lifecycle.NotFound) || err == nil && !delegate.NotAfter.After(t.Now()) {
 		return nil, nil, fmt.Errorf("%w: %s has no signer of bureau files that is in time: hold a key ceremony", lifecycle.Unavailable, issuer)

@@ -61,7 +61,7 @@ func TestJobsWaitWhileVaultIsSealedAndNoAttemptIsLost(t *testing.T) {
 	h.work(t, tools)
 	const waits = "SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND (metadata ->> 'snoozes')::int >= 2)"
 	h.await(t, "a batch that waits", waits, lifecycle.JobPersonalise)
-	must(t, h.TakeKey(t.Context(), h.holder(t, string(certificate)), certificate, request(t))) // doors stay open
+	must(t, h.TakeKey(t.Context(), h.holder(t, string(certificate)), certificate, request(t), nil)) // doors stay open
 	h.await(t, "a certificate that waits", waits, lifecycle.JobCertificateIssue)
 	if got := get[issuance.CertificateView](t)(h.Certificate(t.Context(), certificate)); got.State != lifecycle.CertIssuing || got.Serial == "" {
 		t.Errorf("the certificate is %+v", got)

@@ -40,7 +40,7 @@ func newFlow(doc *document, c Common, w *words, v *values, reference, sender str
 	if err := s.head(sender); err != nil {
 		return nil, err
 	}
-	s.own(func() { s.text(style{size: largeSize, colour: black}, leftEdge, largeTop, w.language.date(c.Date)) })
+	s.own(func() { s.text(style{size: largeSize, colour: black}, leftEdge, largeTop, w.language.of.Date(c.Date)) })
 	subject := style{bold: true, size: 20, colour: c.Bank.Colour}
 	y := largeTop + largeLeading + 3
 	for _, row := range s.wrap(subject, rightEdge-leftEdge, w.subject.fill(v)) {

@@ -76,7 +76,7 @@ func (s *sheet) letterhead(win window) {
 	s.one(label, win.infoX, 60.5, room, l.website.fill(nil))
 	s.one(value, win.infoX, 64.7, room, bank.Website)
 	s.one(label, win.infoX, 71, room, l.date.fill(nil))
-	s.own(func() { s.one(value, win.infoX, 75.2, room, s.words.language.date(s.common.Date)) })
+	s.own(func() { s.one(value, win.infoX, 75.2, room, s.words.language.of.Date(s.common.Date)) })
 }
 
 // sender sets the bank's initial and name, or its logo with the name beside it.

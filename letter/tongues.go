@@ -1,14 +1,14 @@
 package letter
 
-import "strings"
+import (
+	"strings"
+
+	"sceau/party"
+)
 
 func french() tongue {
 	return tongue{
-		dateFormat: "%d %s %d",
-		months: [12]string{
-			"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre",
-			"octobre", "novembre", "décembre",
-		},
+		of: party.French,
 		warning: "Ne communiquez jamais votre code confidentiel ni un code de votre lecteur. La banque ne vous les demande " +
 			"jamais, ni par téléphone, ni par e-mail, ni par SMS, ni par chat.",
 		guard: guard{
@@ -27,11 +27,7 @@ func french() tongue {
 
 func dutch() tongue {
 	return tongue{
-		dateFormat: "%d %s %d",
-		months: [12]string{
-			"januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september",
-			"oktober", "november", "december",
-		},
+		of: party.Dutch,
 		warning: "Geef uw pincode of een code van uw kaartlezer nooit door. De bank vraagt er nooit naar: niet per telefoon, " +
 			"niet per e-mail, niet per sms en niet via chat.",
 		guard: guard{
@@ -50,11 +46,7 @@ func dutch() tongue {
 
 func german() tongue {
 	return tongue{
-		dateFormat: "%d. %s %d",
-		months: [12]string{
-			"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September",
-			"Oktober", "November", "Dezember",
-		},
+		of: party.German,
 		warning: "Geben Sie Ihre Geheimzahl oder einen Code Ihres Kartenlesers nie weiter. Die Bank fragt Sie nie danach: nicht am " +
 			"Telefon, nicht per E-Mail, nicht per SMS und nicht im Chat.",
 		guard: guard{
@@ -74,11 +66,7 @@ func german() tongue {
 
 func english() tongue {
 	return tongue{
-		dateFormat: "%d %s %d",
-		months: [12]string{
-			"January", "February", "March", "April", "May", "June", "July", "August", "September",
-			"October", "November", "December",
-		},
+		of: party.English,
 		warning: "Never give anyone your PIN or a code from your card reader. The bank never asks you for them: not by phone, " +
 			"not by e-mail, not by SMS and not by chat.",
 		guard: guard{

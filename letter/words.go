@@ -2,7 +2,6 @@ package letter
 
 import (
 	"fmt"
-	"time"
 
 	"sceau/party"
 )
@@ -56,16 +55,10 @@ func (s steps) asText() section {
 
 // tongue is what the house says of a language: no bank changes it.
 type tongue struct {
-	dateFormat string // day, month, year
-	months     [12]string
+	of party.Language
 	// warning stands in every letter, where its template says {warning}.
 	warning string
 	guard   guard
-}
-
-func (l tongue) date(t time.Time) string {
-	y, m, d := t.Date()
-	return fmt.Sprintf(l.dateFormat, d, l.months[m-1], y)
 }
 
 func tongueOf(l party.Language) tongue {

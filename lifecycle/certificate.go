@@ -33,7 +33,7 @@ const (
 	Revoke    Event = "revoke"
 )
 
-var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish}
+var revocationJobs = []JobKind{JobOCSPRefresh, JobCRLPublish, JobNoticeSend}
 
 // Certificates is the life cycle of a nominative certificate. Renewal is
 // always a new key, hence a new certificate: no move leads back from issued.
@@ -59,7 +59,7 @@ var Certificates = Table[CertificateState]{
 				From: CertStopped, On: Retry, To: CertIssuing, By: orderers,
 				Then: []JobKind{JobCertificateIssue},
 			},
-			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh}},
+			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh, JobNoticeSend}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
 			{
@@ -68,14 +68,18 @@ var Certificates = Table[CertificateState]{
 			},
 		},
 		// A certificate being signed can be revoked: its serial is reserved, so
-		// the CRL and OCSP know it although the signature may never be used.
+		// the CRL and OCSP know it although the signature may never be used. With a
+		// revoked CA, workers revoke what it signed.
 		from([]CertificateState{CertIssuing, CertStopped, CertIssued, CertActive, CertHeld},
-			Move[CertificateState]{On: Revoke, To: CertRevoked, By: callers, Then: revocationJobs}),
+			Move[CertificateState]{On: Revoke, To: CertRevoked, By: slices.Concat(callers, []Role{RoleSystem}), Then: revocationJobs}),
 		from([]CertificateState{CertIssued, CertActive, CertHeld}, Move[CertificateState]{On: Expire, To: CertExpired}),
 		from([]CertificateState{CertOrdered, CertApproved, CertAwaitingKey},
 			Move[CertificateState]{On: Cancel, To: CertCancelled, By: orderers}),
 	),
 }
+
+// Invites are the roles that hand an enrolment code over.
+func Invites() []Role { return orderers }
 
 // Serial is a certificate serial number: positive, 16 octets, top bit clear and
 // the next one set, so that every serial has the same length and 126 random

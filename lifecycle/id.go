@@ -35,6 +35,7 @@ type (
 	CountID       string
 	DestructionID string
 	ShortfallID   string
+	NoticeID      string
 	AttemptID     string // one try at an external act; the same ID gets the same answer
 )
 
@@ -63,6 +64,7 @@ const (
 	PrefixCount       = "SN"
 	PrefixDestruction = "SD"
 	PrefixShortfall   = "SF"
+	PrefixNotice      = "NT"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

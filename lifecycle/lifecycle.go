@@ -1,7 +1,7 @@
 // Package lifecycle is the leaf of the house: what Sceau's things are called,
 // which states they can be in and which moves are legal. Life cycles are
 // tables of moves (order.go, card.go, letter.go, print_run.go, certificate.go, dossier.go,
-// batch.go, campaign.go, edition.go, work_item.go, stock.go),
+// batch.go, campaign.go, edition.go, notice.go, work_item.go, stock.go),
 // drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
@@ -73,8 +73,12 @@ const (
 	JobCertificateIssue JobKind = "certificate_issue" // one certificate
 	JobCRLPublish       JobKind = "crl_publish"       // one issuer's CRLs
 	JobOCSPRefresh      JobKind = "ocsp_refresh"      // sign answers ahead
+	JobRevokeIssued     JobKind = "issued_revoke"     // what a revoked CA has signed, some hundreds at a time
 	JobExpire           JobKind = "expire"            // what has reached its end
 	JobCampaign         JobKind = "campaign_run"      // the next cards of a campaign, some hundreds
+	JobRevocationWatch  JobKind = "revocation_watch"  // look at lists and answers from outside
+	JobNoticeSend       JobKind = "notice_send"       // one notice to a holder, by e-mail; own queue
+	JobRemind           JobKind = "remind"            // notices of certificates that expire soon
 )
 
 // Move is one row of a life cycle.

@@ -15,7 +15,7 @@ var roles = append(lifecycle.StaffRoles(), lifecycle.RoleSystem, lifecycle.RoleH
 var jobKinds = []lifecycle.JobKind{
 	lifecycle.JobPersonalise, lifecycle.JobBureauFile, lifecycle.JobBureauReturn, lifecycle.JobGatherLetters,
 	lifecycle.JobCardRun, lifecycle.JobPINRun, lifecycle.JobForgetFiles, lifecycle.JobPINDestroy, lifecycle.JobPostLetters, lifecycle.JobCertificateIssue,
-	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire, lifecycle.JobCampaign,
+	lifecycle.JobCRLPublish, lifecycle.JobOCSPRefresh, lifecycle.JobExpire, lifecycle.JobCampaign, lifecycle.JobNoticeSend, lifecycle.JobRemind,
 }
 
 // reachable are the states that a thing in the state can still come to, by one
@@ -114,7 +114,9 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("counts", sound(lifecycle.Counts, lifecycle.CountAgreed, lifecycle.CountAdjusted, lifecycle.CountDiscarded, lifecycle.CountCancelled))
 	t.Run("destructions", sound(lifecycle.Destructions, lifecycle.DestructionDone, lifecycle.DestructionCancelled))
 	t.Run("shortfalls", sound(lifecycle.Shortfalls, lifecycle.ShortfallBooked, lifecycle.ShortfallSettled))
+	t.Run("notices", sound(lifecycle.Notices, lifecycle.NoticeSent, lifecycle.NoticeCancelled))
 	t.Run("campaigns", sound(lifecycle.Campaigns, lifecycle.CampaignRefused, lifecycle.CampaignCancelled))
+	t.Run("issuers", sound(lifecycle.Issuers, lifecycle.IssuerEnded))
 }
 
 // walked makes random attempts from the first state on, and proves of each what
@@ -181,7 +183,9 @@ func TestNoWalkLeavesTheTable(t *testing.T) {
 	t.Run("counts", walked(lifecycle.Counts))
 	t.Run("destructions", walked(lifecycle.Destructions))
 	t.Run("shortfalls", walked(lifecycle.Shortfalls))
+	t.Run("notices", walked(lifecycle.Notices))
 	t.Run("campaigns", walked(lifecycle.Campaigns))
+	t.Run("issuers", walked(lifecycle.Issuers))
 }
 
 func TestWhatHasEndedNeverComesBack(t *testing.T) {
@@ -251,6 +255,20 @@ func TestActorsAreShownWithTheirRole(t *testing.T) {
 	} {
 		if actor.String() != want {
 			t.Errorf("%+v is shown as %s, want %s", actor, actor, want)
+		}
+	}
+}
+
+// REV-6.3.9-04 of ETSI EN 319 411-1: the holder is told of every change of status.
+func TestTheHolderIsToldOfEveryChangeOfStatus(t *testing.T) {
+	t.Parallel()
+	for _, m := range lifecycle.Certificates.Moves {
+		told := slices.Contains(m.Then, lifecycle.JobNoticeSend)
+		if published := slices.Contains(m.Then, lifecycle.JobOCSPRefresh); told != published {
+			t.Errorf("%s of %s: OCSP is told: %v, its holder: %v", m.On, m.From, published, told)
+		}
+		if told != (lifecycle.NoticeOf(m.On) != "") {
+			t.Errorf("%s of %s: told %v, of what: %q", m.On, m.From, told, lifecycle.NoticeOf(m.On))
 		}
 	}
 }

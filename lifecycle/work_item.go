@@ -21,8 +21,9 @@ var WorkItems = Table[WorkState]{
 // WorkKind says why something waits for a member of staff.
 type WorkKind string
 
-// The kinds of work. Mail and return files have a work item of their own, which
-// is closed; the others wait by their own state, and end when that moves on.
+// The kinds of work. Mail, return files, refused certificates and alarms have a work
+// item of their own, which is closed; the others wait by their own state, and end when
+// that moves on.
 const (
 	WorkReturnedMail WorkKind = "returned_mail"       // a letter came back by post
 	WorkReturnFile   WorkKind = "return_file"         // a bureau's file cannot be reconciled
@@ -32,11 +33,15 @@ const (
 	WorkMissingCard  WorkKind = "missing_card"        // the bureau does not know where it is
 	WorkChip         WorkKind = "unfinished_chip"     // begun at a branch terminal
 	WorkFlagged      WorkKind = "flagged_order"       // an approver thinks twice
+	WorkRefused      WorkKind = "refused_certificate" // its holder finds its content wrong
+	WorkRevocation   WorkKind = "revocation_alarm"    // lists or OCSP answers are wrong, seen from outside
+	WorkNoCA         WorkKind = "no_signing_ca"       // the CA was revoked, and no other signs yet
+	WorkFailedNotice WorkKind = "failed_notice"       // no mail server takes it: the holder was not told
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice}
 }
 
 // SeesToWork are the roles that take work on.

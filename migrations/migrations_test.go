@@ -153,12 +153,13 @@ func refused() []refusal {
 
 func refusedFacts() []refusal {
 	issuer := func(id string, shards int) string {
-		return fmt.Sprintf("INSERT INTO issuer (id, certificate, mount, key_name, shards, online, created_at) "+
-			"VALUES ('%s', '', 'm', 'k', %d, true, now())", id, shards)
+		return fmt.Sprintf("INSERT INTO issuer (id, certificate, mount, key_name, shards, online, state, state_since, created_at) "+
+			"VALUES ('%s', '', 'm', 'k', %d, true, 'signing', now(), now())", id, shards)
 	}
 	return []refusal{
 		{"an issuer that is no path segment", issuer("../x", 1), checkViolation},
 		{"an issuer with too many shards", issuer("x", 1025), checkViolation},
+		{"two issuers that sign", issuer("x", 1) + "; " + issuer("y", 1), uniqueViolation},
 		{"a client ID of seven digits", "INSERT INTO company (id, client_id, name, country, registry_number, branch_id, created_at) " +
 			"VALUES ('CO-1', '1234567', 'n', 'FR', '1', 'b', now())", checkViolation},
 		{"a currency that is not one", "INSERT INTO tariff (product, reason, amount_cents, currency, valid_from) " +

@@ -139,6 +139,7 @@ func enums() map[string][]string {
 		"print_run_state":   labels(lifecycle.CardRuns.States),
 		"certificate_state": labels(lifecycle.Certificates.States),
 		"batch_state":       labels(lifecycle.Batches.States),
+		"issuer_state":      labels(lifecycle.Issuers.States),
 		"campaign_state":    labels(lifecycle.Campaigns.States),
 		"bureau_result":     labels([]lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}),
 		"stock_condition":   labels(lifecycle.StockConditions()),
@@ -146,6 +147,7 @@ func enums() map[string][]string {
 		"count_state":       labels(lifecycle.Counts.States),
 		"destruction_state": labels(lifecycle.Destructions.States),
 		"shortfall_state":   labels(lifecycle.Shortfalls.States),
+		"notice_state":      labels(lifecycle.Notices.States),
 		"delivery":          labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}
 }

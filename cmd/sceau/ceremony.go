@@ -14,6 +14,7 @@ import (
 // ceremonyCmd holds key ceremonies.
 type ceremonyCmd struct {
 	Hold      ceremonyHoldCmd      `cmd:"" default:"withargs" help:"Hold the ceremony, or go on with it: root, issuing CA, OCSP responder, the root's list, card keys."`
+	Activate  ceremonyActivateCmd  `cmd:"" help:"Have another issuing CA sign holders' certificates: two officers give the command. The one before goes on with lists and answers."`
 	Minutes   ceremonyMinutesCmd   `cmd:"" help:"Print the minutes of a ceremony from what is on record."`
 	Rotate    ceremonyRotateCmd    `cmd:"" help:"Make a new version of a card key, or of a delegate's, ocsp-1 or bureau-1; the old one stays live."`
 	Retire    ceremonyRetireCmd    `cmd:"" help:"End an old version of a master key, once its last card has expired."`
@@ -35,6 +36,7 @@ type ceremonyHoldCmd struct {
 	ID         string `name:"id" help:"Name of the ceremony, for instance its date: held again under it, it goes on." required:""`
 	Officer    string `help:"Login of the security officer who holds the ceremony." required:""`
 	PublicBase string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
+	Issuing    string `help:"An issuing CA to make beside those there are, for instance issuing-2: it signs once it is activated." placeholder:"NAME"`
 	Shards     int    `help:"CRLs that certificates are spread over." default:"1"`
 	Plan       string `help:"YAML file: environment, witnesses, card keys and their custodians. Without it the engine draws test keys." type:"existingfile" placeholder:"FILE"`
 	Rehearse   bool   `help:"Do all with keys of names of their own, leave the database as it is, and delete the keys at the end."`
@@ -79,7 +81,7 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 		defer admin.Close()
 	}
 	acts, err := h.Hold(w.ctx, house.Ceremony{
-		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Shards: c.Shards,
+		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Issuing: c.Issuing, Shards: c.Shards,
 		Rehearsal: c.Rehearse, Now: w.now,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})

@@ -105,6 +105,9 @@ func (c profileShowCmd) profile(w *world) (certprofile.Profile, string, error) {
 		p, err := certprofile.Parse(file)
 		return p, "in " + c.File, err
 	}
+	if p, ok := certprofile.BuiltIn(c.Name); ok && c.Version != nil && *c.Version == issuance.BuiltIn { // no database needed
+		return p, "version 0, built in", nil
+	}
 	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
 	if err != nil {
 		return certprofile.Profile{}, "", err

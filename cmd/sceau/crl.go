@@ -13,7 +13,11 @@ import (
 // crlCmd is about certificates of the house and the lists that tell of them.
 type crlCmd struct {
 	Certificates crlCertificatesCmd `cmd:"" help:"Show the certificates of CAs and delegates, and serials that were lost with a restored database."`
-	Revoke       crlRevokeCmd       `cmd:"" help:"Revoke one. A CA's stands on the root's list, which is signed at a ceremony: hold one at once."`
+	Revoke       crlRevokeCmd       `cmd:"" help:"Revoke one of a delegate, for instance an OCSP responder's."`
+	RevokeCA     crlRevokeCACmd     `cmd:"" name:"revoke-ca" help:"Revoke an issuing CA and all that it signed: two officers give the command. Then hold a ceremony at once: the root's list tells it."`
+	Concerned    crlConcernedCmd    `cmd:"" help:"List those whose certificates were revoked with a CA, as CSV: they are to be told."`
+	Publish      crlPublishCmd      `cmd:"" help:"Have the workers publish the lists that are due now."`
+	Last         crlLastCmd         `cmd:"" help:"End a CA whose certificates have all expired or are revoked: its last lists never end. Two officers give the command."`
 }
 
 type crlCertificatesCmd struct{ databaseFlags }
@@ -58,11 +62,9 @@ func (c crlRevokeCmd) Run(w *world) error {
 	if err != nil || len(octets) != len(lifecycle.Serial{}) {
 		return fmt.Errorf("%w: a serial has 32 hexadecimal digits", errUsage)
 	}
-	r := issuance.Revocation{Reason: lifecycle.ReasonCACompromise}
-	if c.Reason != r.Reason.String() {
-		if r.Reason, err = lifecycle.ParseRevocationReason(c.Reason); err != nil {
-			return err
-		}
+	reason, err := houseReason(c.Reason)
+	if err != nil {
+		return err
 	}
 	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
 	if err != nil {
@@ -73,7 +75,7 @@ func (c crlRevokeCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Service.RevokeHouseCertificate(w.ctx, by, lifecycle.Serial(octets), r); err != nil {
+	if err := h.Service.RevokeHouseCertificate(w.ctx, by, lifecycle.Serial(octets), issuance.Revocation{Reason: reason}); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w.out, "revoked:", c.Serial)

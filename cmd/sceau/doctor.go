@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -22,6 +23,7 @@ type doctorCmd struct {
 const (
 	clockTolerance = 2 * time.Second
 	soon           = 7 * 24 * time.Hour
+	soonRoot       = 30 * 24 * time.Hour // a ceremony is held by people
 )
 
 // examination is one line of the doctor's table.
@@ -61,7 +63,7 @@ func show(w *world, table []examination) error {
 			state = "unseen"
 		}
 		if e.err != nil {
-			state, found = "WRONG", e.err.Error()
+			state, found = "WRONG", strings.ReplaceAll(e.err.Error(), "\n", "; ")
 			wrong++
 		}
 		if _, err := fmt.Fprintf(out, "%s\t%s\t%s\n", state, e.what, found); err != nil {
@@ -104,8 +106,13 @@ func authorities(w *world, h *house.House) []examination {
 		return []examination{{what: "certification authorities", err: err}}
 	}
 	var table []examination
+	table = append(table, whoSigns(w, h))
 	for _, a := range all {
-		table = append(table, ends("CA "+a.ID, a.Certificate, w.now()))
+		if a.State == lifecycle.IssuerEnded {
+			table = append(table, examination{what: "CA " + a.ID, found: "ended on " + a.Since.Format(time.DateOnly) + ", its last lists never end"})
+			continue
+		}
+		table = append(table, caOf(w, h, a))
 		for shard := range a.Shards {
 			table = append(table, list(w, h, a, shard))
 		}
@@ -113,20 +120,63 @@ func authorities(w *world, h *house.House) []examination {
 			continue
 		}
 		for _, of := range delegates() {
-			table = append(table, delegate(w, h, a.ID, of.purpose, of.what))
+			if of.of(a.State) {
+				table = append(table, delegate(w, h, a.ID, of.purpose, of.what))
+			}
 		}
 	}
 	return table
+}
+
+// whoSigns tells which CA signs holders' certificates.
+func whoSigns(w *world, h *house.House) examination {
+	id, err := h.Service.SigningCA(w.ctx)
+	return examination{what: "who signs certificates", found: id, err: err}
+}
+
+// caOf looks at a CA, and says what is open after a revocation.
+func caOf(w *world, h *house.House, a issuance.Authority) examination {
+	e := ends("CA "+a.ID, a.Certificate, w.now())
+	if e.err == nil && a.Online {
+		e.found = string(a.State) + ", " + e.found
+	}
+	if a.State == lifecycle.IssuerRevoked {
+		e.err = revoked(w, h, a)
+		e.found = "revoked on " + a.Since.Format(time.DateOnly) + ": end it by sceau crl last"
+	}
+	return e
+}
+
+// revoked tells what is still to be done of a revoked CA.
+func revoked(w *world, h *house.House, a issuance.Authority) error {
+	open, err := h.Service.OpenOfRevoked(w.ctx, a.ID)
+	switch {
+	case err != nil:
+		return err
+	case open.Alive > 0:
+		return fmt.Errorf("%w: it is revoked, %d of its certificates are not yet: are workers running?", lifecycle.Conflict, open.Alive)
+	case !open.Listed:
+		return fmt.Errorf("%w: it is revoked, and the list of %s does not say so: hold a ceremony", lifecycle.Conflict, a.Parent)
+	case open.Compromised:
+		return fmt.Errorf("%w: its key is compromised: its lists and answers are not to be trusted; end it by sceau crl last, and destroy the key", lifecycle.Conflict)
+	}
+	return nil
 }
 
 // delegated is what a CA has another key sign for it.
 type delegated struct {
 	purpose issuance.Delegation
 	what    string // before the CA's name
+	of      func(lifecycle.IssuerState) bool
 }
 
 func delegates() []delegated {
-	return []delegated{{issuance.DelegateOCSP, "OCSP responder of "}, {issuance.DelegateBureau, "signer of bureau files of "}}
+	return []delegated{
+		{issuance.DelegateOCSP, "OCSP responder of ", func(s lifecycle.IssuerState) bool {
+			return s == lifecycle.IssuerReady || s == lifecycle.IssuerSigning || s == lifecycle.IssuerRetired
+		}},
+		{issuance.DelegateBureau, "signer of bureau files of ", func(s lifecycle.IssuerState) bool { return s == lifecycle.IssuerSigning }},
+	}
 }
 
 func delegate(w *world, h *house.House, issuer string, purpose issuance.Delegation, what string) examination {
@@ -172,7 +222,7 @@ func list(w *world, h *house.House, a issuance.Authority, shard int) examination
 		e.err = fmt.Errorf("%w: number %d ended at %s: are workers running?", lifecycle.Invalid, newest.Number, nextUpdate.Format(time.RFC3339))
 	case a.Online && thisUpdate.Add(missed*h.Service.Policy().CRLInterval).Before(now):
 		e.err = fmt.Errorf("%w: number %d is of %s: are workers running?", lifecycle.Invalid, newest.Number, thisUpdate.Format(time.RFC3339))
-	case !a.Online && nextUpdate.Before(now.Add(soon)):
+	case !a.Online && nextUpdate.Before(now.Add(soonRoot)):
 		e.err = fmt.Errorf("%w: number %d ends at %s: hold a ceremony for the next", lifecycle.Invalid, newest.Number, nextUpdate.Format(time.RFC3339))
 	}
 	return e

@@ -190,8 +190,8 @@ func (c doctorCmd) examineSigning(w *world, h *house.House, vault *hsm.Client) [
 	}
 	ring := hsm.NewKeyring(store)
 	for _, a := range all {
-		if !a.Online {
-			continue // the root's store is closed
+		if !a.Online || a.State == lifecycle.IssuerEnded {
+			continue // the root's store is closed, and an ended CA's key may be destroyed
 		}
 		table = append(table, signing(w, ring, store, "key of CA "+a.ID, a.Key, a.Certificate))
 		for _, of := range delegates() {

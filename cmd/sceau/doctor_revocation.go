@@ -13,13 +13,17 @@ import (
 // doctorCmds are what the doctor looks at.
 type doctorCmds struct {
 	All        doctorCmd           `cmd:"" default:"withargs" help:"Check database, clock, Vault, keys and token, and the age of lists and certificates."`
-	Revocation doctorRevocationCmd `cmd:"" help:"Tell whether the database was restored to an earlier day, and bring back what it lost from the published lists."`
+	Revocation doctorRevocationCmd `cmd:"" help:"Look at lists, OCSP answers and CA certificates as relying parties do; tell whether the database was restored to an earlier day, and bring back what it lost."`
 }
 
-// doctorRevocationCmd compares the database with the marks beside it.
+// doctorRevocationCmd compares the database with the marks beside it, and with
+// what relying parties see.
 type doctorRevocationCmd struct {
 	databaseFlags
 	vaultFlags
+
+	Certificate []string `help:"Look at this certificate too, PEM." placeholder:"FILE"`
+	Resolve     string   `help:"Where the public door is, when the name in the certificates is not known here." env:"SCEAU_RESOLVE" placeholder:"HOST:PORT"`
 
 	Repair bool   `help:"Bring back revocations, serials and numbers from the newest published lists. Two security officers give the same command."`
 	Lists  string `help:"Where they are: a folder with {issuer}/{shard}.crl, as the public door keeps it, or the address of that door." placeholder:"FOLDER|URL"`
@@ -44,7 +48,11 @@ func (c doctorRevocationCmd) Run(w *world) error {
 	}
 	defer vault.Close()
 	if !c.Repair {
-		return show(w, []examination{marks(w, h, vault)})
+		seen, err := c.lookOutside(w, h)
+		if err != nil {
+			return err
+		}
+		return show(w, append([]examination{marks(w, h, vault)}, seen...))
 	}
 	by, err := staff(w, h, c.As, lifecycle.RoleSecurityOfficer)
 	if err != nil {
@@ -76,6 +84,27 @@ func (c doctorRevocationCmd) Run(w *world) error {
 		_, err = fmt.Fprintln(w.out, "no list stands below its mark: there is nothing to repair")
 	}
 	return err
+}
+
+// lookOutside looks at what relying parties see.
+func (c doctorRevocationCmd) lookOutside(w *world, h *house.House) ([]examination, error) {
+	o := house.Watch{Resolve: c.Resolve}
+	for _, file := range c.Certificate {
+		certificate, err := house.ReadCertificate(file)
+		if err != nil {
+			return nil, fmt.Errorf("--certificate: %w", err)
+		}
+		o.Certificates = append(o.Certificates, certificate)
+	}
+	sights, err := h.LookAtRevocation(w.ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	table := make([]examination, len(sights))
+	for i, s := range sights {
+		table[i] = examination{what: s.What, found: s.Found, err: s.Err}
+	}
+	return table, nil
 }
 
 func (c doctorRevocationCmd) tell(w *world, issuer string, r issuance.Repair) error {

@@ -16,6 +16,7 @@ import (
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/web/api"
+	"sceau/web/holder"
 	"sceau/web/revocation"
 )
 
@@ -34,6 +35,13 @@ type publicFlags struct {
 	Lists        string `help:"Folder of the lists that are served; kept up to date from the database." default:"/var/lib/sceau/lists" env:"SCEAU_LISTS" placeholder:"DIR"`
 }
 
+// holderFlags say where the door for holders is.
+type holderFlags struct {
+	HolderListen string `name:"holder-listen" help:"Address of the door for holders." default:"127.0.0.1:8444" env:"SCEAU_HOLDER_LISTEN"`
+	HolderCert   string `name:"holder-cert" help:"TLS certificate of that door, PEM." env:"SCEAU_HOLDER_CERT" placeholder:"FILE"`
+	HolderKey    string `name:"holder-key-file" help:"Its key, PEM." env:"SCEAU_HOLDER_KEY_FILE" placeholder:"FILE"`
+}
+
 // serveCmd opens doors.
 type serveCmd struct {
 	databaseFlags
@@ -41,10 +49,13 @@ type serveCmd struct {
 	keystoreFlags
 	publicFlags
 
-	Doors     []string `help:"Doors to open: api, public; or terminals, which has a Vault policy of its own, in a process of its own." default:"api,public" env:"SCEAU_DOORS"`
+	holderFlags
+
+	Doors     []string `help:"Doors to open: api, public, holder; or terminals, which has a Vault policy of its own, in a process of its own." default:"api,public" env:"SCEAU_DOORS"`
 	APIListen string   `name:"api-listen" help:"Address of the API, or of the door for terminals." default:"127.0.0.1:8443" env:"SCEAU_API_LISTEN"`
 	APICert   string   `name:"api-cert" help:"TLS certificate of that door, PEM." env:"SCEAU_API_CERT" placeholder:"FILE"`
 	APIKey    string   `name:"api-key-file" help:"Its key, PEM." env:"SCEAU_API_KEY_FILE" placeholder:"FILE"`
+	TestNames bool     `help:"Certificates are for test: their names start with TEST." env:"SCEAU_TEST_NAMES"`
 }
 
 // Run serves until the process is told to stop.
@@ -55,7 +66,8 @@ func (c serveCmd) Run(w *world) error {
 	if cards && slices.Contains(c.Doors, doorTerminals) && len(c.Doors) > 1 {
 		return fmt.Errorf("%w: the door for terminals has a Vault policy of its own: give it a process of its own", errUsage)
 	}
-	if c.Keystore == inVault || cards { // a public door with a module needs no Vault
+	public := slices.Contains(c.Doors, "public")
+	if public && c.Keystore == inVault || cards { // the door for holders, or a public one with a module, needs no Vault
 		if vault, err = c.vaultFlags.open(w.ctx); err != nil {
 			return err
 		}
@@ -64,7 +76,7 @@ func (c serveCmd) Run(w *world) error {
 	if cards {
 		numbers = vault
 	}
-	h, err := openHouseWith(w, c.databaseFlags, numbers, issuance.DefaultPolicy(), false)
+	h, err := openHouseWith(w, c.databaseFlags, numbers, issuance.DefaultPolicy(), c.TestNames)
 	if err != nil {
 		return err
 	}
@@ -80,6 +92,12 @@ func (c serveCmd) Run(w *world) error {
 			doors = append(doors, d)
 		case doorTerminals:
 			d, err := c.apiDoor(name, h.Terminals, vault)
+			if err != nil {
+				return err
+			}
+			doors = append(doors, d)
+		case "holder":
+			d, err := c.holderDoor(name, h.Holders)
 			if err != nil {
 				return err
 			}
@@ -101,7 +119,7 @@ func (c serveCmd) Run(w *world) error {
 			defer func() { _ = handler.Close() }()
 			doors = append(doors, door{name: name, listen: c.PublicListen, server: revocation.Server(c.PublicListen, handler), follow: handler.Follow})
 		default:
-			return fmt.Errorf("%w: there is no door %q: use api, public or terminals", errUsage, name)
+			return fmt.Errorf("%w: there is no door %q: use api, public, holder or terminals", errUsage, name)
 		}
 	}
 	return open(w, doors)
@@ -117,19 +135,36 @@ func (c serveCmd) apiDoor(name string, open func(*hsm.Client, string) (http.Hand
 		return door{}, err
 	}
 	d := door{name: name, listen: c.APIListen, server: api.Server(c.APIListen, handler)}
-	if c.APICert == "" && c.APIKey == "" {
-		host, _, err := net.SplitHostPort(c.APIListen)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			return d, fmt.Errorf("%w: door %s listens on %s: give --api-cert and --api-key-file, or a loopback address behind a TLS proxy", errUsage, name, c.APIListen)
-		}
-		return d, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.APICert, c.APIKey)
+	d.tls, err = doorTLS(name, c.APIListen, "api", c.APICert, c.APIKey, tls.VersionTLS13)
+	return d, err
+}
+
+// holderDoor speaks TLS 1.2 too: a holder's browser is not the bank's.
+func (c serveCmd) holderDoor(name string, open func() (http.Handler, error)) (door, error) {
+	handler, err := open()
 	if err != nil {
-		return d, fmt.Errorf("%w: TLS certificate of door %s: %w", errUsage, name, err)
+		return door{}, err
 	}
-	d.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
-	return d, nil
+	d := door{name: name, listen: c.HolderListen, server: holder.Server(c.HolderListen, handler)}
+	d.tls, err = doorTLS(name, c.HolderListen, "holder", c.HolderCert, c.HolderKey, tls.VersionTLS12)
+	return d, err
+}
+
+// doorTLS reads a door's certificate and key; flags are those that begin with the
+// word. Without, it is open to this machine alone.
+func doorTLS(name, listen, flags, certificate, key string, oldest uint16) (*tls.Config, error) {
+	if certificate == "" && key == "" {
+		host, _, err := net.SplitHostPort(listen)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+			return nil, fmt.Errorf("%w: door %s listens on %s: give --%s-cert and --%s-key-file, or a loopback address behind a TLS proxy", errUsage, name, listen, flags, flags)
+		}
+		return nil, nil //nolint:nilnil // plain HTTP
+	}
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: TLS certificate of door %s: %w", errUsage, name, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: oldest}, nil
 }
 
 // ocspCmd is the stateless responder: many of them stand behind a balancer.

@@ -11,10 +11,10 @@ import (
 
 // lintCmd is for anybody: it needs no database and no Vault.
 type lintCmd struct {
-	Files []string `arg:"" help:"Certificates, DER or PEM." placeholder:"FILE"`
+	Files []string `arg:"" help:"Certificates and revocation lists, DER or PEM." placeholder:"FILE"`
 }
 
-const maxLintFile = 256 << 10
+const maxLintFile = 256 << 20 // a list of millions
 
 // Run prints a line for each finding; any error among them is exit code 1.
 func (c lintCmd) Run(w *world) error {
@@ -53,6 +53,9 @@ func lintFile(name string) ([]ca.Finding, error) {
 	text, err := io.ReadAll(io.LimitReader(file, maxLintFile))
 	if err != nil {
 		return nil, err
+	}
+	if ca.IsList(text) {
+		return ca.LintList(text)
 	}
 	return ca.Lint(text)
 }

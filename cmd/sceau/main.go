@@ -33,33 +33,35 @@ type cli struct {
 	LogFormat string `help:"Log lines as text or json." enum:"text,json" default:"text" env:"SCEAU_LOG_FORMAT"`
 	LogLevel  string `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"SCEAU_LOG_LEVEL"`
 
-	Serve    serveCmd     `cmd:"" help:"Open the doors: API for relying services, public revocation door."`
-	Work     workCmd      `cmd:"" help:"Work the queues; PIN letters can have a process of their own (--queues pin)."`
-	OCSP     ocspCmd      `cmd:"" name:"ocsp" help:"Answer OCSP and serve lists, and nothing else."`
-	Migrate  migrateCmd   `cmd:"" help:"Bring the database to this version, and record the bank's file."`
-	Vault    vaultCmd     `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
-	Ceremony ceremonyCmd  `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
-	CRL      crlCmd       `cmd:"" name:"crl" help:"Certificates of CAs and delegates: show, revoke."`
-	Import   importCmd    `cmd:"" help:"Take an order file."`
-	Card     cardCmd      `cmd:"" help:"Look at a card, lock and unlock it, on record."`
-	Fees     feesCmd      `cmd:"" help:"Fees for accounting."`
-	Order    orderCmd     `cmd:"" help:"Orders: submit, show, approve, refuse, edit, cancel, list, retry."`
-	Dossier  dossierCmd   `cmd:"" aliases:"dossiers" help:"Evidence of who holders are: open, add, scans, show, hold, what is to be erased."`
-	Items    workItemsCmd `cmd:"" name:"work-items" help:"What waits for a person: list, claim, retry, resolve."`
-	Stock    stockCmd     `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
-	Safe     safeCmd      `cmd:"" help:"Data keys that seal card numbers: list, make, seal again, retire."`
-	Return   returnCmd    `cmd:"" help:"Take a card bureau's return file."`
-	Profiles profilesCmd  `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
-	Letters  lettersCmd   `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
-	Batch    batchCmd     `cmd:"" help:"Personalisation batches."`
-	Campaign campaignCmd  `cmd:"" help:"Renew many cards under one decision of two people."`
-	APIKey   apiKeyCmd    `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
-	Terminal terminalCmd  `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
-	Lint     lintCmd      `cmd:"" help:"Hold certificates against RFC 5280, ETSI EN 319 412 and the RGS."`
-	Doctor   doctorCmds   `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
-	Demo     demoCmd      `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
-	Dev      devCmd       `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`
-	Version  versionCmd   `cmd:"" help:"Show the version."`
+	Serve    serveCmd       `cmd:"" help:"Open the doors: API for relying services, public revocation door."`
+	Work     workCmd        `cmd:"" help:"Work the queues; PIN letters and mail can have processes of their own (--queues pin)."`
+	OCSP     ocspCmd        `cmd:"" name:"ocsp" help:"Answer OCSP and serve lists, and nothing else."`
+	Migrate  migrateCmd     `cmd:"" help:"Bring the database to this version, and record the bank's file."`
+	Vault    vaultCmd       `cmd:"" help:"Prepare Vault: mounts, card engine, policies, roles, tokens."`
+	Ceremony ceremonyCmd    `cmd:"" help:"Hold a key ceremony: CAs, OCSP responder, card keys, key components."`
+	CRL      crlCmd         `cmd:"" name:"crl" help:"Certificates of CAs and delegates: show, revoke."`
+	Import   importCmd      `cmd:"" help:"Take an order file."`
+	Card     cardCmd        `cmd:"" help:"Look at a card, lock and unlock it, on record."`
+	Fees     feesCmd        `cmd:"" help:"Fees for accounting."`
+	Order    orderCmd       `cmd:"" help:"Orders: submit, show, approve, refuse, edit, cancel, list, retry."`
+	Dossier  dossierCmd     `cmd:"" aliases:"dossiers" help:"Evidence of who holders are: open, add, scans, show, hold, what is to be erased."`
+	Items    workItemsCmd   `cmd:"" name:"work-items" help:"What waits for a person: list, claim, retry, resolve."`
+	Stock    stockCmd       `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
+	Safe     safeCmd        `cmd:"" help:"Data keys that seal card numbers: list, make, seal again, retire."`
+	Return   returnCmd      `cmd:"" help:"Take a card bureau's return file."`
+	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand an enrolment code over, show, block a key."`
+	Profiles profilesCmd    `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
+	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
+	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
+	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
+	Campaign campaignCmd    `cmd:"" help:"Renew many cards under one decision of two people."`
+	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
+	Terminal terminalCmd    `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
+	Lint     lintCmd        `cmd:"" help:"Hold certificates and lists against RFC 5280, ETSI EN 319 412 and the RGS."`
+	Doctor   doctorCmds     `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
+	Demo     demoCmd        `cmd:"" help:"The whole main job on the sample bank's orders, in a private environment."`
+	Dev      devCmd         `cmd:"" help:"The demonstration, then all doors open until Ctrl-C."`
+	Version  versionCmd     `cmd:"" help:"Show the version."`
 }
 
 // world is what commands take from outside.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sceau/cmd/sceau/internal/house"
+	"sceau/issuance"
 )
 
 // migrateCmd brings the database to this version.
@@ -24,18 +25,24 @@ func (c migrateCmd) Run(w *world) error {
 	if err := house.Migrate(w.ctx, url); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w.out, "the database is at this version"); err != nil || c.Bank == "" {
-		return err
+	bank, policy := (*house.Bank)(nil), issuance.DefaultPolicy()
+	if c.Bank != "" {
+		if bank, err = c.bankFlags.read(); err != nil {
+			return err
+		}
+		policy = bank.Policy()
 	}
-	bank, err := c.bankFlags.read()
-	if err != nil {
-		return err
-	}
-	h, err := openHouse(w, c.databaseFlags, bank.Policy(), c.TestNames)
+	h, err := openHouse(w, c.databaseFlags, policy, c.TestNames)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
+	if err := h.Service.FillHouseRecord(w.ctx); err != nil { // what older versions left out
+		return err
+	}
+	if _, err := fmt.Fprintln(w.out, "the database is at this version"); err != nil || bank == nil {
+		return err
+	}
 	if err := h.SetUp(w.ctx, bank, w.now()); err != nil {
 		return err
 	}

@@ -6,9 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -90,7 +87,7 @@ func openssl(t *testing.T, want string, args ...string) {
 func TestPKCS11KeepsTheCA(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	soft, err := devenv.NewSoftHSM(t.Context(), dir, "Sceau root", "Sceau online")
+	soft, err := devenv.NewSoftHSM(t.Context(), dir, "Sceau root", "Sceau online", "Holder")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +118,7 @@ func TestPKCS11KeepsTheCA(t *testing.T) {
 	openssl(t, "Response verify OK", "ocsp", "-sha256", "-issuer", issuing, "-serial", "0x1234", "-url", first+"/ocsp", "-CAfile", root)
 	seen(t, soft, root, issuing)
 
-	h := holders{bankAtWork: b, dir: dir, root: root, issuing: issuing}
+	h := holders{bankAtWork: b, soft: soft, dir: dir, root: root, issuing: issuing}
 	h.issuedAndRevoked(first)
 	healthy := func() {
 		t.Helper()
@@ -151,8 +148,56 @@ func TestPKCS11KeepsTheCA(t *testing.T) {
 type holders struct {
 	*bankAtWork
 
+	soft               devenv.SoftHSM
 	dir, root, issuing string
 	certificate        string // file, once there is one
+}
+
+// enrols has a holder enrol with sceau-enroll, their key in a token of their own.
+func (h *holders) enrols(id lifecycle.CertificateID) {
+	t := h.t
+	t.Helper()
+	program := filepath.Join(h.dir, "sceau-enroll")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "pkcs11", "-o", program, "sceau/cmd/sceau-enroll")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cert, key := filepath.Join(h.dir, "door.pem"), filepath.Join(h.dir, "door.key")
+	openssl(t, "", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1",
+		"-days", "2", "-keyout", key, "-out", cert)
+	door := serving(t, "serve", "--doors", "holder", "--holder-listen", "127.0.0.1:0", "--holder-cert", cert, "--holder-key-file", key,
+		"--database-url", h.database, "--test-names")
+	invited, err := h.quietly("certificate", "invite", string(id), "--as", "l.boisjoli")
+	if err != nil {
+		t.Fatal(err, invited)
+	}
+	code := regexp.MustCompile(`(?m)^code: (\S+)$`).FindStringSubmatch(invited)
+	if code == nil {
+		t.Fatal(invited)
+	}
+	args := []string{
+		"--door", strings.Replace(door, "http:", "https:", 1), "--door-ca", cert, "--ca", h.root, "--certificate", string(id), "--code-file", secretFile(t, code[1]),
+		"--pkcs11-module", h.soft.Module, "--token-label", "Holder", "--pin-file", h.soft.PINFile,
+	}
+	for _, step := range []struct{ more, says string }{{"", "Nothing is signed"}, {"--accept", "the certificate is active"}} { // the second time with the same key
+		cmd := exec.CommandContext(t.Context(), program, append(args, strings.Fields(step.more)...)...)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), step.says) || bytes.Contains(out, []byte(h.soft.PIN)) {
+			t.Fatalf("sceau-enroll: %v: %s", err, out)
+		}
+	}
+	kept := must[issuance.Evidence](t)(h.service.EvidenceOf(t.Context(), id))
+	if kept.Device == nil || !strings.Contains(kept.Device.Manufacturer, "SoftHSM") || kept.Device.Serial == "" || kept.Statement == "" {
+		t.Errorf("evidence: %+v", kept)
+	}
+	if out := h.ok("certificate", "show", string(id)); !strings.Contains(out, "SoftHSM") || !strings.Contains(out, "active") {
+		t.Errorf("shown: %s", out)
+	}
+	objects, err := exec.CommandContext(t.Context(), "pkcs11-tool", "--module", h.soft.Module, "--token-label", "Holder", "--login", "--pin", h.soft.PIN, "--list-objects").CombinedOutput()
+	if err != nil || !bytes.Contains(objects, []byte("Certificate Object")) || bytes.Count(objects, []byte("Private Key Object")) != 1 ||
+		!bytes.Contains(objects, []byte("never extractable")) {
+		t.Errorf("on the token: %v: %s", err, objects)
+	}
 }
 
 // issuedAndRevoked has a worker sign a holder's certificate, its answers and the
@@ -165,14 +210,7 @@ func (h *holders) issuedAndRevoked(door string) {
 	defer h.works("--bureau-cert", bureau, "--print-room-cert", printRoom, "--public-base", "http://pki.example.test", "--vault-token-file", h.tokens["worker"])()
 	h.orders("certificate", 1)
 	ordered := must[[]issuance.CertificateView](t)(h.service.Certificates(t.Context(), ""))[0]
-	key := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	csr := must[[]byte](t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key))
-	if err := h.service.TakeKey(t.Context(), lifecycle.Actor{ID: string(ordered.Holder), Role: lifecycle.RoleHolder}, ordered.ID, csr); err != nil {
-		t.Fatal(err)
-	}
-	h.until("the certificate", func() bool {
-		return must[issuance.CertificateView](t)(h.service.Certificate(t.Context(), ordered.ID)).State == lifecycle.CertIssued
-	})
+	h.enrols(ordered.ID)
 	der := must[issuance.CertificateView](t)(h.service.Certificate(t.Context(), ordered.ID)).DER
 	h.certificate = filepath.Join(h.dir, "holder.pem")
 	if err := os.WriteFile(h.certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {

@@ -54,7 +54,7 @@ type ceremonyRotateCmd struct {
 	rotationFlags
 	keystoreFlags
 
-	PublicBase string `help:"Where relying parties reach the public door, http://host: for a delegate's certificate." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	PublicBase string `help:"Where relying parties reach the public door, http://host: for a delegate of a CA that was recorded without." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
 	Components bool   `help:"Custodians enter the new version in components: run this before them, and again after them."`
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sceau/cmd/sceau/internal/house"
+	"sceau/hsm"
 	"sceau/jobs"
 )
 
@@ -16,10 +17,12 @@ type workCmd struct {
 	vaultFlags
 	bankFlags
 	keystoreFlags
+	mailFlags
 
-	Queues        []jobs.Queue `help:"Queues to work: default, pin, or both." default:"default" env:"SCEAU_QUEUES"`
+	Queues        []jobs.Queue `help:"Queues to work: default, pin, mail: each can have a process of its own." default:"default" env:"SCEAU_QUEUES"`
 	Parallel      int          `help:"Jobs at the same time in each queue." default:"8" env:"SCEAU_PARALLEL"`
 	PublicBase    string       `help:"Where relying parties reach the public door, http://host." env:"SCEAU_PUBLIC_BASE" placeholder:"URL"`
+	Resolve       string       `help:"Where workers that look at lists and OCSP answers from outside find the public door, when its name is not known here." env:"SCEAU_RESOLVE" placeholder:"HOST:PORT"`
 	Bureau        string       `help:"The card bureau that the two flags below describe; further ones stand in the bank's file." default:"bureau-1" env:"SCEAU_BUREAU"`
 	TransportKey  string       `help:"The bureau's transport key, by its name in the engine." default:"transport-bureau-1" env:"SCEAU_TRANSPORT_KEY"`
 	BureauCert    string       `help:"The card bureau's certificate: its files are encrypted for it." env:"SCEAU_BUREAU_CERT" placeholder:"FILE"`
@@ -32,13 +35,16 @@ func (c workCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	vault, err := c.vaultFlags.open(w.ctx)
-	if err != nil {
-		return err
+	// Mail wants no key: a process for it alone has no way to Vault.
+	var vault *hsm.Client
+	if !slices.Equal(c.Queues, []jobs.Queue{jobs.QueueMail}) {
+		if vault, err = c.vaultFlags.open(w.ctx); err != nil {
+			return err
+		}
+		defer vault.Close()
 	}
-	defer vault.Close()
 	numbers := vault
-	if !slices.Contains(c.Queues, jobs.QueueDefault) { // PIN letters: no card number
+	if !slices.Contains(c.Queues, jobs.QueueDefault) { // PIN letters, mail: no card number
 		numbers = nil
 	}
 	h, err := openHouseWith(w, c.databaseFlags, numbers, bank.Policy(), c.TestNames)
@@ -48,7 +54,7 @@ func (c workCmd) Run(w *world) error {
 	defer h.Close()
 	workers := house.Workers{
 		Settings: jobs.Settings{Queues: c.Queues, Parallel: c.Parallel, Periodic: slices.Contains(c.Queues, jobs.QueueDefault)},
-		Bank:     bank, PublicBase: c.PublicBase,
+		Bank:     bank, PublicBase: c.PublicBase, Resolve: c.Resolve,
 	}
 	// One token serves one policy: a process that works both queues needs one
 	// that has both, which only a test environment gives.
@@ -66,10 +72,22 @@ func (c workCmd) Run(w *world) error {
 	if slices.Contains(c.Queues, jobs.QueuePIN) {
 		workers.PINVault = vault
 	}
+	if slices.Contains(c.Queues, jobs.QueueMail) {
+		if workers.Mail, err = c.mailFlags.open(bank); err != nil {
+			return err
+		}
+	}
+	if vault == nil {
+		return c.run(w, h, workers)
+	}
 	if workers.PrintRoomCert, err = house.ReadCertificate(c.PrintRoomCert); err != nil {
 		return fmt.Errorf("--print-room-cert: %w", err)
 	}
-	client, err := h.Work(w.ctx, workers)
+	return c.run(w, h, workers)
+}
+
+func (c workCmd) run(w *world, h *house.House, workers house.Workers) error {
+	client, err := h.Work(workers)
 	if err != nil {
 		return err
 	}

@@ -48,10 +48,29 @@ path "transit/keys/+" {
   allowed_parameters = { "type" = ["ecdsa-p256", "ecdsa-p384", "rsa-3072"] }
 }
 # The delegates' keys alone have versions: a CA's has one for life.
+# One pair for each issuing CA; a fifth needs two lines more.
 path "transit/keys/ocsp-1/rotate" {
   capabilities = ["update"]
 }
 path "transit/keys/bureau-1/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/ocsp-2/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-2/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/ocsp-3/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-3/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/ocsp-4/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/bureau-4/rotate" {
   capabilities = ["update"]
 }
 path "transit/sign/issuing-*" {

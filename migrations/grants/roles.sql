@@ -34,6 +34,8 @@ END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
+-- Evidence is written once, and a key is blocked for ever.
+REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key FROM sceau_app;
 REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
 -- What a letter template or a certificate profile says is written once; a
 -- distinguished name stays whose it is.
@@ -53,7 +55,7 @@ GRANT SELECT ON edition TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry, work_item TO sceau_pin;
 
-GRANT SELECT ON issuer, delegate, crl, crl_shard, ocsp_answer, certificate_status TO sceau_public;
+GRANT SELECT ON issuer, delegate, crl, crl_shard, ocsp_answer, certificate_status, house_status TO sceau_public;
 
 -- River's tables, whatever its version has.
 DO $$

@@ -182,6 +182,46 @@ func (q *Queries) CertificatesToExpire(ctx context.Context, at *time.Time, maxRo
 	return items, nil
 }
 
+const delegates = `-- name: Delegates :many
+SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate ORDER BY issuer_id, purpose, not_after
+`
+
+type DelegatesRow struct {
+	IssuerID    string
+	Purpose     string
+	Certificate []byte
+	KeyName     string
+	NotAfter    time.Time
+	CreatedAt   time.Time
+}
+
+func (q *Queries) Delegates(ctx context.Context) ([]DelegatesRow, error) {
+	rows, err := q.db.Query(ctx, delegates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DelegatesRow
+	for rows.Next() {
+		var i DelegatesRow
+		if err := rows.Scan(
+			&i.IssuerID,
+			&i.Purpose,
+			&i.Certificate,
+			&i.KeyName,
+			&i.NotAfter,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const fenceCertificate = `-- name: FenceCertificate :one
 UPDATE certificate SET fence = fence + 1 WHERE id = $1 RETURNING fence
 `
@@ -257,8 +297,8 @@ func (q *Queries) InsertDelegate(ctx context.Context, arg InsertDelegateParams) 
 }
 
 const insertIssuer = `-- name: InsertIssuer :exec
-INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, state, state_since, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
 ON CONFLICT (id) DO NOTHING
 `
 
@@ -272,6 +312,7 @@ type InsertIssuerParams struct {
 	ParentID     *string
 	PublicBase   string
 	KeepsExpired bool
+	State        lifecycle.IssuerState
 	CreatedAt    time.Time
 }
 
@@ -286,13 +327,14 @@ func (q *Queries) InsertIssuer(ctx context.Context, arg InsertIssuerParams) erro
 		arg.ParentID,
 		arg.PublicBase,
 		arg.KeepsExpired,
+		arg.State,
 		arg.CreatedAt,
 	)
 	return err
 }
 
 const issuer = `-- name: Issuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = $1
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer WHERE id = $1
 `
 
 func (q *Queries) Issuer(ctx context.Context, id string) (Issuer, error) {
@@ -309,12 +351,15 @@ func (q *Queries) Issuer(ctx context.Context, id string) (Issuer, error) {
 		&i.CreatedAt,
 		&i.PublicBase,
 		&i.KeepsExpired,
+		&i.State,
+		&i.StateSince,
+		&i.IssuedReason,
 	)
 	return i, err
 }
 
 const issuers = `-- name: Issuers :many
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer ORDER BY id
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer ORDER BY id
 `
 
 func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
@@ -337,6 +382,9 @@ func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
 			&i.CreatedAt,
 			&i.PublicBase,
 			&i.KeepsExpired,
+			&i.State,
+			&i.StateSince,
+			&i.IssuedReason,
 		); err != nil {
 			return nil, err
 		}
@@ -388,6 +436,92 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 		&i.ProfileVersion,
 		&i.Service,
 		&i.DossierID,
+	)
+	return i, err
+}
+
+const lockIssuedBy = `-- name: LockIssuedBy :many
+SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service, dossier_id
+FROM certificate
+WHERE issuer_id = $1 AND state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (not_after IS NULL OR not_after > $2)
+ORDER BY id LIMIT $3 FOR UPDATE
+`
+
+// What a revoked CA has signed, or is about to.
+func (q *Queries) LockIssuedBy(ctx context.Context, issuerID *string, at *time.Time, maxRows int32) ([]Certificate, error) {
+	rows, err := q.db.Query(ctx, lockIssuedBy, issuerID, at, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Certificate
+	for rows.Next() {
+		var i Certificate
+		if err := rows.Scan(
+			&i.ID,
+			&i.OrderID,
+			&i.HolderID,
+			&i.State,
+			&i.Profile,
+			&i.CSR,
+			&i.SPKISHA256,
+			&i.IssuerID,
+			&i.Shard,
+			&i.Serial,
+			&i.ReservedAt,
+			&i.TBS,
+			&i.DER,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.Fence,
+			&i.Rejection,
+			&i.RevokedAt,
+			&i.Reason,
+			&i.InvalidityDate,
+			&i.StatusVersion,
+			&i.CRLRevision,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.CRLEntry,
+			&i.Stopped,
+			&i.ProfileVersion,
+			&i.Service,
+			&i.DossierID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockIssuer = `-- name: LockIssuer :one
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer
+WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) LockIssuer(ctx context.Context, id string) (Issuer, error) {
+	row := q.db.QueryRow(ctx, lockIssuer, id)
+	var i Issuer
+	err := row.Scan(
+		&i.ID,
+		&i.Certificate,
+		&i.Mount,
+		&i.KeyName,
+		&i.Shards,
+		&i.Online,
+		&i.ParentID,
+		&i.CreatedAt,
+		&i.PublicBase,
+		&i.KeepsExpired,
+		&i.State,
+		&i.StateSince,
+		&i.IssuedReason,
 	)
 	return i, err
 }
@@ -463,6 +597,53 @@ func (q *Queries) ReserveSerial(ctx context.Context, arg ReserveSerialParams) er
 		arg.ID,
 	)
 	return err
+}
+
+const revokedWith = `-- name: RevokedWith :many
+SELECT c.id, c.serial, c.holder_id, h.given_name, h.surname, o.name AS company, c.not_after
+FROM certificate c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id JOIN issuer i ON i.id = c.issuer_id
+WHERE c.issuer_id = $1 AND c.state = 'revoked' AND c.reason = i.issued_reason AND c.revoked_at >= date_trunc('second', i.state_since)
+    AND c.id > $2
+ORDER BY c.id LIMIT $3
+`
+
+type RevokedWithRow struct {
+	ID        lifecycle.CertificateID
+	Serial    []byte
+	HolderID  lifecycle.HolderID
+	GivenName string
+	Surname   string
+	Company   string
+	NotAfter  *time.Time
+}
+
+// Whom a revoked CA's end concerns: holders of certificates that had not expired.
+func (q *Queries) RevokedWith(ctx context.Context, issuerID *string, after lifecycle.CertificateID, maxRows int32) ([]RevokedWithRow, error) {
+	rows, err := q.db.Query(ctx, revokedWith, issuerID, after, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RevokedWithRow
+	for rows.Next() {
+		var i RevokedWithRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Serial,
+			&i.HolderID,
+			&i.GivenName,
+			&i.Surname,
+			&i.Company,
+			&i.NotAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const setCertificateDER = `-- name: SetCertificateDER :exec
@@ -572,6 +753,93 @@ func (q *Queries) SetCertificateTBS(ctx context.Context, arg SetCertificateTBSPa
 	return result.RowsAffected(), nil
 }
 
+const setCertificatesRevoked = `-- name: SetCertificatesRevoked :execrows
+UPDATE certificate c SET revoked_at = r.revoked_at, reason = $1, status_version = c.status_version + 1, crl_revision = r.crl_revision,
+    crl_entry = r.crl_entry
+FROM (SELECT unnest($2::text[]) AS id, unnest($3::timestamptz[]) AS revoked_at, unnest($4::bigint[]) AS crl_revision,
+    unnest($5::bytea[]) AS crl_entry) AS r
+WHERE c.id = r.id
+`
+
+type SetCertificatesRevokedParams struct {
+	Reason       *int32
+	IDs          []string
+	RevokedAts   []time.Time
+	CRLRevisions []int64
+	CRLEntries   [][]byte
+}
+
+func (q *Queries) SetCertificatesRevoked(ctx context.Context, arg SetCertificatesRevokedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCertificatesRevoked,
+		arg.Reason,
+		arg.IDs,
+		arg.RevokedAts,
+		arg.CRLRevisions,
+		arg.CRLEntries,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setCertificatesState = `-- name: SetCertificatesState :execrows
+UPDATE certificate SET state = $1, updated_at = $2 WHERE id = ANY ($3::text[]) AND state = $4
+`
+
+type SetCertificatesStateParams struct {
+	ToState   lifecycle.CertificateState
+	At        time.Time
+	IDs       []string
+	FromState lifecycle.CertificateState
+}
+
+func (q *Queries) SetCertificatesState(ctx context.Context, arg SetCertificatesStateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setCertificatesState,
+		arg.ToState,
+		arg.At,
+		arg.IDs,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const setIssuedReason = `-- name: SetIssuedReason :exec
+UPDATE issuer SET issued_reason = $1 WHERE id = $2
+`
+
+func (q *Queries) SetIssuedReason(ctx context.Context, reason *int32, iD string) error {
+	_, err := q.db.Exec(ctx, setIssuedReason, reason, iD)
+	return err
+}
+
+const setIssuerState = `-- name: SetIssuerState :execrows
+UPDATE issuer SET state = $1, state_since = $2 WHERE id = $3 AND state = $4
+`
+
+type SetIssuerStateParams struct {
+	ToState   lifecycle.IssuerState
+	At        time.Time
+	ID        string
+	FromState lifecycle.IssuerState
+}
+
+func (q *Queries) SetIssuerState(ctx context.Context, arg SetIssuerStateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setIssuerState,
+		arg.ToState,
+		arg.At,
+		arg.ID,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const setProfileVersion = `-- name: SetProfileVersion :exec
 UPDATE certificate SET profile_version = $1::integer WHERE id = $2
 `
@@ -579,6 +847,34 @@ UPDATE certificate SET profile_version = $1::integer WHERE id = $2
 func (q *Queries) SetProfileVersion(ctx context.Context, profileVersion int32, iD lifecycle.CertificateID) error {
 	_, err := q.db.Exec(ctx, setProfileVersion, profileVersion, iD)
 	return err
+}
+
+const signingIssuer = `-- name: SigningIssuer :one
+SELECT id, shards FROM issuer WHERE state = 'signing' AND online FOR SHARE
+`
+
+type SigningIssuerRow struct {
+	ID     string
+	Shards int32
+}
+
+// Locked against another CA's taking over while a serial is reserved.
+func (q *Queries) SigningIssuer(ctx context.Context) (SigningIssuerRow, error) {
+	row := q.db.QueryRow(ctx, signingIssuer)
+	var i SigningIssuerRow
+	err := row.Scan(&i.ID, &i.Shards)
+	return i, err
+}
+
+const signingIssuerID = `-- name: SigningIssuerID :one
+SELECT id FROM issuer WHERE state = 'signing' AND online
+`
+
+func (q *Queries) SigningIssuerID(ctx context.Context) (string, error) {
+	row := q.db.QueryRow(ctx, signingIssuerID)
+	var id string
+	err := row.Scan(&id)
+	return id, err
 }
 
 const stopCertificate = `-- name: StopCertificate :exec

@@ -12,6 +12,22 @@ import (
 	"sceau/lifecycle"
 )
 
+const aliveOf = `-- name: AliveOf :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = $1
+        AND c.state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > $2))
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = $1 AND h.kind = 'ca' AND h.revoked_at IS NULL AND h.not_after > $2)
+    AS alive
+`
+
+// What keeps a CA from its last list: certificates that are neither expired nor
+// revoked, and those that it is about to sign. Its delegates end with it.
+func (q *Queries) AliveOf(ctx context.Context, issuerID *string, at *time.Time) (int32, error) {
+	row := q.db.QueryRow(ctx, aliveOf, issuerID, at)
+	var alive int32
+	err := row.Scan(&alive)
+	return alive, err
+}
+
 const cRLRevision = `-- name: CRLRevision :one
 SELECT revision FROM crl_shard WHERE issuer_id = $1 AND shard = $2
 `
@@ -532,6 +548,45 @@ func (q *Queries) LockHouseCertificate(ctx context.Context, serial []byte) (Lock
 	return i, err
 }
 
+const lockHouseUnrevoked = `-- name: LockHouseUnrevoked :many
+SELECT serial, issuer_id, shard, kind, subject FROM house_certificate
+WHERE issuer_id = $1 AND revoked_at IS NULL AND not_after > $2 ORDER BY serial FOR UPDATE
+`
+
+type LockHouseUnrevokedRow struct {
+	Serial   []byte
+	IssuerID string
+	Shard    int32
+	Kind     string
+	Subject  string
+}
+
+func (q *Queries) LockHouseUnrevoked(ctx context.Context, issuerID string, at *time.Time) ([]LockHouseUnrevokedRow, error) {
+	rows, err := q.db.Query(ctx, lockHouseUnrevoked, issuerID, at)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockHouseUnrevokedRow
+	for rows.Next() {
+		var i LockHouseUnrevokedRow
+		if err := rows.Scan(
+			&i.Serial,
+			&i.IssuerID,
+			&i.Shard,
+			&i.Kind,
+			&i.Subject,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockProposal = `-- name: LockProposal :one
 SELECT content_sha256, proposed_by, proposed_at FROM proposal WHERE subject = $1 FOR UPDATE
 `
@@ -760,6 +815,20 @@ func (q *Queries) SetHouseCertificateRevoked(ctx context.Context, arg SetHouseCe
 	return err
 }
 
+const shardsNotEnded = `-- name: ShardsNotEnded :one
+SELECT count(*) FROM crl_shard s WHERE s.issuer_id = $1 AND coalesce(
+    (SELECT c.next_update FROM crl c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.sha256 IS NOT NULL ORDER BY c.number DESC LIMIT 1),
+    '-infinity') < $2
+`
+
+// Shards whose newest list is not the last one.
+func (q *Queries) ShardsNotEnded(ctx context.Context, issuerID string, last time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, shardsNotEnded, issuerID, last)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const statusOfSerials = `-- name: StatusOfSerials :many
 SELECT c.serial, c.id, c.revoked_at, c.reason FROM certificate c WHERE c.serial = ANY($1::bytea[]) AND c.issuer_id = $2
 UNION ALL
@@ -828,18 +897,4 @@ func (q *Queries) TakeBackCRL(ctx context.Context, arg TakeBackCRLParams) error 
 		arg.Entries,
 	)
 	return err
-}
-
-const unexpiredUnrevoked = `-- name: UnexpiredUnrevoked :one
-SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = $1 AND c.serial IS NOT NULL AND c.tbs IS NOT NULL
-        AND (c.revoked_at IS NULL OR c.reason = 6) AND c.not_after > $2)
-    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = $1 AND h.revoked_at IS NULL AND h.not_after > $2)
-    AS alive
-`
-
-func (q *Queries) UnexpiredUnrevoked(ctx context.Context, issuerID *string, at *time.Time) (int32, error) {
-	row := q.db.QueryRow(ctx, unexpiredUnrevoked, issuerID, at)
-	var alive int32
-	err := row.Scan(&alive)
-	return alive, err
 }

@@ -20,6 +20,13 @@ type APIKey struct {
 	BranchID  *lifecycle.BranchID
 }
 
+type Acceptance struct {
+	CertificateID lifecycle.CertificateID
+	Statement     string
+	Signature     []byte
+	AcceptedAt    time.Time
+}
+
 type Approval struct {
 	OrderID     lifecycle.OrderID
 	Revision    int32
@@ -272,6 +279,18 @@ type Edition struct {
 	Thing      string
 }
 
+type Enrolment struct {
+	CertificateID  lifecycle.CertificateID
+	CodeSHA256     []byte
+	Handover       string
+	HandedBy       string
+	HandedAt       time.Time
+	ExpiresAt      time.Time
+	Tries          int32
+	SessionSHA256  []byte
+	SessionExpires *time.Time
+}
+
 type Holder struct {
 	ID               lifecycle.HolderID
 	CompanyID        lifecycle.CompanyID
@@ -291,6 +310,16 @@ type Holder struct {
 	LargePrint       bool
 }
 
+type HouseStatus struct {
+	Serial         []byte
+	IssuerID       string
+	Shard          int32
+	RevokedAt      *time.Time
+	Reason         *int32
+	InvalidityDate *time.Time
+	CRLRevision    int64
+}
+
 type Issuer struct {
 	ID           string
 	Certificate  []byte
@@ -302,6 +331,34 @@ type Issuer struct {
 	CreatedAt    time.Time
 	PublicBase   string
 	KeepsExpired bool
+	State        lifecycle.IssuerState
+	StateSince   time.Time
+	IssuedReason *int32
+}
+
+type KeyDevice struct {
+	CertificateID lifecycle.CertificateID
+	Manufacturer  string
+	Model         string
+	Serial        string
+	ClaimedAt     time.Time
+}
+
+type Notice struct {
+	ID            lifecycle.NoticeID
+	CertificateID lifecycle.CertificateID
+	HolderID      lifecycle.HolderID
+	Kind          lifecycle.NoticeKind
+	Occasion      int32
+	State         lifecycle.NoticeState
+	Language      string
+	DueAt         time.Time
+	Attempts      int32
+	Address       string
+	MessageID     string
+	SentAt        *time.Time
+	Failure       string
+	UpdatedAt     time.Time
 }
 
 type Order struct {

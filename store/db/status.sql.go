@@ -125,6 +125,163 @@ func (q *Queries) CertificateStatuses(ctx context.Context, after []byte, maxRows
 	return items, nil
 }
 
+const certificatesToWatch = `-- name: CertificatesToWatch :many
+WITH picked AS (
+    SELECT n.id FROM crl_shard s CROSS JOIN LATERAL (
+        SELECT c.id FROM certificate c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.serial IS NOT NULL
+        ORDER BY c.crl_revision DESC LIMIT $2::int) n
+    UNION
+    (SELECT d.id FROM certificate d WHERE d.serial >= $3::bytea ORDER BY d.serial LIMIT $4::int)
+    UNION
+    SELECT e.id FROM certificate e WHERE e.serial = ANY($5::bytea[])
+)
+SELECT c.id, c.issuer_id, c.shard, c.profile, c.der, (c.revoked_at IS NOT NULL)::bool AS revoked, c.updated_at
+FROM picked p JOIN certificate c ON c.id = p.id
+WHERE c.der IS NOT NULL AND c.not_after > $1::timestamptz AND c.state IN ('issued', 'active', 'held', 'revoked')
+ORDER BY c.issuer_id, c.shard, c.id
+`
+
+type CertificatesToWatchParams struct {
+	At     time.Time
+	Newest int32
+	Behind []byte
+	Drawn  int32
+	Named  [][]byte
+}
+
+type CertificatesToWatchRow struct {
+	ID        lifecycle.CertificateID
+	IssuerID  *string
+	Shard     *int32
+	Profile   string
+	DER       []byte
+	Revoked   bool
+	UpdatedAt time.Time
+}
+
+// A sample to look at from outside: of each shard the newest changes of status,
+// what stands behind a point in the order of serials, and serials that are named.
+func (q *Queries) CertificatesToWatch(ctx context.Context, arg CertificatesToWatchParams) ([]CertificatesToWatchRow, error) {
+	rows, err := q.db.Query(ctx, certificatesToWatch,
+		arg.At,
+		arg.Newest,
+		arg.Behind,
+		arg.Drawn,
+		arg.Named,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CertificatesToWatchRow
+	for rows.Next() {
+		var i CertificatesToWatchRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.IssuerID,
+			&i.Shard,
+			&i.Profile,
+			&i.DER,
+			&i.Revoked,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const houseStatus = `-- name: HouseStatus :one
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status WHERE serial = $1 AND issuer_id = $2
+`
+
+// What is said of the house's own certificates: of one, of all, and of those that
+// changed in the shards.
+func (q *Queries) HouseStatus(ctx context.Context, serial []byte, issuerID string) (HouseStatus, error) {
+	row := q.db.QueryRow(ctx, houseStatus, serial, issuerID)
+	var i HouseStatus
+	err := row.Scan(
+		&i.Serial,
+		&i.IssuerID,
+		&i.Shard,
+		&i.RevokedAt,
+		&i.Reason,
+		&i.InvalidityDate,
+		&i.CRLRevision,
+	)
+	return i, err
+}
+
+const houseStatuses = `-- name: HouseStatuses :many
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status ORDER BY serial
+`
+
+func (q *Queries) HouseStatuses(ctx context.Context) ([]HouseStatus, error) {
+	rows, err := q.db.Query(ctx, houseStatuses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HouseStatus
+	for rows.Next() {
+		var i HouseStatus
+		if err := rows.Scan(
+			&i.Serial,
+			&i.IssuerID,
+			&i.Shard,
+			&i.RevokedAt,
+			&i.Reason,
+			&i.InvalidityDate,
+			&i.CRLRevision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const houseStatusesSince = `-- name: HouseStatusesSince :many
+SELECT s.serial, s.issuer_id, s.shard, s.revoked_at, s.reason, s.invalidity_date, s.crl_revision
+FROM (SELECT unnest($1::text[]) AS issuer_id, unnest($2::int[]) AS shard, unnest($3::bigint[]) AS seen) AS a
+    JOIN house_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen
+`
+
+func (q *Queries) HouseStatusesSince(ctx context.Context, issuers []string, shards []int32, seen []int64) ([]HouseStatus, error) {
+	rows, err := q.db.Query(ctx, houseStatusesSince, issuers, shards, seen)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HouseStatus
+	for rows.Next() {
+		var i HouseStatus
+		if err := rows.Scan(
+			&i.Serial,
+			&i.IssuerID,
+			&i.Shard,
+			&i.RevokedAt,
+			&i.Reason,
+			&i.InvalidityDate,
+			&i.CRLRevision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const newestAnswer = `-- name: NewestAnswer :one
 SELECT coalesce(max(stored), 0)::bigint FROM ocsp_answer
 `

@@ -101,7 +101,7 @@ func (q *Queries) LockWorkItem(ctx context.Context, id lifecycle.WorkItemID) (Wo
 
 const openWork = `-- name: OpenWork :many
 WITH waits AS (
-    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' WHEN 'certificate' THEN 'refused_certificate' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
@@ -112,6 +112,10 @@ WITH waits AS (
     SELECT 'failed_letter', l.id, 'PIN letter', l.id, l.card_id, l.failure, coalesce(
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
+    UNION ALL
+    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that certificate ' || n.certificate_id || ' is ' || n.kind || ': ' || n.failure,
+        n.updated_at
+    FROM notice n WHERE n.state = 'failed'
     UNION ALL
     SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
     FROM certificate n WHERE n.state = 'stopped'
@@ -124,6 +128,9 @@ WITH waits AS (
     SELECT 'unfinished_chip', h.order_id, 'order', h.order_id, h.card_id, 'begun at terminal ' || h.terminal || ' and not finished'
         || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
     FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
+    UNION ALL
+    SELECT 'no_signing_ca', i.id, 'issuer', i.id, '', 'it was revoked, and no CA signs certificates: orders wait', i.state_since
+    FROM issuer i WHERE i.state = 'revoked' AND i.online AND NOT EXISTS (SELECT 1 FROM issuer n WHERE n.state = 'signing' AND n.online)
     UNION ALL
     SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
         CASE WHEN EXISTS (SELECT 1 FROM orders p
@@ -199,6 +206,30 @@ func (q *Queries) OpenWork(ctx context.Context, arg OpenWorkParams) ([]OpenWorkR
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openWorkOn = `-- name: OpenWorkOn :many
+SELECT thing_id FROM work_item WHERE state = 'open' AND thing = $1
+`
+
+func (q *Queries) OpenWorkOn(ctx context.Context, thing string) ([]string, error) {
+	rows, err := q.db.Query(ctx, openWorkOn, thing)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var thing_id string
+		if err := rows.Scan(&thing_id); err != nil {
+			return nil, err
+		}
+		items = append(items, thing_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

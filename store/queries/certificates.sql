@@ -1,13 +1,60 @@
 -- name: InsertIssuer :exec
-INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, created_at)
-VALUES (@id, @certificate, @mount, @key_name, @shards, @online, sqlc.narg('parent_id'), @public_base, @keeps_expired, @created_at)
+INSERT INTO issuer (id, certificate, mount, key_name, shards, online, parent_id, public_base, keeps_expired, state, state_since, created_at)
+VALUES (@id, @certificate, @mount, @key_name, @shards, @online, sqlc.narg('parent_id'), @public_base, @keeps_expired, @state, @created_at, @created_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: Issuer :one
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer WHERE id = @id;
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer WHERE id = @id;
 
 -- name: Issuers :many
-SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired FROM issuer ORDER BY id;
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer ORDER BY id;
+
+-- name: LockIssuer :one
+SELECT id, certificate, mount, key_name, shards, online, parent_id, created_at, public_base, keeps_expired, state, state_since, issued_reason FROM issuer
+WHERE id = @id FOR UPDATE;
+
+-- Locked against another CA's taking over while a serial is reserved.
+-- name: SigningIssuer :one
+SELECT id, shards FROM issuer WHERE state = 'signing' AND online FOR SHARE;
+
+-- name: SigningIssuerID :one
+SELECT id FROM issuer WHERE state = 'signing' AND online;
+
+-- name: SetIssuerState :execrows
+UPDATE issuer SET state = @to_state, state_since = @at WHERE id = @id AND state = @from_state;
+
+-- name: SetIssuedReason :exec
+UPDATE issuer SET issued_reason = @reason WHERE id = @id;
+
+-- What a revoked CA has signed, or is about to.
+-- name: LockIssuedBy :many
+SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
+    not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
+    stopped, profile_version, service, dossier_id
+FROM certificate
+WHERE issuer_id = @issuer_id AND state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (not_after IS NULL OR not_after > @at)
+ORDER BY id LIMIT @max_rows FOR UPDATE;
+
+-- name: SetCertificatesState :execrows
+UPDATE certificate SET state = @to_state, updated_at = @at WHERE id = ANY (@ids::text[]) AND state = @from_state;
+
+-- name: SetCertificatesRevoked :execrows
+UPDATE certificate c SET revoked_at = r.revoked_at, reason = @reason, status_version = c.status_version + 1, crl_revision = r.crl_revision,
+    crl_entry = r.crl_entry
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@revoked_ats::timestamptz[]) AS revoked_at, unnest(@crl_revisions::bigint[]) AS crl_revision,
+    unnest(@crl_entries::bytea[]) AS crl_entry) AS r
+WHERE c.id = r.id;
+
+-- Whom a revoked CA's end concerns: holders of certificates that had not expired.
+-- name: RevokedWith :many
+SELECT c.id, c.serial, c.holder_id, h.given_name, h.surname, o.name AS company, c.not_after
+FROM certificate c JOIN holder h ON h.id = c.holder_id JOIN company o ON o.id = h.company_id JOIN issuer i ON i.id = c.issuer_id
+WHERE c.issuer_id = @issuer_id AND c.state = 'revoked' AND c.reason = i.issued_reason AND c.revoked_at >= date_trunc('second', i.state_since)
+    AND c.id > @after
+ORDER BY c.id LIMIT @max_rows;
+
+-- name: Delegates :many
+SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate ORDER BY issuer_id, purpose, not_after;
 
 -- name: InsertDelegate :exec
 INSERT INTO delegate (issuer_id, purpose, certificate, key_name, not_after, created_at)

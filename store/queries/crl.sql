@@ -137,8 +137,20 @@ UPDATE house_certificate SET revoked_at = @revoked_at, reason = @reason, invalid
     crl_revision = @crl_revision, crl_entry = @crl_entry
 WHERE serial = @serial;
 
--- name: UnexpiredUnrevoked :one
-SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id AND c.serial IS NOT NULL AND c.tbs IS NOT NULL
-        AND (c.revoked_at IS NULL OR c.reason = 6) AND c.not_after > @at)
-    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.revoked_at IS NULL AND h.not_after > @at)
+-- What keeps a CA from its last list: certificates that are neither expired nor
+-- revoked, and those that it is about to sign. Its delegates end with it.
+-- name: AliveOf :one
+SELECT (SELECT count(*) FROM certificate c WHERE c.issuer_id = @issuer_id
+        AND c.state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (c.not_after IS NULL OR c.not_after > @at))
+    + (SELECT count(*) FROM house_certificate h WHERE h.issuer_id = @issuer_id AND h.kind = 'ca' AND h.revoked_at IS NULL AND h.not_after > @at)
     AS alive;
+
+-- name: LockHouseUnrevoked :many
+SELECT serial, issuer_id, shard, kind, subject FROM house_certificate
+WHERE issuer_id = @issuer_id AND revoked_at IS NULL AND not_after > @at ORDER BY serial FOR UPDATE;
+
+-- Shards whose newest list is not the last one.
+-- name: ShardsNotEnded :one
+SELECT count(*) FROM crl_shard s WHERE s.issuer_id = @issuer_id AND coalesce(
+    (SELECT c.next_update FROM crl c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.sha256 IS NOT NULL ORDER BY c.number DESC LIMIT 1),
+    '-infinity') < @last;

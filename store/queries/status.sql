@@ -8,6 +8,19 @@ SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date,
     not_after, answer, this_update, next_update, stored
 FROM certificate_status WHERE serial > @after ORDER BY serial LIMIT @max_rows;
 
+-- What is said of the house's own certificates: of one, of all, and of those that
+-- changed in the shards.
+-- name: HouseStatus :one
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status WHERE serial = @serial AND issuer_id = @issuer_id;
+
+-- name: HouseStatuses :many
+SELECT serial, issuer_id, shard, revoked_at, reason, invalidity_date, crl_revision FROM house_status ORDER BY serial;
+
+-- name: HouseStatusesSince :many
+SELECT s.serial, s.issuer_id, s.shard, s.revoked_at, s.reason, s.invalidity_date, s.crl_revision
+FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS shard, unnest(@seen::bigint[]) AS seen) AS a
+    JOIN house_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen;
+
 -- name: StatusRevisions :many
 SELECT issuer_id, shard, revision FROM crl_shard;
 
@@ -42,3 +55,20 @@ FROM certificate_status
 WHERE id > @after AND state IN ('issued', 'active', 'held', 'revoked') AND not_after > @at
     AND (answer IS NULL OR next_update < @renew_before)
 ORDER BY id LIMIT @max_rows;
+
+-- A sample to look at from outside: of each shard the newest changes of status,
+-- what stands behind a point in the order of serials, and serials that are named.
+-- name: CertificatesToWatch :many
+WITH picked AS (
+    SELECT n.id FROM crl_shard s CROSS JOIN LATERAL (
+        SELECT c.id FROM certificate c WHERE c.issuer_id = s.issuer_id AND c.shard = s.shard AND c.serial IS NOT NULL
+        ORDER BY c.crl_revision DESC LIMIT @newest::int) n
+    UNION
+    (SELECT d.id FROM certificate d WHERE d.serial >= @behind::bytea ORDER BY d.serial LIMIT @drawn::int)
+    UNION
+    SELECT e.id FROM certificate e WHERE e.serial = ANY(@named::bytea[])
+)
+SELECT c.id, c.issuer_id, c.shard, c.profile, c.der, (c.revoked_at IS NOT NULL)::bool AS revoked, c.updated_at
+FROM picked p JOIN certificate c ON c.id = p.id
+WHERE c.der IS NOT NULL AND c.not_after > @at::timestamptz AND c.state IN ('issued', 'active', 'held', 'revoked')
+ORDER BY c.issuer_id, c.shard, c.id;

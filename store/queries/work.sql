@@ -14,7 +14,7 @@ SELECT count(*) FROM work_item WHERE thing_id = @thing_id;
 -- waited is none.
 -- name: OpenWork :many
 WITH waits AS (
-    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' WHEN 'certificate' THEN 'refused_certificate' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
@@ -25,6 +25,10 @@ WITH waits AS (
     SELECT 'failed_letter', l.id, 'PIN letter', l.id, l.card_id, l.failure, coalesce(
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
+    UNION ALL
+    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that certificate ' || n.certificate_id || ' is ' || n.kind || ': ' || n.failure,
+        n.updated_at
+    FROM notice n WHERE n.state = 'failed'
     UNION ALL
     SELECT 'stopped_certificate', n.id, 'certificate', n.id, '', n.stopped, n.updated_at
     FROM certificate n WHERE n.state = 'stopped'
@@ -37,6 +41,9 @@ WITH waits AS (
     SELECT 'unfinished_chip', h.order_id, 'order', h.order_id, h.card_id, 'begun at terminal ' || h.terminal || ' and not finished'
         || CASE WHEN h.serial IS NULL THEN '' ELSE ', chip ' || h.serial END, h.begun_at
     FROM chip h JOIN card c ON c.id = h.card_id WHERE h.result IS NULL AND c.state = 'writing'
+    UNION ALL
+    SELECT 'no_signing_ca', i.id, 'issuer', i.id, '', 'it was revoked, and no CA signs certificates: orders wait', i.state_since
+    FROM issuer i WHERE i.state = 'revoked' AND i.online AND NOT EXISTS (SELECT 1 FROM issuer n WHERE n.state = 'signing' AND n.online)
     UNION ALL
     SELECT 'flagged_order', o.id, 'order', o.id, coalesce(o.target_card, ''), concat_ws(', ',
         CASE WHEN EXISTS (SELECT 1 FROM orders p
@@ -67,3 +74,6 @@ UPDATE work_item SET state = @to_state WHERE id = @id AND state = @from_state;
 
 -- name: SetWorkDone :exec
 UPDATE work_item SET done_at = @done_at, outcome = @outcome WHERE id = @id;
+
+-- name: OpenWorkOn :many
+SELECT thing_id FROM work_item WHERE state = 'open' AND thing = @thing;

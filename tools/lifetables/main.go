@@ -43,12 +43,14 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.WorkItems)
 	draw(&b, lifecycle.Certificates)
 	draw(&b, lifecycle.Dossiers)
+	draw(&b, lifecycle.Notices)
 	draw(&b, lifecycle.Batches)
 	draw(&b, lifecycle.Consignments)
 	draw(&b, lifecycle.Counts)
 	draw(&b, lifecycle.Destructions)
 	draw(&b, lifecycle.Shortfalls)
 	draw(&b, lifecycle.Campaigns)
+	draw(&b, lifecycle.Issuers)
 	return []byte(b.String())
 }
 

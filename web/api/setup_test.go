@@ -345,7 +345,7 @@ func (d *door) certificate(n int) string {
 	order := d.order("certificate", n)
 	view := must[issuance.OrderView](d.t)(s.Order(ctx, order))
 	holder := lifecycle.Actor{ID: string(view.Certificate.Holder), Role: lifecycle.RoleHolder}
-	if err := s.TakeKey(ctx, holder, view.Certificate.ID, csr(d.t)); err != nil {
+	if err := s.TakeKey(ctx, holder, view.Certificate.ID, csr(d.t), nil); err != nil {
 		d.t.Fatal(err)
 	}
 	plan := must[issuance.CertificatePlan](d.t)(s.BeginIssue(ctx, view.Certificate.ID))
@@ -353,7 +353,7 @@ func (d *door) certificate(n int) string {
 		s.RecordDraft(ctx, plan, issuance.LintedDraft{
 			TBS: []byte("draft"), SubjectSHA256: sha256.Sum256([]byte(plan.Subject.HolderNumber)), NotBefore: time.Now(), NotAfter: time.Now().AddDate(3, 0, 0),
 		}),
-		s.FinishIssue(ctx, plan, []byte("signed"), nil), s.Accept(ctx, holder, view.Certificate.ID),
+		s.FinishIssue(ctx, plan, []byte("signed"), nil),
 	)
 	if err != nil {
 		d.t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"sceau/issuance"
 	"sceau/jobs"
 	"sceau/lifecycle"
+	"sceau/mail"
 	"sceau/web/api"
 	"sceau/web/revocation"
 )
@@ -174,6 +175,9 @@ func (d *demonstration) openHouse(ctx context.Context) error {
 	}
 	d.doors.terminals = "http://" + listener.Addr().String()
 	d.serve(ctx, api.Server("", terminals), listener)
+	if err := d.openHolderDoor(ctx); err != nil {
+		return err
+	}
 	return d.openClients(ctx)
 }
 
@@ -233,6 +237,10 @@ func (d *demonstration) serve(ctx context.Context, server *http.Server, listener
 // startWorkers starts a client for each queue, as two processes would: each has
 // the Vault policy of its queue.
 func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
+	tray, err := mail.NewTray(d.mailTray(), mail.Sender{Name: d.bank.Bank.Name, Address: mailFrom})
+	if err != nil {
+		return err
+	}
 	for _, w := range []struct {
 		house.Workers
 
@@ -247,9 +255,12 @@ func (d *demonstration) startWorkers(ctx context.Context, periodic bool) error {
 			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueuePIN}, Parallel: 2, Wait: time.Second},
 			PINVault: d.vaults.pins, PrintRoomCert: d.printRoom.certificate,
 		}},
+		{house: d.house, Workers: house.Workers{
+			Settings: jobs.Settings{Queues: []jobs.Queue{jobs.QueueMail}, Parallel: 2, Wait: time.Second}, Mail: tray,
+		}},
 	} {
 		w.Bank, w.PublicBase = d.bank, d.doors.public
-		workers, err := w.house.Work(ctx, w.Workers)
+		workers, err := w.house.Work(w.Workers)
 		if err != nil {
 			return err
 		}

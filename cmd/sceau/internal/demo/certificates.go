@@ -7,15 +7,19 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/party"
 )
 
 func (d *demonstration) certificates(ctx context.Context) ([]issuance.CertificateView, error) {
@@ -42,8 +46,11 @@ func (d *demonstration) issueCertificates(ctx context.Context) error {
 	if err := d.tryBadRequests(ctx, waiting[0]); err != nil {
 		return err
 	}
-	bar := d.screen.bar(len(waiting), "requests")
-	for _, c := range waiting {
+	if err := d.enrolByProgram(ctx, waiting[0]); err != nil {
+		return err
+	}
+	bar := d.screen.bar(len(waiting)-1, "requests")
+	for _, c := range waiting[1:] {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			return fmt.Errorf("key of a holder: %w", err)
@@ -62,11 +69,14 @@ func (d *demonstration) issueCertificates(ctx context.Context) error {
 		return err
 	}
 	for _, c := range issued {
-		if c.State != lifecycle.CertIssued {
+		switch c.State { //nolint:exhaustive // no other is right
+		case lifecycle.CertActive: // enrolled by itself
+		case lifecycle.CertIssued:
+			if err := d.acceptByKey(ctx, c); err != nil {
+				return err
+			}
+		default:
 			return fmt.Errorf("certificate %s is %s: %s", c.ID, c.State, c.Rejection)
-		}
-		if err := d.house.Service.Accept(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID); err != nil {
-			return err
 		}
 		if err := writePEM(d.certificateFile(c.ID), "CERTIFICATE", c.DER); err != nil {
 			return err
@@ -74,6 +84,33 @@ func (d *demonstration) issueCertificates(ctx context.Context) error {
 	}
 	d.screen.check("90 certificates were issued from their holders' requests and accepted", equal(len(issued), wantCertificates))
 	return nil
+}
+
+// acceptByKey has the holder's device sign that its content is right.
+func (d *demonstration) acceptByKey(ctx context.Context, c issuance.CertificateView) error {
+	text, err := os.ReadFile(d.holderKey(c.ID))
+	if err != nil {
+		return fmt.Errorf("key of a holder: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("key of a holder: %w", err)
+	}
+	return d.acceptWith(ctx, c, key.(crypto.Signer))
+}
+
+func (d *demonstration) acceptWith(ctx context.Context, c issuance.CertificateView, key crypto.Signer) error {
+	digest := sha256.Sum256([]byte(c.Statement(party.French)))
+	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return fmt.Errorf("sign the acceptance: %w", err)
+	}
+	return d.house.Service.Accept(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID, signature)
+}
+
+func (d *demonstration) holderKey(id lifecycle.CertificateID) string {
+	return filepath.Join(d.folder, "holders", string(id)+".key")
 }
 
 func (d *demonstration) certificateFile(id lifecycle.CertificateID) string {
@@ -91,14 +128,14 @@ func (d *demonstration) sendRequest(ctx context.Context, c issuance.CertificateV
 	if err != nil {
 		return fmt.Errorf("keep a holder's key: %w", err)
 	}
-	if err := writePEM(filepath.Join(d.folder, "holders", string(c.ID)+".key"), "PRIVATE KEY", private); err != nil {
+	if err := writePEM(d.holderKey(c.ID), "PRIVATE KEY", private); err != nil {
 		return err
 	}
 	return d.handIn(ctx, c, csr)
 }
 
 func (d *demonstration) handIn(ctx context.Context, c issuance.CertificateView, csr []byte) error {
-	return d.house.Service.TakeKey(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID, csr)
+	return d.house.Service.TakeKey(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID, csr, nil)
 }
 
 func request(subject pkix.Name, key crypto.Signer) ([]byte, error) {

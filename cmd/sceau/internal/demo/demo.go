@@ -129,7 +129,9 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"stock: a delivery, what the bureau used, a blind count, a destruction seen by two", d.keepStock},
 		{"certificates, from requests that holders' devices made", d.issueCertificates},
 		{"hold, release, revoke, publish", d.revokeCertificates},
+		{"what holders are told by e-mail", d.checkMail},
 		{"checks by openssl", d.checkPKI},
+		{"the next issuing CA takes over, the first goes on with lists and answers", d.rollOver},
 		{"what certificates are like: a shorter life, seen and approved by a second person", d.changeProfile},
 		{"checks of letters and of a dump of the database", d.checkSecrecy},
 		{"report", d.writeReport},
@@ -163,6 +165,6 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // doors are the listeners of the demonstration.
 type doors struct {
-	public, api, terminals string // URLs
-	listeners              []net.Listener
+	public, api, terminals, holder string // URLs
+	listeners                      []net.Listener
 }

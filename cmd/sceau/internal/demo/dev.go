@@ -15,6 +15,8 @@ type devFile struct {
 	API        string      `json:"api"`
 	Terminals  string      `json:"terminals"`
 	Public     string      `json:"public"`
+	Holder     string      `json:"holder"`
+	HolderCA   string      `json:"holder_ca"` // file: vouches for the door for holders
 	APIKey     string      `json:"api_key"`
 	Database   string      `json:"database"`
 	Vault      string      `json:"vault"`
@@ -57,6 +59,8 @@ func (d *demonstration) stayOpen(ctx context.Context) error {
 	d.screen.note("API      %s", d.doors.api)
 	d.screen.note("terminals %s", d.doors.terminals)
 	d.screen.note("public   %s/crl/%s/0.crl  %s/ocsp", d.doors.public, house.IssuingID, d.doors.public)
+	d.screen.note("holders  %s", d.doors.holder)
+	d.screen.note("mail      %s", d.mailTray())
 	d.screen.note("more     %s", path)
 	d.screen.step("doors open: end with Ctrl-C")
 	<-ctx.Done()
@@ -70,7 +74,7 @@ func (d *demonstration) writeDev(ctx context.Context, path string) error {
 		return err
 	}
 	f := devFile{
-		API: d.doors.api, Terminals: d.doors.terminals, Public: d.doors.public, APIKey: d.bankKey, Database: d.databaseURL, Vault: d.env.VaultAddr,
+		API: d.doors.api, Terminals: d.doors.terminals, Public: d.doors.public, Holder: d.doors.holder, HolderCA: d.holderDoorFile(), APIKey: d.bankKey, Database: d.databaseURL, Vault: d.env.VaultAddr,
 		VaultToken: d.env.VaultRootToken,
 	}
 	for _, p := range d.bank.Staff {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"sceau/cmd/sceau/internal/house"
 	"sceau/lifecycle"
 )
 
@@ -63,14 +65,29 @@ func (d *demonstration) checkPKI(ctx context.Context) error {
 	d.checkChain(ctx)
 	d.checkLists(ctx)
 	d.checkOCSP(ctx)
+	d.checkOutside(ctx)
 	return nil
+}
+
+// checkOutside has the house's own watch look at what openssl looked at.
+func (d *demonstration) checkOutside(ctx context.Context) {
+	sights, err := d.house.LookAtRevocation(ctx, house.Watch{})
+	for _, s := range sights {
+		if s.Err != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.What, s.Err))
+		}
+	}
+	if len(sights) == 0 {
+		err = errors.Join(err, errors.New("it saw nothing"))
+	}
+	d.screen.check("sceau doctor revocation: lists, answers and CA certificates at the addresses inside certificates agree with the database", err)
 }
 
 // fetch keeps what the public door serves.
 func (d *demonstration) fetch(ctx context.Context, url, name string) error {
 	body, status, err := d.get(ctx, url)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("%s: status %d: %w", url, status, err)
+	if err := errors.Join(err, equal(status, http.StatusOK)); err != nil {
+		return fmt.Errorf("%s: %w", url, err)
 	}
 	if err := os.WriteFile(filepath.Join(d.folder, "pki", name), body, 0o600); err != nil {
 		return fmt.Errorf("keep %s: %w", name, err)
@@ -100,10 +117,13 @@ func (d *demonstration) request(ctx context.Context, method, path, contentType s
 	return answer, response.StatusCode, err
 }
 
-// joinPEM makes the files that openssl verify wants: both CAs, both lists.
+// joinPEM makes the files that openssl verify wants: CAs, and their lists.
 func (d *demonstration) joinPEM(ctx context.Context) error {
 	var lists []byte
-	for _, name := range []string{"full.crl", "root.crl"} {
+	for _, name := range []string{"full.crl", "root.crl", "full-2.crl"} {
+		if _, err := os.Stat(filepath.Join(d.folder, "pki", name)); errors.Is(err, fs.ErrNotExist) {
+			continue // there is no other CA yet
+		}
 		text, err := d.openssl(ctx, "crl", "-inform", "DER", "-in", name)
 		if err != nil {
 			return err
@@ -165,8 +185,13 @@ func (d *demonstration) checkLists(ctx context.Context) {
 
 // ocsp asks with openssl about a certificate, with a nonce.
 func (d *demonstration) ocsp(ctx context.Context, id lifecycle.CertificateID, want ...string) error {
-	out, err := d.openssl(ctx, "ocsp", "-issuer", "issuing.pem", "-cert", filepath.Base(d.certificateFile(id)), "-url", d.doors.public+"/ocsp",
-		"-CAfile", "root.pem", "-verify_other", "issuing.pem", "-nonce")
+	return d.ocspBy(ctx, "issuing.pem", id, want...)
+}
+
+// ocspBy asks about a certificate of some CA.
+func (d *demonstration) ocspBy(ctx context.Context, issuer string, id lifecycle.CertificateID, want ...string) error {
+	out, err := d.openssl(ctx, "ocsp", "-issuer", issuer, "-cert", filepath.Base(d.certificateFile(id)), "-url", d.doors.public+"/ocsp",
+		"-CAfile", "root.pem", "-verify_other", issuer, "-nonce")
 	return errors.Join(err, has(out, append([]string{"Response verify OK"}, want...)...))
 }
 

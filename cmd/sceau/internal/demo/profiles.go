@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sceau/certprofile"
+	"sceau/internal/demodata"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -90,6 +91,9 @@ func (d *demonstration) issueBy(ctx context.Context, r issuance.OrderRequest) (l
 	if err != nil {
 		return "", err
 	}
+	if err := demodata.Prove(ctx, d.house.Service, manager, order, d.clock.Now()); err != nil {
+		return "", err
+	}
 	content, err := d.house.Service.ShowOrder(ctx, order)
 	if err != nil {
 		return "", err
@@ -115,7 +119,7 @@ func (d *demonstration) issueBy(ctx context.Context, r issuance.OrderRequest) (l
 	if err != nil {
 		return "", err
 	}
-	if err := d.house.Service.Accept(ctx, lifecycle.Actor{ID: string(c.Holder), Role: lifecycle.RoleHolder}, c.ID); err != nil {
+	if err := d.acceptWith(ctx, c, key); err != nil {
 		return "", err
 	}
 	return c.ID, writePEM(d.certificateFile(c.ID), "CERTIFICATE", c.DER)

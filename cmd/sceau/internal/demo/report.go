@@ -32,6 +32,7 @@ type counts struct {
 	Batches      int `json:"batches"`
 	Certificates int `json:"certificates"`
 	Revoked      int `json:"revoked"`
+	Notices      int `json:"notices"`
 	Checks       int `json:"checks"`
 	Failed       int `json:"failed"`
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +22,7 @@ import (
 const (
 	RootID              = "root-1"
 	RootKey             = "root-1"
-	IssuingID           = "issuing-1"
-	IssuingKey          = "issuing-1"
+	IssuingID           = "issuing-1" // the first; keys have the names of their CAs
 	DefaultBureau       = "bureau-1"
 	DefaultTransportKey = "transport-bureau-1"
 )
@@ -40,26 +40,32 @@ type Ceremony struct {
 	Bank       *Bank
 	PublicBase string
 	Shards     int // CRLs that holders' certificates are spread over
-	Say        func(format string, args ...any)
-	Now        func() time.Time
+
+	// Issuing is an issuing CA that is made unless it is there: the one that will
+	// take over. None named: the first.
+	Issuing string
+
+	Say func(format string, args ...any)
+	Now func() time.Time
 
 	// Rehearsal does all with keys of names of their own that are deleted at the
 	// end, and leaves the database as it is.
 	Rehearsal bool
 
-	prefix string       // of keys, for a rehearsal
-	root   hsm.Keystore // while it is open
-	close  RootCloser
-	ledger ledger
-	there  []string // what was there before: no act of this ceremony
+	prefix  string       // of keys, for a rehearsal
+	root    hsm.Keystore // while it is open
+	close   RootCloser
+	ledger  ledger
+	issuers []string // the online CAs that publish, and the one that is to be made
+	there   []string // what was there before: no act of this ceremony
 }
 
 // ErrWaiting ends a ceremony that custodians must go on with: some key waits for
 // components.
 var ErrWaiting = errors.New("the ceremony waits for custodians")
 
-// Hold does the acts that are missing: root, issuing CA, the root's list, OCSP
-// responder, signer of bureau files, the master keys of cards, and gives the acts done so far, under
+// Hold does the acts that are missing: root, issuing CAs, the root's list, their OCSP
+// responders, signers of bureau files, the master keys of cards, and gives the acts done so far, under
 // this ID. What is done is on record and not done again, so that a ceremony that
 // was interrupted is held again. [ErrWaiting] tells that it is not over.
 func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, error) {
@@ -80,18 +86,65 @@ func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, e
 }
 
 func (h *House) hold(ctx context.Context, c *Ceremony) (err error) {
+	if err := c.findIssuers(ctx); err != nil {
+		return err
+	}
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	if err := h.rootActs(ctx, c); err != nil {
 		return err
 	}
-	for _, d := range delegations() {
-		if err := h.makeDelegate(ctx, c, d); err != nil {
-			return fmt.Errorf("%s: %w", d.name, err)
+	for _, id := range c.issuers {
+		for _, d := range delegations(id) {
+			if err := h.makeDelegate(ctx, c, d); err != nil {
+				return fmt.Errorf("%s of %s: %w", d.name, id, err)
+			}
 		}
 	}
 	return c.cardKeys(ctx)
+}
+
+// issuingName is how issuing CAs are called: the number tells one from the next.
+var issuingName = regexp.MustCompile("^" + hsm.IssuingKeyPrefix + "[1-9][0-9]{0,2}$")
+
+// generation is the number in a CA's name; its delegates' keys have the same.
+func generation(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
+
+// findIssuers finds the online CAs that publish, or are about to.
+func (c *Ceremony) findIssuers(ctx context.Context) error {
+	if c.Issuing != "" && !issuingName.MatchString(c.Issuing) {
+		return fmt.Errorf("%w: an issuing CA is called %s and a number, for instance %s2", lifecycle.Invalid, hsm.IssuingKeyPrefix, hsm.IssuingKeyPrefix)
+	}
+	all, err := c.ledger.Authorities(ctx)
+	if err != nil {
+		return err
+	}
+	c.issuers = nil
+	next := c.Issuing
+	for _, a := range all {
+		if !a.Online {
+			continue
+		}
+		if a.ID == c.Issuing || c.Issuing == "" {
+			next = a.ID
+		}
+		switch a.State {
+		case lifecycle.IssuerRevoked, lifecycle.IssuerEnding, lifecycle.IssuerEnded:
+			if a.ID == c.Issuing {
+				return fmt.Errorf("CA %s: %w: it is %s: make the next one", a.ID, lifecycle.Illegal, a.State)
+			}
+		case lifecycle.IssuerReady, lifecycle.IssuerSigning, lifecycle.IssuerRetired, "": // "": a rehearsal's
+			c.issuers = append(c.issuers, a.ID)
+		}
+	}
+	if next == "" {
+		next = IssuingID
+	}
+	if known := slices.ContainsFunc(all, func(a issuance.Authority) bool { return a.ID == next }); !known {
+		c.issuers = append(c.issuers, next)
+	}
+	return nil
 }
 
 // begin records the beginning, with what is there already; a ceremony that goes
@@ -126,12 +179,14 @@ func (c *Ceremony) look(ctx context.Context) error {
 		return err
 	}
 	c.there = slices.Sorted(maps.Keys(known))
-	for _, d := range delegations() {
-		switch newest, err := c.ledger.NewestDelegate(ctx, IssuingID, d.purpose); {
-		case err == nil:
-			c.there = append(c.there, d.thing(newest.Certificate))
-		case !errors.Is(err, lifecycle.NotFound):
-			return err
+	for _, id := range c.issuers {
+		for _, d := range delegations(id) {
+			switch newest, err := c.ledger.NewestDelegate(ctx, id, d.purpose); {
+			case err == nil:
+				c.there = append(c.there, d.thing(newest.Certificate))
+			case !errors.Is(err, lifecycle.NotFound):
+				return err
+			}
 		}
 	}
 	for _, k := range c.Plan.Keys {

@@ -40,6 +40,7 @@ type bankHouse struct {
 	said     []string
 	toSay    func(string) // is called at each line that the ceremony says
 	holder   lifecycle.Actor
+	address  string // of an open door, host:port
 }
 
 func newBankHouse(t *testing.T) *bankHouse {

@@ -1,6 +1,7 @@
 package house
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -19,8 +20,9 @@ import (
 // Its key stays until Rotate: the certificate is short-lived.
 const renewBefore = 30 * 24 * time.Hour
 
-// delegation is a key that the issuing CA certifies to sign something for it.
+// delegation is a key that an issuing CA certifies to sign something for it.
 type delegation struct {
+	issuer  string
 	purpose issuance.Delegation
 	act     string // in the minutes
 	key     string // name in the key store
@@ -28,11 +30,23 @@ type delegation struct {
 	certify func(*ca.Issuer, crypto.Signer, crypto.PublicKey, ca.Name, lifecycle.Serial, time.Time) (*x509.Certificate, error)
 }
 
-func delegations() []delegation {
+// delegations are those of an issuing CA, with keys of its number: a key of one CA
+// is not another's.
+func delegations(issuer string) []delegation {
+	n := generation(issuer)
 	return []delegation{
-		{issuance.DelegateOCSP, "responder", hsm.ResponderKeyPrefix + "1", "OCSP responder", ca.SignOCSPResponder},
-		{issuance.DelegateBureau, "bureau-signer", hsm.BureauKeyPrefix + "1", "Card bureau files", ca.SignBureauSigner},
+		{issuer, issuance.DelegateOCSP, "responder", hsm.ResponderKeyPrefix + n, numbered("OCSP responder", n), ca.SignOCSPResponder},
+		{issuer, issuance.DelegateBureau, "bureau-signer", hsm.BureauKeyPrefix + n, numbered("Card bureau files", n), ca.SignBureauSigner},
 	}
+}
+
+// numbered is the name of a CA or delegate of the nth generation; the first has no
+// number in it.
+func numbered(name, n string) string {
+	if n == generation(IssuingID) {
+		return name
+	}
+	return name + " " + n
 }
 
 // thing is one certificate of the delegation, by its fingerprint: a newer one is
@@ -43,7 +57,7 @@ func (d delegation) thing(der []byte) string { return fmt.Sprintf("%s/%X", d.key
 // before it ends. A running responder takes the new certificate when it starts
 // again, a worker with its next file.
 func (h *House) makeDelegate(ctx context.Context, c *Ceremony, d delegation) error {
-	newest, err := c.ledger.NewestDelegate(ctx, IssuingID, d.purpose)
+	newest, err := c.ledger.NewestDelegate(ctx, d.issuer, d.purpose)
 	if err == nil && newest.NotAfter.Sub(h.config.Now()) > renewBefore {
 		certificate, err := x509.ParseCertificate(newest.Certificate)
 		if err != nil {
@@ -68,11 +82,11 @@ func (h *House) makeDelegate(ctx context.Context, c *Ceremony, d delegation) err
 // certify has the issuing CA sign a certificate for a version of a delegate's
 // key, and records it.
 func (h *House) certify(ctx context.Context, c *Ceremony, d delegation, key *hsm.SigningKey) (*x509.Certificate, error) {
-	issuer, err := c.issuing(ctx)
+	issuer, err := c.issuer(ctx, d.issuer)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+IssuingKey, issuer.Certificate.PublicKey)
+	signer, err := hsm.NewKeyring(c.Online).Signer(ctx, c.prefix+d.issuer, issuer.Certificate.PublicKey)
 	if err != nil {
 		return nil, err
 	}
@@ -81,20 +95,27 @@ func (h *House) certify(ctx context.Context, c *Ceremony, d delegation, key *hsm
 		return nil, err
 	}
 	return certificate, c.ledger.RecordDelegate(ctx, c.By, issuance.Delegate{
-		Issuer: IssuingID, Purpose: d.purpose, Certificate: certificate.Raw, Key: c.prefix + d.key, NotAfter: certificate.NotAfter,
+		Issuer: d.issuer, Purpose: d.purpose, Certificate: certificate.Raw, Key: c.prefix + d.key, NotAfter: certificate.NotAfter,
 	})
 }
 
-// issuing is the issuing CA.
-func (c *Ceremony) issuing(ctx context.Context) (*ca.Issuer, error) {
-	known, err := authorities(ctx, c.ledger)
+// issuer is a CA on record. Where it publishes is fixed for its life.
+func (c *Ceremony) issuer(ctx context.Context, id string) (*ca.Issuer, error) {
+	all, err := c.ledger.Authorities(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if known[IssuingID] == nil {
-		return nil, fmt.Errorf("CA %s: %w: hold the ceremony first", IssuingID, lifecycle.NotFound)
+	for _, a := range all {
+		if a.ID != id {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(a.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("certificate of %s: %w", id, err)
+		}
+		return &ca.Issuer{ID: id, Certificate: certificate, PublicBase: cmp.Or(a.PublicBase, c.PublicBase)}, nil
 	}
-	return &ca.Issuer{ID: IssuingID, Certificate: known[IssuingID], PublicBase: c.PublicBase}, nil
+	return nil, fmt.Errorf("CA %s: %w: hold the ceremony first", id, lifecycle.NotFound)
 }
 
 // delegated records the act that certified a delegate.

@@ -16,7 +16,7 @@ import (
 const (
 	listsEvery    = 2 * time.Second // at the latest; sooner when the database tells that a status changed
 	statusesEvery = time.Second     // likewise
-	speakersEvery = time.Minute     // responders are renewed, CAs are made
+	speakersEvery = 5 * time.Second // responders are renewed; a CA is made, and soon signs
 	againAfter    = time.Second     // what failed is tried again
 )
 
@@ -120,6 +120,11 @@ func (d *PublicDoor) readAll(ctx context.Context) error {
 	if err := d.mark(ctx); err != nil {
 		return err
 	}
+	own, err := d.house.Service.HouseStatuses(ctx)
+	if err != nil {
+		return err
+	}
+	d.learn(own)
 	var after lifecycle.Serial
 	for {
 		page, last, err := d.house.Service.Statuses(ctx, after)

@@ -93,6 +93,10 @@ func fatal(t *testing.T, err error) {
 
 const tryLater = -1
 
+// held are the certificates whose status a door holds: two, the issuing CA's and its
+// two delegates'.
+const held = 5
+
 // ask asks about a certificate, with a nonce or without.
 func (d *openDoor) ask(t *testing.T, n byte, nonce bool) int {
 	t.Helper()
@@ -165,7 +169,7 @@ func TestTheDoorFollowsTheDatabaseAndOutlivesIt(t *testing.T) {
 	await(t, "every certificate is held", func() bool {
 		d.pass(t, 6*time.Second)
 		status, n := d.health(t)
-		return status == "ok" && n == 2
+		return status == "ok" && n == held
 	})
 	for _, nonce := range []bool{true, false} {
 		if got := d.ask(t, 0, nonce); got != ocsp.Good {
@@ -191,7 +195,7 @@ func TestTheDoorFollowsTheDatabaseAndOutlivesIt(t *testing.T) {
 			t.Errorf("certificate %d, with a nonce: status %d is told of what was known a minute ago", n, got)
 		}
 	}
-	if status, n := d.health(t); status != "degraded" || n != 2 {
+	if status, n := d.health(t); status != "degraded" || n != held {
 		t.Errorf("health: %s, %d certificates", status, n)
 	}
 	d.pass(t, d.Service.Policy().OCSPValidity)
@@ -215,7 +219,7 @@ func TestADatabaseThatWasRestoredTeachesTheDoorNothing(t *testing.T) {
 	await(t, "the revocation is held", func() bool {
 		d.pass(t, 6*time.Second)
 		status, n := d.health(t)
-		return status == "ok" && n == 2 && d.ask(t, 1, true) == ocsp.Revoked
+		return status == "ok" && n == held && d.ask(t, 1, true) == ocsp.Revoked
 	})
 	own, err := pgx.Connect(t.Context(), d.bankHouse.database)
 	fatal(t, err)

@@ -77,6 +77,9 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 			known.Chain = []*x509.Certificate{parent}
 		}
 		authorities = append(authorities, known)
+		if a.State == lifecycle.IssuerEnded { // its last lists tell all there is to know
+			continue
+		}
 		responder, err := d.responder(ctx, a.ID, certificates[a.ID])
 		if isNotFound(err) {
 			continue // nobody answers for it: the root has a list only

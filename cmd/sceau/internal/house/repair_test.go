@@ -75,16 +75,15 @@ func TestARevokedCAIsOnTheRootsListAlsoAfterARestore(t *testing.T) {
 	if list := rootList(t, b.House); len(list.RevokedCertificateEntries) != 0 || !list.NextUpdate.Equal(list.ThisUpdate.AddDate(1, 0, 0)) {
 		t.Fatalf("the first list of the root: %+v", list)
 	}
-	var issuing issuance.HouseCertificate
-	for _, c := range must(b.Service.HouseCertificates(t.Context()))(t) {
-		if c.Kind == "ca" {
-			issuing = c
-		}
-	}
 	b.now = b.now.Add(time.Hour)
-	err := b.Service.RevokeHouseCertificate(t.Context(), b.holder, issuing.Serial, issuance.Revocation{Reason: lifecycle.ReasonCACompromise})
-	if err != nil {
-		t.Fatal(err)
+	for _, officer := range []string{b.holder.ID, "e.vlierstra"} {
+		by := lifecycle.Actor{ID: officer, Role: lifecycle.RoleSecurityOfficer}
+		a, err := b.Service.RevokeAuthority(t.Context(), by, house.IssuingID, issuance.AuthorityRevocation{
+			Revocation: issuance.Revocation{Reason: lifecycle.ReasonCACompromise}, Issued: lifecycle.ReasonCACompromise,
+		})
+		if err != nil || a.Done == (officer == b.holder.ID) {
+			t.Fatal(a, err)
+		}
 	}
 	again := b.ceremony(house.DefaultPlan())
 	again.ID = "2026-B"
@@ -149,6 +148,11 @@ func TestARevokedCAIsOnTheRootsListAlsoAfterARestore(t *testing.T) {
 	}
 	if r, err := repair("bob", door.URL); err != nil || !r.Done || r.Proposer != "ann" { // the same list, from elsewhere
 		t.Fatalf("agreed: %+v %v", r, err)
+	}
+	for _, a := range must(b.Service.Authorities(t.Context()))(t) {
+		if a.ID == house.IssuingID && a.State != lifecycle.IssuerRevoked {
+			t.Errorf("after the repair %s is %s: it would sign again", a.ID, a.State)
+		}
 	}
 	b.hold(t, again)
 	if list := rootList(t, b.House); list.Number.Int64() != 3 || len(list.RevokedCertificateEntries) != 1 {

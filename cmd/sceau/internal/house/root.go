@@ -34,13 +34,19 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 	if err := c.madeAuthority(ctx, RootID, "root", known[RootID]); err != nil {
 		return err
 	}
-	if known[IssuingID] == nil {
-		if known[IssuingID], err = h.makeIssuing(ctx, c); err != nil {
-			return fmt.Errorf("issuing CA: %w", err)
+	for _, id := range c.issuers {
+		if known[id] == nil {
+			if known[id], err = h.makeIssuing(ctx, c, id); err != nil {
+				return fmt.Errorf("issuing CA %s: %w", id, err)
+			}
 		}
-	}
-	if err := c.madeAuthority(ctx, IssuingID, "issuing", known[IssuingID]); err != nil {
-		return err
+		act := "issuing"
+		if id != IssuingID {
+			act += " " + id
+		}
+		if err := c.madeAuthority(ctx, id, act, known[id]); err != nil {
+			return err
+		}
 	}
 	if err := h.publishRootList(ctx, c); err != nil {
 		return fmt.Errorf("list of the root: %w", err)
@@ -159,7 +165,7 @@ func (c *Ceremony) caName(what string) ca.Name {
 
 // rootIssuer is the root as an issuer, with its signer.
 func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto.Signer, error) {
-	known, err := authorities(ctx, c.ledger)
+	root, err := c.issuer(ctx, RootID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,25 +173,28 @@ func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+RootKey, known[RootID].PublicKey)
-	return &ca.Issuer{ID: RootID, Certificate: known[RootID], PublicBase: c.PublicBase}, signer, err
+	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+RootKey, root.Certificate.PublicKey)
+	return root, signer, err
 }
 
-func (h *House) makeIssuing(ctx context.Context, c *Ceremony) (*x509.Certificate, error) {
+// makeIssuing makes an issuing CA. Each has a name of its own: lists and answers of
+// one are never taken for another's, whatever a relying party compares.
+func (h *House) makeIssuing(ctx context.Context, c *Ceremony, id string) (*x509.Certificate, error) {
 	root, rootSigner, err := h.rootIssuer(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.onlineKey(ctx, IssuingKey)
+	key, err := c.onlineKey(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), c.caName("Issuing CA"), newSerial(), h.config.Now())
+	name := c.caName(numbered("Issuing CA", generation(id)))
+	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), name, newSerial(), h.config.Now())
 	if err != nil {
 		return nil, err
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: IssuingID, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + IssuingKey, Shards: c.Shards, Online: true, Parent: RootID,
+		ID: id, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + id, Shards: c.Shards, Online: true, Parent: RootID,
 		PublicBase: c.PublicBase,
 	})
 }

@@ -20,14 +20,19 @@ func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components b
 	if strings.HasPrefix(key, hsm.IssuingKeyPrefix) || strings.HasPrefix(key, hsm.RootKeyPrefix) {
 		return fmt.Errorf("rotate %s: %w: a CA's certificate names one key: a new key is a new CA", key, lifecycle.Invalid)
 	}
-	for _, d := range delegations() {
-		if d.key != key {
-			continue
+	if err := c.findIssuers(ctx); err != nil {
+		return err
+	}
+	for _, id := range c.issuers {
+		for _, d := range delegations(id) {
+			if d.key != key {
+				continue
+			}
+			if components {
+				return fmt.Errorf("rotate %s: %w: a signing key is made in its store, without components", key, lifecycle.Invalid)
+			}
+			return h.rotateDelegate(ctx, &c, d)
 		}
-		if components {
-			return fmt.Errorf("rotate %s: %w: a signing key is made in its store, without components", key, lifecycle.Invalid)
-		}
-		return h.rotateDelegate(ctx, &c, d)
 	}
 	return h.rotateCardKey(ctx, &c, key, components)
 }
@@ -36,14 +41,14 @@ func (h *House) Rotate(ctx context.Context, c Ceremony, key string, components b
 // was signed under the old version, and processes that use it, go on under it, by
 // its number.
 func (h *House) rotateDelegate(ctx context.Context, c *Ceremony, d delegation) error {
-	issuer, err := c.issuing(ctx)
+	issuer, err := c.issuer(ctx, d.issuer)
 	if err != nil {
 		return err
 	}
 	if err := issuer.Check(h.config.Now()); err != nil { // before there is a key that nobody certifies
 		return err
 	}
-	newest, err := c.ledger.NewestDelegate(ctx, IssuingID, d.purpose)
+	newest, err := c.ledger.NewestDelegate(ctx, d.issuer, d.purpose)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package house
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -24,16 +23,18 @@ type Workers struct {
 	Bureaux       map[string]jobs.Bureau // default queue
 	PrintRoomCert *x509.Certificate
 	PublicBase    string
+	Resolve       string          // where the public door is reached from here, host:port; "": by its name
+	Mail          jobs.Mailer     // mail queue
 	Engine        jobs.CardEngine // nil: Vault
 }
 
 // Work makes the process's workers; Start starts them.
-func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
+func (h *House) Work(w Workers) (*jobs.Client, error) {
 	tools := jobs.Tools{
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
 		Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
-		BankCountry: w.Bank.Bank.Country, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
+		BankCountry: w.Bank.Bank.Country, Watcher: lookout{h, w.Resolve}, Mail: w.Mail, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {
 		if w.Keys == nil {
@@ -47,7 +48,7 @@ func (h *House) Work(ctx context.Context, w Workers) (*jobs.Client, error) {
 	if w.PINVault != nil {
 		tools.PINs = w.PINVault
 	}
-	return jobs.NewClient(ctx, h.Pool, tools, w.Settings)
+	return jobs.NewClient(h.Pool, tools, w.Settings)
 }
 
 // ReadCertificate reads a certificate file in PEM.

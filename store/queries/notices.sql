@@ -1,0 +1,46 @@
+-- A notice speaks the language that its holder has in this moment.
+-- name: InsertNotice :execrows
+INSERT INTO notice (id, certificate_id, holder_id, kind, occasion, state, language, due_at, updated_at)
+SELECT @id::text, @certificate_id::text, h.id, @kind::text, @occasion::integer, 'requested', h.language, @due_at::timestamptz, @due_at::timestamptz
+FROM holder h WHERE h.id = @holder_id
+ON CONFLICT (certificate_id, kind, occasion) DO NOTHING;
+
+-- name: Notice :one
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+FROM notice WHERE id = @id;
+
+-- name: LockNotice :one
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+FROM notice WHERE id = @id FOR UPDATE;
+
+-- name: Notices :many
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+FROM notice
+WHERE (@state::text = '' OR state::text = @state) AND (@certificate::text = '' OR certificate_id = @certificate) AND id > @after
+ORDER BY id LIMIT @max_rows;
+
+-- name: TryNotice :exec
+UPDATE notice SET attempts = attempts + 1, address = @address WHERE id = @id;
+
+-- name: SetNoticeState :execrows
+UPDATE notice SET state = @to_state, failure = @failure, message_id = @message_id, sent_at = sqlc.narg('sent_at'), attempts = @attempts, updated_at = @at
+WHERE id = @id AND state = @from_state;
+
+-- name: InsertReminder :exec
+INSERT INTO reminder (certificate_id, next_at) VALUES (@certificate_id, @next_at) ON CONFLICT (certificate_id) DO NOTHING;
+
+-- Those whose end is to be told now. A newer active certificate of the same holder
+-- and profile makes it idle.
+-- name: DueReminders :many
+SELECT r.certificate_id, c.holder_id, c.state, c.not_after, EXISTS (
+    SELECT 1 FROM certificate n
+    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND n.state = 'active' AND n.not_after > c.not_after) AS renewed
+FROM reminder r JOIN certificate c ON c.id = r.certificate_id
+WHERE r.next_at <= @at ORDER BY r.next_at LIMIT @max_rows FOR UPDATE OF r SKIP LOCKED;
+
+-- name: SetReminders :exec
+UPDATE reminder r SET next_at = n.next_at
+FROM (SELECT unnest(@ids::text[]) AS id, unnest(@times::timestamptz[]) AS next_at) n WHERE r.certificate_id = n.id;
+
+-- name: DropReminders :exec
+DELETE FROM reminder WHERE certificate_id = ANY(@ids::text[]);
