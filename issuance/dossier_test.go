@@ -81,7 +81,8 @@ func (h *house) asItStands(t tb, id lifecycle.OrderID) error {
 func (h *house) activated(t tb, order lifecycle.OrderID) lifecycle.CertificateID {
 	t.Helper()
 	id := h.order(t, order).Certificate.ID
-	h.event(t, h.TakeKey(t.Context(), helene, id, newKey(t)))
+	device := issuance.Device{Manufacturer: "Aubépine", Model: "Jeton 2", Serial: string(id)}
+	h.event(t, h.Service.TakeKey(t.Context(), h.ofCertificate(t.Context(), helene, id), id, newKey(t), &device))
 	h.issue(t, id)
 	h.event(t, h.Accept(t.Context(), helene, id))
 	return id

@@ -62,6 +62,7 @@ type demonstration struct {
 	transport         *crypt.TDES // the bureau's copy of the transport key
 	plastics, spoiled int         // that the bureau has used, and spoiled
 	bankKey           string      // API key of the online banking
+	documentNumber    string      // of an identity document in a dossier
 	chipMaster        []byte      // the chip maker's copy of the master key of blank chips
 	online, terminal  *client.Client
 	desk              *client.Client // a branch terminal that personalises

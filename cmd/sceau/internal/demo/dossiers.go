@@ -68,6 +68,7 @@ func (d *demonstration) firstDossier(ctx context.Context, manager lifecycle.Acto
 	if err != nil {
 		return err
 	}
+	d.documentNumber = e.Identity.Number.Reveal()
 	id, err := service.OpenDossier(ctx, manager, view.Certificate.Holder, issuance.Paperwork{Terms: &e.Terms, Extract: &e.Extract})
 	if err != nil {
 		return err
