@@ -18,8 +18,9 @@ FUZZTIME ?= 30s
 FUZZFLAGS ?=
 BENCH ?= .
 ROUNDS ?= 5
+CERTIFICATES ?= 100000
 
-.PHONY: help deps vault build build-crllint build-pkcs11 demo dev test test-pkcs11 race bench generate lint fuzz clean
+.PHONY: help deps vault build build-crllint build-pkcs11 demo dev test test-pkcs11 race bench month generate lint fuzz clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -115,6 +116,9 @@ bench: deps vault build ## the benchmarks beside limits and peers, as ratios (BE
 	measured=$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n 1 dirname | sort -u)
 	go test -p 1 -run '^$$' -bench '$(BENCH)' -benchtime $(ROUNDS)x -timeout 30m $$measured | tee bin/bench.out | go run ./tools/benchtable
 	echo "measured in $$((SECONDS - started)) s on $$(nproc) processors; load average at the end $$(cut -d ' ' -f 1 /proc/loadavg)"
+
+month: deps vault build ## a month of lists and OCSP answers with CERTIFICATES on record (100000)
+	@SCEAU_MONTH_CERTIFICATES=$(CERTIFICATES) go test -count=1 -v -timeout 3h -run '^TestAMonth' ./jobs
 
 generate: ## write store/db from the queries, and the life cycles' drawing
 	cd store && go run $(SQLC) generate

@@ -74,8 +74,8 @@ type ListDraft struct {
 	at   int // in buf, where what is signed begins
 }
 
-// DraftCRL makes a version 2 list (RFC 5280 §5) of runs of encoded entries, in
-// the order of their serials. They are copied as they come, so memory holds the
+// DraftCRL makes a version 2 list (RFC 5280 §5) of encoded entries, one or a run at
+// a time, in the order of their serials. They are copied as they come, so memory holds the
 // list and nothing else; an error of the stream ends the list. That the order is
 // kept, and no serial stands twice, is for [CheckSuccessor] to see.
 func DraftCRL(c CRL, entries iter.Seq2[[]byte, error]) (*ListDraft, error) {

@@ -106,6 +106,22 @@ func openCRL(stream io.Reader) (*List, *entryWalk, error) {
 	return l, &entryWalk{in: in, left: entries}, nil
 }
 
+// CRLNumber reads the number of a list from a stream: it stands behind the entries,
+// which are passed over.
+func CRLNumber(stream io.Reader) (int64, error) {
+	l, walk, err := openCRL(stream)
+	if err == nil {
+		_, err = walk.in.Discard(walk.left)
+	}
+	if err == nil {
+		err = l.finish(walk)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: read a list's number: %w", lifecycle.Invalid, err)
+	}
+	return l.Number, nil
+}
+
 // Bounds of what stands before and after the entries.
 const (
 	headOfList = 4096

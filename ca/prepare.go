@@ -21,11 +21,10 @@ import (
 
 // Draft is a linted certificate that is not signed yet. It can be signed once.
 type Draft struct {
-	template *x509.Certificate // read only
-	linted   *x509.Certificate // signed with a throwaway key
-	serial   lifecycle.Serial
-	spki     [32]byte
-	used     atomic.Bool
+	linted *x509.Certificate // signed with a throwaway key
+	serial lifecycle.Serial
+	spki   [32]byte
+	used   atomic.Bool
 }
 
 // TBS is the to-be-signed certificate (RFC 5280 §4.1.1.1) in DER: the caller
@@ -216,7 +215,7 @@ func lintDraft(b blueprint, template, parent *x509.Certificate, key crypto.Signe
 		return nil, err
 	}
 	return &Draft{
-		template: template, linted: linted, serial: b.serial,
+		linted: linted, serial: b.serial,
 		spki: sha256.Sum256(linted.RawSubjectPublicKeyInfo),
 	}, nil
 }

@@ -145,7 +145,7 @@ func together() map[string][]string {
 		"cancelled": {"cancelled", "opposed", "expired", "destroyed", "revoked"},
 		"in_progress": {
 			"approved", "in_house", "personalising", "personalised", "with_bureau", "writing", "made", "posted", "at_branch", "received",
-			"active", "suspended", "pin_blocked", "awaiting_key", "issuing",
+			"active", "suspended", "pin_blocked", "awaiting_key", "issuing", "stopped",
 		},
 		"completed": {
 			"posted", "at_branch", "received", "active", "suspended", "pin_blocked", "opposed", "expired", "destroyed",

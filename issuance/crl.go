@@ -171,7 +171,8 @@ func (s *Service) reserveCRLTx(ctx context.Context, tx store.Tx, plan *CRLPlan, 
 }
 
 // keptFor is how long the bytes of scheduled lists are kept after their end (RGS:
-// five years). Those between two of them are told by the trail and the hash.
+// five years). Of those between two of them the last two are; the others are told
+// by the trail and the hash.
 const keptFor = 5 * 366 * 24 * time.Hour
 
 // FinishCRL records the signed lists; only then may they be served. delta is nil
@@ -182,6 +183,14 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 	}
 	shard, sum := int32(plan.Shard), sha256.Sum256(full) //nolint:gosec // below 1024
 	return s.store.InTx(ctx, func(tx store.Tx) error {
+		// Before the lock, for which revocations wait. Nobody reads them before the
+		// list is finished; a late worker's are refused with it.
+		if err := putPiecesTx(ctx, tx, plan, false, full); err != nil {
+			return err
+		}
+		if err := putPiecesTx(ctx, tx, plan, true, delta); err != nil {
+			return err
+		}
 		if plan.Last { // of several last lists one is the last
 			if _, err := tx.LockIssuer(ctx, plan.Issuer); err != nil {
 				return fmt.Errorf("CA %s: %w", plan.Issuer, err)
@@ -192,8 +201,8 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
-			FullDER: full, DeltaDER: delta, SHA256: sum[:], Entries: new(int32(entries)), Revision: plan.revision, //nolint:gosec // bounded by what a list can hold
-			IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, Fence: plan.Fence,
+			FullSize: new(int32(len(full))), DeltaSize: new(int32(len(delta))), SHA256: sum[:], Entries: new(int32(entries)), //nolint:gosec // bounded by what a list can hold
+			Revision: plan.revision, IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, Fence: plan.Fence,
 		})
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
@@ -201,13 +210,11 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 		if n != 1 {
 			return fmt.Errorf("CRL %s/%d number %d: %w: another worker took over", plan.Issuer, plan.Shard, plan.Number, lifecycle.Conflict)
 		}
-		if plan.Scheduled {
-			err := tx.ForgetCRLs(ctx, db.ForgetCRLsParams{
-				IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, KeptSince: plan.ThisUpdate.Add(-keptFor),
-			})
-			if err != nil {
-				return fmt.Errorf("forget old lists of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
-			}
+		err = tx.ForgetCRLs(ctx, db.ForgetCRLsParams{ // somebody may still read the previous one
+			IssuerID: plan.Issuer, Shard: shard, Number: plan.Previous.Number, KeptSince: plan.ThisUpdate.Add(-keptFor),
+		})
+		if err != nil {
+			return fmt.Errorf("forget old lists of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
 		if plan.Last {
 			if err := s.endedTx(ctx, tx, plan.Issuer); err != nil {

@@ -1,8 +1,8 @@
 package issuance
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -14,29 +14,25 @@ import (
 	"sceau/store/db"
 )
 
-// entriesOfPage is how many entries are read at once: some 900 KiB.
-const entriesOfPage = 20_000
-
-// CRLEntries are the entries of a publication, each a run of encoded ones in the
-// order of their serials, with how many there were so far. They are read as they
-// are drawn, in one moment of the database, and only until the call returns.
+// CRLEntries are the entries of a publication, each encoded and good until the
+// next is drawn, in the order of their serials, with how many were drawn. They are
+// read as they are drawn, in one moment of the database, and only until the call
+// returns.
 type CRLEntries struct {
 	Full, Delta iter.Seq2[[]byte, error]
 	Read        int // of the full list
-
-	ctx  context.Context //nolint:containedctx // of the call that hands it out
-	tx   store.Tx
-	plan *CRLPlan
 }
 
 // ReadCRL hands a plan's entries to use, which draws the full list's first. The
 // lists cover every change of status that was committed by now, also later than
 // the plan. A revoked certificate that has expired is listed once after its end
-// (RFC 5280 §3.3), or for ever where the issuer keeps expired ones.
+// (RFC 5280 §3.3), or for ever where the issuer keeps expired ones. Those of the
+// house's own certificates stand among the others.
 func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEntries) error) error {
+	shard := int32(plan.Shard) //nolint:gosec // below 1024
 	return s.store.Snapshot(ctx, func(tx store.Tx) error {
 		var err error
-		plan.revision, err = tx.CRLRevision(ctx, plan.Issuer, int32(plan.Shard)) //nolint:gosec // below 1024
+		plan.revision, err = tx.CRLRevision(ctx, plan.Issuer, shard)
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 		}
@@ -45,69 +41,40 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 				plan.Issuer, plan.Shard, lifecycle.Unavailable, plan.revision, plan.atLeast)
 		}
 		plan.covered = true
-		e := &CRLEntries{ctx: ctx, tx: tx, plan: plan}
-		e.Full = e.runs(-1, func(after, before []byte) (int32, []byte, []byte, error) {
-			r, err := tx.ListedPage(ctx, db.ListedPageParams{
-				IssuerID: &plan.Issuer, Shard: new(int32(plan.Shard)), After: after, Before: before, KeepAll: plan.keepExpired, //nolint:gosec // below 1024
-				KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision, MaxRows: entriesOfPage,
+		e := &CRLEntries{}
+		e.Full = plan.drawn(func(each func([]byte) error) error {
+			return tx.ListedEntries(ctx, db.ListedEntriesParams{
+				IssuerID: &plan.Issuer, Shard: &shard, KeepAll: plan.keepExpired,
+				KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision,
+			}, func(entry []byte) error {
+				e.Read++
+				return each(entry)
 			})
-			e.Read += int(r.Entries)
-			return r.Entries, r.DER, r.Last, err
-		}, func(int) { e.Read++ })
-		e.Delta = e.runs(plan.baseRevision, func(after, before []byte) (int32, []byte, []byte, error) {
-			r, err := tx.ChangedPage(ctx, db.ChangedPageParams{
-				IssuerID: &plan.Issuer, Shard: new(int32(plan.Shard)), Since: plan.baseRevision, After: after, Before: before, //nolint:gosec // below 1024
-				KeepAll: plan.keepExpired, KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision, MaxRows: entriesOfPage,
-			})
-			return r.Entries, r.DER, r.Last, err
-		}, func(int) {})
+		})
+		e.Delta = plan.drawn(func(each func([]byte) error) error {
+			return tx.ChangedEntries(ctx, db.ChangedEntriesParams{
+				IssuerID: &plan.Issuer, Shard: &shard, Since: plan.baseRevision, KeepAll: plan.keepExpired,
+				KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision,
+			}, each)
+		})
 		return use(e)
 	})
 }
 
-// page reads the entries between two serials, neither included, and gives the
-// last serial that it read.
-type page func(after, before []byte) (entries int32, der, last []byte, err error)
+// errEnough is that whoever draws wants no more.
+var errEnough = errors.New("enough")
 
-// afterAll is above every serial.
-var afterAll = bytes.Repeat([]byte{0xff}, len(lifecycle.Serial{})+1)
-
-// runs gives certificates' entries page by page, and those of the house's own,
-// which are few, in their places between.
-func (e *CRLEntries) runs(since int64, read page, own func(int)) iter.Seq2[[]byte, error] {
+// drawn gives what is read one by one to whoever draws.
+func (p *CRLPlan) drawn(read func(each func([]byte) error) error) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		ours, err := e.tx.HouseListed(e.ctx, db.HouseListedParams{
-			IssuerID: e.plan.Issuer, Shard: int32(e.plan.Shard), Since: since, KeepAll: e.plan.keepExpired, //nolint:gosec // below 1024
-			KeptSince: &e.plan.Previous.ThisUpdate, KeptRevision: e.plan.Previous.revision,
+		err := read(func(entry []byte) error {
+			if !yield(entry, nil) {
+				return errEnough
+			}
+			return nil
 		})
-		if err != nil {
-			yield(nil, fmt.Errorf("entries of CRL %s/%d: %w", e.plan.Issuer, e.plan.Shard, err))
-			return
-		}
-		after := []byte{}
-		for _, next := range append(ours, db.HouseListedRow{Serial: afterAll}) {
-			for {
-				n, der, last, err := read(after, next.Serial)
-				if err != nil {
-					yield(nil, fmt.Errorf("entries of CRL %s/%d: %w", e.plan.Issuer, e.plan.Shard, err))
-					return
-				}
-				if n > 0 && !yield(der, nil) {
-					return
-				}
-				if n < entriesOfPage {
-					break
-				}
-				after = last
-			}
-			if next.CRLEntry == nil {
-				return
-			}
-			own(1)
-			if !yield(next.CRLEntry, nil) {
-				return
-			}
-			after = next.Serial
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(nil, fmt.Errorf("entries of CRL %s/%d: %w", p.Issuer, p.Shard, err))
 		}
 	}
 }
@@ -193,56 +160,70 @@ func read(from io.Reader, size int) ([]byte, error) {
 // OpenCRL reads a published list, or the delta that went with it, a piece at
 // a time; nil when there is none.
 func (s *Service) OpenCRL(ctx context.Context, issuer string, shard int, head CRLHead, delta bool) io.Reader {
-	r := &pieces{ctx: ctx, q: s.store.Queries, issuer: issuer, shard: int32(shard), number: head.Number, delta: delta, size: head.FullSize} //nolint:gosec // below 1024
+	size := head.FullSize
 	if delta {
-		r.size = head.DeltaSize
+		size = head.DeltaSize
 	}
-	if head.Number == 0 || r.size == 0 {
+	if head.Number == 0 || size == 0 {
 		return nil
 	}
-	return r
+	of := db.CRLPiecesParams{IssuerID: issuer, Shard: int32(shard), Number: head.Number, Delta: delta, MaxRows: piecesAtOnce} //nolint:gosec // below 1024
+	return &pieces{ctx: ctx, s: s.store, of: of, size: size}
 }
 
-// pieces reads a list's bytes piece by piece.
+// A list is kept in pieces that fill a page of the database each.
+const (
+	pieceSize    = 7900
+	piecesAtOnce = 32
+)
+
+// putPiecesTx stores a list.
+func putPiecesTx(ctx context.Context, tx store.Tx, plan CRLPlan, delta bool, der []byte) error {
+	rows := make([]db.PutCRLPiecesParams, 0, (len(der)+pieceSize-1)/pieceSize)
+	start := 0
+	for piece := range slices.Chunk(der, pieceSize) {
+		rows = append(rows, db.PutCRLPiecesParams{
+			IssuerID: plan.Issuer, Shard: int32(plan.Shard), Number: plan.Number, Delta: delta, Start: int32(start), DER: piece, //nolint:gosec // a list is shorter than a gigabyte
+		})
+		start += len(piece)
+	}
+	if _, err := tx.PutCRLPieces(ctx, rows); err != nil {
+		return fmt.Errorf("store CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)
+	}
+	return nil
+}
+
+// pieces reads a list's bytes, some pieces at a time.
 type pieces struct {
-	ctx    context.Context //nolint:containedctx // a reader's
-	q      *db.Queries
-	issuer string
-	shard  int32
-	number int64
-	delta  bool
-	size   int // of the list
-	at     int // octets that were read from the database
-	piece  []byte
+	ctx  context.Context //nolint:containedctx // a reader's
+	s    *store.Store
+	of   db.CRLPiecesParams // its Start: where the next piece begins
+	size int                // of the list
+	some []byte             // read ahead, the same memory each time
+	rest []byte             // of it, what nobody has taken yet
 }
-
-const pieceSize = 1 << 20
 
 // Read gives the next octets.
 func (p *pieces) Read(into []byte) (int, error) {
-	if len(p.piece) == 0 {
-		if p.at >= p.size {
+	if len(p.rest) == 0 {
+		if int(p.of.Start) >= p.size {
 			return 0, io.EOF
 		}
-		var err error
-		if p.piece, err = p.next(); err != nil {
-			return 0, fmt.Errorf("read CRL %s/%d number %d: %w", p.issuer, p.shard, p.number, err)
+		p.some = p.some[:0]
+		err := p.s.CRLPieces(p.ctx, p.of, func(piece []byte) error {
+			p.some = append(p.some, piece...)
+			return nil
+		})
+		if err == nil && len(p.some) == 0 {
+			err = io.ErrUnexpectedEOF
 		}
-		if len(p.piece) == 0 {
-			return 0, io.ErrUnexpectedEOF
+		if err != nil {
+			return 0, fmt.Errorf("read CRL %s/%d number %d: %w", p.of.IssuerID, p.of.Shard, p.of.Number, err)
 		}
-		p.at += len(p.piece)
+		p.of.Start += int32(len(p.some)) //nolint:gosec // a list is shorter than a gigabyte
+		p.rest = p.some
 	}
-	n := copy(into, p.piece)
-	p.piece = p.piece[n:]
+	n := copy(into, p.rest)
+	p.rest = p.rest[n:]
 	return n, nil
-}
-
-//nolint:gosec // a list is shorter than a gigabyte
-func (p *pieces) next() ([]byte, error) {
-	start := int32(p.at) + 1
-	if p.delta {
-		return p.q.DeltaCRLPiece(p.ctx, db.DeltaCRLPieceParams{Start: start, Length: pieceSize, IssuerID: p.issuer, Shard: p.shard, Number: p.number})
-	}
-	return p.q.FullCRLPiece(p.ctx, db.FullCRLPieceParams{Start: start, Length: pieceSize, IssuerID: p.issuer, Shard: p.shard, Number: p.number})
 }

@@ -210,8 +210,11 @@ func (s *Service) repairShardTx(ctx context.Context, tx store.Tx, by lifecycle.A
 	}
 	err = tx.TakeBackCRL(ctx, db.TakeBackCRLParams{
 		IssuerID: issuer, Shard: shard, Number: l.Number, Revision: sr.Mark.Revision, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
-		FullDER: l.DER, SHA256: sum[:], Entries: new(int32(count)), //nolint:gosec // bounded by what a list can hold
+		FullSize: new(int32(len(l.DER))), SHA256: sum[:], Entries: new(int32(count)), //nolint:gosec // bounded by what a list can hold
 	})
+	if err == nil {
+		err = putPiecesTx(ctx, tx, CRLPlan{Issuer: issuer, Shard: l.Shard, Number: l.Number}, false, l.DER)
+	}
 	if err != nil {
 		return fmt.Errorf("take back list %d: %w", l.Number, err)
 	}

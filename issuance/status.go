@@ -121,7 +121,11 @@ func (s *Service) Statuses(ctx context.Context, after lifecycle.Serial) (page []
 	if err != nil {
 		return nil, false, fmt.Errorf("statuses after %s: %w", after, err)
 	}
-	return statusesOf(rows), len(rows) < statusPage, nil
+	page = make([]OCSPStatus, len(rows))
+	for i, r := range rows {
+		page[i] = statusOf(db.CertificateStatus(r))
+	}
+	return page, len(rows) < statusPage, nil
 }
 
 // StatusMark is up to where somebody knows the statuses.

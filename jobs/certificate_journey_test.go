@@ -81,7 +81,7 @@ func TestACertificateIsIssuedRevokedAndListed(t *testing.T) {
 	h.work(t, h.tools(t))
 	must(t, h.TakeKey(t.Context(), h.holder(t, string(id)), id, request(t), nil))
 	h.await(t, "the certificate", "SELECT state = 'issued' FROM certificate WHERE id = $1", id)
-	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
+	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_size IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault) // the answer that was signed ahead
 
 	certificate := parsed(get[issuance.CertificateView](t)(h.Certificate(t.Context(), id)).DER)

@@ -111,7 +111,7 @@ func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing
 		t.Errorf("%d periodic jobs; want lists, answers, runs, old files, post, expiry, notices and the watch", len(jobs))
 	}
 	h.work(t, h.tools(t))
-	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
+	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_size IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault)
 	var kinds []string
 	for _, j := range h.jobs(t) {
@@ -121,7 +121,7 @@ func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "run_files_forget"}; !slices.Equal(kinds, want) {
+	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "remind", "run_files_forget"}; !slices.Equal(kinds, want) {
 		t.Errorf("at its start a leader inserts %q, want %q", kinds, want)
 	}
 }

@@ -18,13 +18,16 @@ import (
 	"sceau/internal/bench"
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/web/revocation"
 )
 
-// BenchmarkCRLPublication makes lists of entries in PostgreSQL: read and
-// encoded, and the whole publication from one revocation to the record.
-func BenchmarkCRLPublication(b *testing.B) {
-	for _, n := range []int{100_000, 1_000_000} {
-		b.Run(fmt.Sprintf("entries=%d", n), func(b *testing.B) { benchmarkPublication(b, n) })
+// BenchmarkGrowth has tables of different sizes, every certificate of them on the
+// list: what each act costs that a revocation waits for. Read and encode the list;
+// the whole publication from one change to the record, and to the folder it is
+// served from; one change; the start of a door that holds all statuses and answers.
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("certificates=%d", n), func(b *testing.B) { benchmarkPublication(b, n) })
 	}
 }
 
@@ -72,7 +75,9 @@ func (p *publisher) fill(b *testing.B, n int) {
 		}, err
 	}))
 	ok(b, err)
-	for _, statement := range append(again, "UPDATE crl_shard SET revision = 1", "VACUUM (ANALYZE) certificate", "CHECKPOINT") {
+	again = append(again, "INSERT INTO ocsp_answer (serial, status_version, der, this_update, next_update) "+
+		"SELECT serial, status_version, tbs, created_at, created_at + interval '12 hours' FROM certificate")
+	for _, statement := range append(again, "UPDATE crl_shard SET revision = 1", "VACUUM (ANALYZE) certificate, ocsp_answer", "CHECKPOINT") {
 		_, err = connection.Exec(b.Context(), statement)
 		ok(b, err)
 	}
@@ -105,22 +110,46 @@ func benchmarkPublication(b *testing.B, n int) {
 		b.ReportMetric(allocation/float64(len(newest.Full)), "alloc_x_list")
 		b.ReportMetric(float64(len(newest.Full)), "list_B")
 	})
+	hold := true
+	change := func() error {
+		if hold = !hold; hold {
+			return p.Service.Release(b.Context(), clerk, held)
+		}
+		return p.Service.Hold(b.Context(), clerk, held)
+	}
 	b.Run("publish", func(b *testing.B) {
 		peak := 0.0
-		hold := true
-		bench.Comparison{Ours: bench.Side{Name: "publish", Ops: 1, Prepare: func() error {
-			change := p.Service.Hold
-			if hold = !hold; hold {
-				change = p.Service.Release
-			}
-			return change(b.Context(), clerk, held)
-		}, Run: func() error {
+		bench.Comparison{Ours: bench.Side{Name: "publish", Ops: 1, Prepare: change, Run: func() error {
 			stop := watchHeap(&peak)
 			defer stop()
 			return p.list(b)
 		}}}.Measure(b)
 		b.ReportMetric(peak/float64(len(newest.Full)), "heap_x_list")
 		b.ReportMetric(resident(), "peak_rss_B")
+	})
+	b.Run("to_disk", func(b *testing.B) {
+		folder := b.TempDir()
+		bench.Comparison{Ours: bench.Side{Name: "WriteLists", Ops: 1, Run: func() error {
+			head, err := p.Service.HeadCRL(b.Context(), "issuing-1", 0)
+			if err != nil {
+				return err
+			}
+			full, delta := p.Service.OpenCRL(b.Context(), "issuing-1", 0, head, false), p.Service.OpenCRL(b.Context(), "issuing-1", 0, head, true)
+			return revocation.WriteLists(folder, "issuing-1", 0, full, delta)
+		}}}.Measure(b)
+	})
+	b.Run("change", func(b *testing.B) {
+		bench.Comparison{Ours: bench.Side{Name: "hold_or_release", Ops: 1, Run: change}}.Measure(b)
+	})
+	b.Run("start_of_a_door", func(b *testing.B) {
+		bench.Comparison{Ours: bench.Side{Name: "Statuses_Learn", Ops: 1, Run: func() error {
+			memory := revocation.NewMemory(nil)
+			err := p.readAll(b.Context(), memory)
+			if held, _, _ := memory.Held(p.at); err == nil && held < n {
+				err = fmt.Errorf("%d of %d are held", held, n)
+			}
+			return err
+		}}}.Measure(b)
 	})
 }
 

@@ -34,8 +34,10 @@ type publisher struct {
 
 	key   *ecdsa.PrivateKey
 	at    time.Time
-	sign  func()       // runs before each signature, once set
-	raise func() error // runs before the marks rise, once set
+	sign  func()                       // runs before each signature, once set
+	raise func() error                 // runs before the marks rise, once set
+	asked func(issuance.Job)           // is told of each job, once set
+	named map[string]*ecdsa.PrivateKey // keys other than the CA's, by their names
 	marks map[string]int64
 	made  int
 	life  time.Duration // of the certificates made next; 0: three years
@@ -47,8 +49,14 @@ type publisher struct {
 
 func (p *publisher) now() time.Time { return p.at }
 
-// EnqueueTx drops a job: the test publishes by itself.
-func (p *publisher) EnqueueTx(context.Context, pgx.Tx, issuance.Job) error { return nil }
+// EnqueueTx drops a job, unless somebody wants to hear of it: the test publishes by
+// itself.
+func (p *publisher) EnqueueTx(_ context.Context, _ pgx.Tx, job issuance.Job) error {
+	if p.asked != nil {
+		p.asked(job)
+	}
+	return nil
+}
 
 // CheckAcceptance takes any signature.
 func (*publisher) CheckAcceptance(_, _, _ []byte) error { return nil }
@@ -84,10 +92,13 @@ func (p *publisher) CheckCSR(csr []byte, _ issuance.Subject, _ certprofile.Profi
 	return sha256.Sum256(csr), nil
 }
 
-// Signer gives the issuing key.
-func (p *publisher) Signer(context.Context, string, crypto.PublicKey) (crypto.Signer, error) {
+// Signer gives the issuing key, or another by its name.
+func (p *publisher) Signer(_ context.Context, name string, _ crypto.PublicKey) (crypto.Signer, error) {
 	if p.sign != nil {
 		p.sign()
+	}
+	if other := p.named[name]; other != nil {
+		return other, nil
 	}
 	return p.key, nil
 }
@@ -100,6 +111,11 @@ func ok(t testing.TB, err error) {
 }
 
 func newPublisher(t testing.TB) *publisher {
+	t.Helper()
+	return newPublisherOf(t, 1)
+}
+
+func newPublisherOf(t testing.TB, shards int) *publisher {
 	t.Helper()
 	p := &publisher{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), marks: map[string]int64{}}
 	p.connect(t, testenv.Database(t))
@@ -121,7 +137,7 @@ func newPublisher(t testing.TB) *publisher {
 		Staff:    []issuance.Staff{{Login: "ann", Name: "ann", Roles: []lifecycle.Role{lifecycle.RoleAccountManager}, BranchCode: "FR01", Language: "fr"}},
 	}))
 	ok(t, service.RecordAuthority(t.Context(), lifecycle.System("ceremony"), issuance.Authority{
-		ID: "issuing-1", Certificate: issuing.Raw, Mount: "transit", Key: "issuing-1", Shards: 1, Online: true,
+		ID: "issuing-1", Certificate: issuing.Raw, Mount: "transit", Key: "issuing-1", Shards: shards, Online: true,
 	}))
 	p.issuing = issuing
 	return p

@@ -228,7 +228,7 @@ func TestAWorkerKilledAfterAListWasSignedLeavesItsNumberToTheNext(t *testing.T) 
 	h.timeout(t)
 	h.clock.advance(time.Minute) // the dead worker's time with the list is over
 	h.work(t, h.tools(t))
-	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_der IS NOT NULL", shards)
+	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_size IS NOT NULL", shards)
 	h.awaitIdle(t, QueueDefault)
 	var lists, newest int
 	must(t, h.admin.QueryRow(t.Context(), "SELECT count(*), max(number) FROM crl WHERE shard = 0").Scan(&lists, &newest))

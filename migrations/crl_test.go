@@ -69,3 +69,52 @@ func TestEntriesOfOlderRowsAreEncodedAsNewOnes(t *testing.T) {
 		}
 	}
 }
+
+// What migration 23 cuts in pieces is, put together again, what there was.
+func TestListsOfOlderVersionsAreCutInPieces(t *testing.T) {
+	t.Parallel()
+	url := testenv.Database(t)
+	if err := migrations.Up(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("0023_list_pieces.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, moves, _ := strings.Cut(string(text), "\nUPDATE crl SET full_size")
+	moves, _, _ = strings.Cut(moves, "ALTER TABLE crl DROP COLUMN")
+	connection := connect(t, url)
+	exec := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := connection.Exec(t.Context(), statement, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("SET session_replication_role = replica") // no issuer
+	exec("ALTER TABLE crl ADD COLUMN full_der bytea, ADD COLUMN delta_der bytea")
+	whole := bytes.Repeat([]byte("a list's bytes; "), 4000)
+	lengths := [][2]int{{0, 0}, {7899, 1}, {7900, 7900}, {7901, 0}, {64_000, 15_801}} // full and delta
+	for number, n := range lengths {
+		full, delta := whole[:n[0]], whole[:n[1]]
+		if n[0] == 0 { // never published
+			full = nil
+		}
+		if n[1] == 0 {
+			delta = nil
+		}
+		exec("INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, delta_der) "+
+			"VALUES ('i', 0, $1, 0, 0, true, now(), now(), $2, $3)", number, full, delta)
+	}
+	exec("UPDATE crl SET full_size" + moves)
+	for number, n := range lengths {
+		for delta, length := range map[bool]int{false: n[0], true: n[1]} {
+			var got []byte
+			var pieces int
+			err := connection.QueryRow(t.Context(), "SELECT coalesce(string_agg(der, '' ORDER BY start), ''), count(*) FROM crl_piece "+
+				"WHERE issuer_id = 'i' AND shard = 0 AND number = $1 AND delta = $2", number, delta).Scan(&got, &pieces)
+			if err != nil || !bytes.Equal(got, whole[:length]) || pieces != (length+7899)/7900 {
+				t.Errorf("list %d, delta %v: %d octets in %d pieces, want %d: %v", number, delta, len(got), pieces, length, err)
+			}
+		}
+	}
+}

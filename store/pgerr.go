@@ -76,6 +76,11 @@ func (t translated) QueryRow(ctx context.Context, sql string, args ...any) pgx.R
 	return translatedRow{t.DBTX.QueryRow(ctx, sql, args...)}
 }
 
+func (t translated) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	n, err := t.DBTX.CopyFrom(ctx, table, columns, rows)
+	return n, kindOf(err)
+}
+
 type translatedRow struct{ pgx.Row }
 
 func (r translatedRow) Scan(dest ...any) error { return kindOf(r.Row.Scan(dest...)) }

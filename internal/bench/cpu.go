@@ -31,6 +31,19 @@ func ChildrenTime() time.Duration { return treeTime(os.Getpid(), false) }
 // ProcessorTime is the processor time of a process and everything below it.
 func ProcessorTime(pid int) time.Duration { return treeTime(pid, true) }
 
+// Resident is how much memory a process has, in octets; 0 when it has ended.
+func Resident(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)) //nolint:gosec // a fixed name below /proc
+	if err != nil {
+		return 0
+	}
+	var size, resident float64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * float64(os.Getpagesize())
+}
+
 // treeTime adds up a process tree, with or without its root. Processes that
 // ended count through their parent, once it has waited for them.
 func treeTime(root int, withRoot bool) time.Duration {

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"crypto/x509"
+	"fmt"
 	"testing"
 
 	"golang.org/x/crypto/ocsp"
@@ -60,9 +61,10 @@ func BenchmarkOCSP(b *testing.B) {
 }
 
 // BenchmarkOCSPLatency has 2 000 requests a second arrive by the clock, at the
-// door and at a fixed answer.
+// door, which holds few certificates or a million, and at a fixed answer.
 func BenchmarkOCSPLatency(b *testing.B) {
-	pace := func(server ocspServer) bench.Pace {
+	pace := func(b *testing.B, server ocspServer) bench.Pace {
+		b.Helper()
 		l := postLoad(server.Address, server.Plain)
 		conns := make([]conn, ocspConnections)
 		b.Cleanup(func() {
@@ -75,8 +77,15 @@ func BenchmarkOCSPLatency(b *testing.B) {
 			return err
 		}}
 	}
-	ours := pace(startServer(b, serverSceau))
-	bench.Latencies(b, func() (bench.Pace, error) { return ours, nil }, "fixed_http", pace(startServer(b, serverFixed)))
+	fixed := startServer(b, serverFixed)
+	for _, held := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("held=%d", held), func(b *testing.B) {
+			server := startServer(b, serverSceau, fmt.Sprintf("%s=%d", heldVariable, held))
+			ours := pace(b, server)
+			bench.Latencies(b, func() (bench.Pace, error) { return ours, nil }, "fixed_http", pace(b, fixed))
+			b.ReportMetric(bench.Resident(server.pid)/float64(held), "resident_B/certificate")
+		})
+	}
 }
 
 // ocspSide checks that a server answers, good and signed, before it is measured.

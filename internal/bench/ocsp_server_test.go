@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -15,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/crypto/ocsp"
@@ -34,6 +36,7 @@ const (
 	serverXCrypto  = "x_crypto"         // net/http and x/crypto/ocsp, which signs each answer
 
 	databaseVariable = "SCEAU_BENCH_DATABASE" // its URL, for serverDatabase
+	heldVariable     = "SCEAU_BENCH_HELD"     // how many other certificates serverSceau holds; a million
 )
 
 // hello is what a server says when it listens, and what the answers are checked
@@ -169,7 +172,11 @@ func (h *ocspHouse) handler(kind string) (http.Handler, error) {
 	contentType := []string{"application/ocsp-response"}
 	switch kind {
 	case serverSceau:
-		return h.door(inMemory(h.serial, presigned))
+		others, err := strconv.Atoi(cmp.Or(os.Getenv(heldVariable), "1000000"))
+		if err != nil {
+			return nil, err
+		}
+		return h.door(inMemory(others, h.serial, presigned))
 	case serverDatabase:
 		source, err := openSource(context.Background(), os.Getenv(databaseVariable), presigned)
 		if err != nil {

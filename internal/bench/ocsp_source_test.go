@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"bytes"
 	"context"
 	"runtime"
 	"time"
@@ -37,28 +36,22 @@ func (nothingBehind) Status(context.Context, string, []byte) (revocation.Known, 
 	return revocation.Known{}, lifecycle.Unavailable
 }
 
-// inMemory holds the certificate with its answer among a million others.
-func inMemory(serial lifecycle.Serial, ahead ca.Answer) *revocation.Memory {
+// inMemory holds the certificate with its answer among so many others.
+func inMemory(others int, serial lifecycle.Serial, ahead ca.Answer) *revocation.Memory {
 	m := revocation.NewMemory(nothingBehind{})
-	good := ca.Status{State: ca.StateGood}
-	var all []revocation.Learned
-	for n := range memorySize {
-		other := lifecycle.SerialFrom([16]byte{1, 2, byte(n >> 16), byte(n >> 8), byte(n)})
-		answer := ahead
-		answer.DER = bytes.Clone(ahead.DER)
-		all = append(all, revocation.Learned{IssuerID: "issuing-1", Serial: other, Known: revocation.Known{
-			Status: good, Ahead: [2]*revocation.Presigned{revocation.NewPresigned(ca.StateGood, answer)},
-		}})
+	learn := func(serial lifecycle.Serial) {
+		m.Learn([]revocation.Learned{{IssuerID: "issuing-1", Serial: serial, Known: revocation.Known{
+			Status: ca.Status{State: ca.StateGood}, Ahead: [2]*revocation.Presigned{revocation.NewPresigned(ca.StateGood, ahead)},
+		}}})
 	}
-	m.Learn(append(all, revocation.Learned{IssuerID: "issuing-1", Serial: serial, Known: revocation.Known{
-		Status: good, Ahead: [2]*revocation.Presigned{revocation.NewPresigned(ca.StateGood, ahead)},
-	}}))
+	for n := range others {
+		learn(lifecycle.SerialFrom([16]byte{1, 2, byte(n >> 16), byte(n >> 8), byte(n)}))
+	}
+	learn(serial)
 	m.CaughtUp(time.Now().Add(time.Hour)) // for the length of the benchmark
 	runtime.GC()                          // what the load leaves is not what a request costs
 	return m
 }
-
-const memorySize = 1_000_000
 
 // openSource stores one active certificate with its answer in the database.
 func openSource(ctx context.Context, url string, answer ca.Answer) (revocation.StatusSource, error) {

@@ -211,10 +211,10 @@ func (h *house) publish(t testing.TB) {
 	shard1 := h.listOf(t, other, h.live.key, map[string]lifecycle.RevocationReason{lost: lifecycle.ReasonAffiliationChanged})
 	root := h.listOf(t, ca.CRL{Issuer: h.root.Certificate, Number: 1, ThisUpdate: h.now.Add(-time.Minute), OnlyCA: true}, h.rootKey, nil)
 	for _, err := range []error{
-		revocation.WriteLists(h.lists, h.live.ID, 0, full, delta),
-		revocation.WriteLists(h.lists, h.live.ID, 1, shard1, nil),
-		revocation.WriteLists(h.lists, h.live.ID, 2, shard1, nil),
-		revocation.WriteLists(h.lists, h.root.ID, 0, root, nil),
+		revocation.WriteLists(h.lists, h.live.ID, 0, bytes.NewReader(full), bytes.NewReader(delta)),
+		revocation.WriteLists(h.lists, h.live.ID, 1, bytes.NewReader(shard1), nil),
+		revocation.WriteLists(h.lists, h.live.ID, 2, bytes.NewReader(shard1), nil),
+		revocation.WriteLists(h.lists, h.root.ID, 0, bytes.NewReader(root), nil),
 	} {
 		if err != nil {
 			t.Fatal(err)

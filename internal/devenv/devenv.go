@@ -32,6 +32,10 @@ type Options struct {
 	Root string
 	// Fast gives up durability for speed: a test needs no fsync.
 	Fast bool
+	// FreshVault throws the Vault of an earlier run away: whoever begins with an
+	// empty database must, for the marks of a Vault that goes on would tell of a
+	// database that was restored to an earlier day.
+	FreshVault bool
 	// WithoutCardEngine starts Vault without bin/sceau-hsm at hsm/.
 	WithoutCardEngine bool
 	// Out is told what takes time, one line each; nil means nobody.

@@ -103,6 +103,18 @@ func TestASecondStartFindsTheDataOfTheFirst(t *testing.T) {
 			t.Errorf("%s has mode %o", path, info.Mode().Perm())
 		}
 	}
+	if err := again.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	o.FreshVault = true
+	anew, err := devenv.StartVault(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = anew.Stop() })
+	if got := vaultGet(t, anew, "transit/keys/kept"); got != http.StatusNotFound {
+		t.Errorf("a fresh Vault has the key of an earlier run: status %d", got)
+	}
 }
 
 func vaultCall(t *testing.T, v *devenv.Vault, method, path string) (status int, body string) {

@@ -105,10 +105,25 @@ func (o Options) launchVault(ctx context.Context, name string, in membership) (_
 	if v.lock, err = lock(filepath.Join(o.Dir, name+".lock")); err != nil {
 		return nil, err
 	}
-	if err := v.launch(ctx, server, in); err != nil {
+	if o.FreshVault {
+		err = v.forget()
+	}
+	if err == nil {
+		err = v.launch(ctx, server, in)
+	}
+	if err != nil {
 		return nil, errors.Join(err, v.Stop())
 	}
 	return v, nil
+}
+
+// forget throws away what an earlier run kept.
+func (v *Vault) forget() error {
+	var errs []error
+	for _, kept := range []string{filepath.Join(v.dir, "data"), v.UnsealKey, v.RootTokenFile, v.AuditFile} {
+		errs = append(errs, os.RemoveAll(kept))
+	}
+	return errors.Join(errs...)
 }
 
 // launch starts the server and reads its address from its first line.

@@ -28,6 +28,48 @@ func (q *Queries) AliveOf(ctx context.Context, issuerID *string, at *time.Time) 
 	return alive, err
 }
 
+const cRLPieces = `-- name: CRLPieces :many
+SELECT der FROM crl_piece
+WHERE issuer_id = $1 AND shard = $2 AND number = $3 AND delta = $4 AND start >= $5
+ORDER BY start LIMIT $6
+`
+
+type CRLPiecesParams struct {
+	IssuerID string
+	Shard    int32
+	Number   int64
+	Delta    bool
+	Start    int32
+	MaxRows  int32
+}
+
+func (q *Queries) CRLPieces(ctx context.Context, arg CRLPiecesParams) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, cRLPieces,
+		arg.IssuerID,
+		arg.Shard,
+		arg.Number,
+		arg.Delta,
+		arg.Start,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var der []byte
+		if err := rows.Scan(&der); err != nil {
+			return nil, err
+		}
+		items = append(items, der)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cRLRevision = `-- name: CRLRevision :one
 SELECT revision FROM crl_shard WHERE issuer_id = $1 AND shard = $2
 `
@@ -69,51 +111,52 @@ func (q *Queries) CRLShards(ctx context.Context, issuerID string) ([]CRLShardsRo
 	return items, nil
 }
 
-const changedPage = `-- name: ChangedPage :one
-SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
-FROM (
+const changedEntries = `-- name: ChangedEntries :many
+SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
-    WHERE c.issuer_id = $1 AND c.shard = $2 AND c.crl_revision > $3
-        AND c.serial > $4 AND c.serial < $5
-        AND (c.revoked_at IS NULL OR $6::boolean OR c.not_after IS NULL OR c.not_after > $7 OR c.crl_revision > $8)
-    ORDER BY c.serial LIMIT $9
-) e
+    WHERE c.issuer_id = $1 AND c.shard = $2 AND c.crl_revision > $3 AND c.serial IS NOT NULL
+        AND (c.revoked_at IS NULL OR $4::boolean OR c.not_after IS NULL OR c.not_after > $5 OR c.crl_revision > $6)
+    UNION ALL
+    SELECT h.serial, h.crl_entry FROM house_certificate h
+    WHERE h.issuer_id = $1 AND h.shard = $2 AND h.revoked_at IS NOT NULL AND h.crl_revision > $3
+        AND ($4::boolean OR h.not_after IS NULL OR h.not_after > $5 OR h.crl_revision > $6)
+) e ORDER BY e.serial
 `
 
-type ChangedPageParams struct {
+type ChangedEntriesParams struct {
 	IssuerID     *string
 	Shard        *int32
 	Since        int64
-	After        []byte
-	Before       []byte
 	KeepAll      bool
 	KeptSince    *time.Time
 	KeptRevision int64
-	MaxRows      int32
 }
 
-type ChangedPageRow struct {
-	Entries int32
-	DER     []byte
-	Last    []byte
-}
-
-func (q *Queries) ChangedPage(ctx context.Context, arg ChangedPageParams) (ChangedPageRow, error) {
-	row := q.db.QueryRow(ctx, changedPage,
+func (q *Queries) ChangedEntries(ctx context.Context, arg ChangedEntriesParams) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, changedEntries,
 		arg.IssuerID,
 		arg.Shard,
 		arg.Since,
-		arg.After,
-		arg.Before,
 		arg.KeepAll,
 		arg.KeptSince,
 		arg.KeptRevision,
-		arg.MaxRows,
 	)
-	var i ChangedPageRow
-	err := row.Scan(&i.Entries, &i.DER, &i.Last)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var crl_entry []byte
+		if err := rows.Scan(&crl_entry); err != nil {
+			return nil, err
+		}
+		items = append(items, crl_entry)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const countListed = `-- name: CountListed :one
@@ -135,32 +178,6 @@ DELETE FROM proposal WHERE subject = $1
 func (q *Queries) DeleteProposal(ctx context.Context, subject string) error {
 	_, err := q.db.Exec(ctx, deleteProposal, subject)
 	return err
-}
-
-const deltaCRLPiece = `-- name: DeltaCRLPiece :one
-SELECT substring(delta_der FROM $1::integer FOR $2::integer)::bytea AS piece FROM crl
-WHERE issuer_id = $3 AND shard = $4 AND number = $5 AND delta_der IS NOT NULL
-`
-
-type DeltaCRLPieceParams struct {
-	Start    int32
-	Length   int32
-	IssuerID string
-	Shard    int32
-	Number   int64
-}
-
-func (q *Queries) DeltaCRLPiece(ctx context.Context, arg DeltaCRLPieceParams) ([]byte, error) {
-	row := q.db.QueryRow(ctx, deltaCRLPiece,
-		arg.Start,
-		arg.Length,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Number,
-	)
-	var piece []byte
-	err := row.Scan(&piece)
-	return piece, err
 }
 
 const dropUnfinishedCRL = `-- name: DropUnfinishedCRL :exec
@@ -204,26 +221,26 @@ func (q *Queries) FenceCRL(ctx context.Context, arg FenceCRLParams) (int32, erro
 }
 
 const finishCRL = `-- name: FinishCRL :execrows
-UPDATE crl SET full_der = $1, delta_der = $2, sha256 = $3, entries = $4, revision = $5
+UPDATE crl SET full_size = $1, delta_size = $2, sha256 = $3, entries = $4, revision = $5
 WHERE issuer_id = $6 AND shard = $7 AND number = $8 AND fence = $9 AND sha256 IS NULL
 `
 
 type FinishCRLParams struct {
-	FullDER  []byte
-	DeltaDER []byte
-	SHA256   []byte
-	Entries  *int32
-	Revision int64
-	IssuerID string
-	Shard    int32
-	Number   int64
-	Fence    int32
+	FullSize  *int32
+	DeltaSize *int32
+	SHA256    []byte
+	Entries   *int32
+	Revision  int64
+	IssuerID  string
+	Shard     int32
+	Number    int64
+	Fence     int32
 }
 
 func (q *Queries) FinishCRL(ctx context.Context, arg FinishCRLParams) (int64, error) {
 	result, err := q.db.Exec(ctx, finishCRL,
-		arg.FullDER,
-		arg.DeltaDER,
+		arg.FullSize,
+		arg.DeltaSize,
 		arg.SHA256,
 		arg.Entries,
 		arg.Revision,
@@ -239,9 +256,13 @@ func (q *Queries) FinishCRL(ctx context.Context, arg FinishCRLParams) (int64, er
 }
 
 const forgetCRLs = `-- name: ForgetCRLs :exec
-UPDATE crl SET full_der = NULL, delta_der = NULL
-WHERE issuer_id = $1 AND shard = $2 AND number < $3 AND full_der IS NOT NULL
-    AND (NOT scheduled OR next_update < $4)
+WITH forgotten AS (
+    UPDATE crl c SET full_size = NULL, delta_size = NULL
+    WHERE c.issuer_id = $1 AND c.shard = $2 AND c.number < $3 AND c.full_size IS NOT NULL
+        AND (NOT c.scheduled OR c.next_update < $4)
+    RETURNING c.number
+)
+DELETE FROM crl_piece p USING forgotten f WHERE p.issuer_id = $1 AND p.shard = $2 AND p.number = f.number
 `
 
 type ForgetCRLsParams struct {
@@ -259,32 +280,6 @@ func (q *Queries) ForgetCRLs(ctx context.Context, arg ForgetCRLsParams) error {
 		arg.KeptSince,
 	)
 	return err
-}
-
-const fullCRLPiece = `-- name: FullCRLPiece :one
-SELECT substring(full_der FROM $1::integer FOR $2::integer)::bytea AS piece FROM crl
-WHERE issuer_id = $3 AND shard = $4 AND number = $5 AND full_der IS NOT NULL
-`
-
-type FullCRLPieceParams struct {
-	Start    int32
-	Length   int32
-	IssuerID string
-	Shard    int32
-	Number   int64
-}
-
-func (q *Queries) FullCRLPiece(ctx context.Context, arg FullCRLPieceParams) ([]byte, error) {
-	row := q.db.QueryRow(ctx, fullCRLPiece,
-		arg.Start,
-		arg.Length,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Number,
-	)
-	var piece []byte
-	err := row.Scan(&piece)
-	return piece, err
 }
 
 const houseCertificates = `-- name: HouseCertificates :many
@@ -326,54 +321,6 @@ func (q *Queries) HouseCertificates(ctx context.Context) ([]HouseCertificatesRow
 			&i.InvalidityDate,
 			&i.CreatedAt,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const houseListed = `-- name: HouseListed :many
-SELECT serial, crl_entry FROM house_certificate
-WHERE issuer_id = $1 AND shard = $2 AND revoked_at IS NOT NULL AND crl_revision > $3
-    AND ($4::boolean OR not_after IS NULL OR not_after > $5 OR crl_revision > $6)
-ORDER BY serial
-`
-
-type HouseListedParams struct {
-	IssuerID     string
-	Shard        int32
-	Since        int64
-	KeepAll      bool
-	KeptSince    *time.Time
-	KeptRevision int64
-}
-
-type HouseListedRow struct {
-	Serial   []byte
-	CRLEntry []byte
-}
-
-func (q *Queries) HouseListed(ctx context.Context, arg HouseListedParams) ([]HouseListedRow, error) {
-	rows, err := q.db.Query(ctx, houseListed,
-		arg.IssuerID,
-		arg.Shard,
-		arg.Since,
-		arg.KeepAll,
-		arg.KeptSince,
-		arg.KeptRevision,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []HouseListedRow
-	for rows.Next() {
-		var i HouseListedRow
-		if err := rows.Scan(&i.Serial, &i.CRLEntry); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -449,49 +396,50 @@ func (q *Queries) InsertLostCertificate(ctx context.Context, arg InsertLostCerti
 	return result.RowsAffected(), nil
 }
 
-const listedPage = `-- name: ListedPage :one
-SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
-FROM (
+const listedEntries = `-- name: ListedEntries :many
+SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = $1 AND c.shard = $2 AND c.revoked_at IS NOT NULL
-        AND c.serial > $3 AND c.serial < $4
-        AND ($5::boolean OR c.not_after IS NULL OR c.not_after > $6 OR c.crl_revision > $7)
-    ORDER BY c.serial LIMIT $8
-) e
+        AND ($3::boolean OR c.not_after IS NULL OR c.not_after > $4 OR c.crl_revision > $5)
+    UNION ALL
+    SELECT h.serial, h.crl_entry FROM house_certificate h
+    WHERE h.issuer_id = $1 AND h.shard = $2 AND h.revoked_at IS NOT NULL
+        AND ($3::boolean OR h.not_after IS NULL OR h.not_after > $4 OR h.crl_revision > $5)
+) e ORDER BY e.serial
 `
 
-type ListedPageParams struct {
+type ListedEntriesParams struct {
 	IssuerID     *string
 	Shard        *int32
-	After        []byte
-	Before       []byte
 	KeepAll      bool
 	KeptSince    *time.Time
 	KeptRevision int64
-	MaxRows      int32
 }
 
-type ListedPageRow struct {
-	Entries int32
-	DER     []byte
-	Last    []byte
-}
-
-func (q *Queries) ListedPage(ctx context.Context, arg ListedPageParams) (ListedPageRow, error) {
-	row := q.db.QueryRow(ctx, listedPage,
+func (q *Queries) ListedEntries(ctx context.Context, arg ListedEntriesParams) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, listedEntries,
 		arg.IssuerID,
 		arg.Shard,
-		arg.After,
-		arg.Before,
 		arg.KeepAll,
 		arg.KeptSince,
 		arg.KeptRevision,
-		arg.MaxRows,
 	)
-	var i ListedPageRow
-	err := row.Scan(&i.Entries, &i.DER, &i.Last)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var crl_entry []byte
+		if err := rows.Scan(&crl_entry); err != nil {
+			return nil, err
+		}
+		items = append(items, crl_entry)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lockCRLShard = `-- name: LockCRLShard :one
@@ -667,8 +615,8 @@ func (q *Queries) NewestCRL(ctx context.Context, issuerID string, shard int32) (
 
 const newestPublishedCRL = `-- name: NewestPublishedCRL :one
 SELECT number, base_number, revision, scheduled, this_update, next_update, sha256,
-    octet_length(full_der)::bigint AS full_size, coalesce(octet_length(delta_der), 0)::bigint AS delta_size
-FROM crl WHERE issuer_id = $1 AND shard = $2 AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1
+    full_size::integer AS full_size, delta_size::integer AS delta_size
+FROM crl WHERE issuer_id = $1 AND shard = $2 AND full_size IS NOT NULL ORDER BY number DESC LIMIT 1
 `
 
 type NewestPublishedCRLRow struct {
@@ -679,8 +627,8 @@ type NewestPublishedCRLRow struct {
 	ThisUpdate time.Time
 	NextUpdate time.Time
 	SHA256     []byte
-	FullSize   int64
-	DeltaSize  int64
+	FullSize   int32
+	DeltaSize  int32
 }
 
 func (q *Queries) NewestPublishedCRL(ctx context.Context, issuerID string, shard int32) (NewestPublishedCRLRow, error) {
@@ -716,6 +664,15 @@ func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard
 	var i NewestScheduledCRLRow
 	err := row.Scan(&i.Number, &i.Revision, &i.ThisUpdate)
 	return i, err
+}
+
+type PutCRLPiecesParams struct {
+	IssuerID string
+	Shard    int32
+	Number   int64
+	Delta    bool
+	Start    int32
+	DER      []byte
 }
 
 const putProposal = `-- name: PutProposal :exec
@@ -868,8 +825,8 @@ func (q *Queries) StatusOfSerials(ctx context.Context, serials [][]byte, issuerI
 }
 
 const takeBackCRL = `-- name: TakeBackCRL :exec
-INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, sha256, entries)
-VALUES ($1, $2, $3, 0, $4, false, $5, $6, $7, $8, $9)
+INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_size, delta_size, sha256, entries)
+VALUES ($1, $2, $3, 0, $4, false, $5, $6, $7, 0, $8, $9)
 `
 
 type TakeBackCRLParams struct {
@@ -879,7 +836,7 @@ type TakeBackCRLParams struct {
 	Revision   int64
 	ThisUpdate time.Time
 	NextUpdate time.Time
-	FullDER    []byte
+	FullSize   *int32
 	SHA256     []byte
 	Entries    *int32
 }
@@ -892,7 +849,7 @@ func (q *Queries) TakeBackCRL(ctx context.Context, arg TakeBackCRLParams) error 
 		arg.Revision,
 		arg.ThisUpdate,
 		arg.NextUpdate,
-		arg.FullDER,
+		arg.FullSize,
 		arg.SHA256,
 		arg.Entries,
 	)

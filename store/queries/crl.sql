@@ -12,20 +12,20 @@ SELECT number, this_update, sha256 FROM crl WHERE issuer_id = @issuer_id AND sha
 
 -- name: NewestPublishedCRL :one
 SELECT number, base_number, revision, scheduled, this_update, next_update, sha256,
-    octet_length(full_der)::bigint AS full_size, coalesce(octet_length(delta_der), 0)::bigint AS delta_size
-FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_der IS NOT NULL ORDER BY number DESC LIMIT 1;
+    full_size::integer AS full_size, delta_size::integer AS delta_size
+FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_size IS NOT NULL ORDER BY number DESC LIMIT 1;
 
 -- name: NewestScheduledCRL :one
 SELECT number, revision, this_update FROM crl
 WHERE issuer_id = @issuer_id AND shard = @shard AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
 
--- name: FullCRLPiece :one
-SELECT substring(full_der FROM @start::integer FOR @length::integer)::bytea AS piece FROM crl
-WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND full_der IS NOT NULL;
+-- name: PutCRLPieces :copyfrom
+INSERT INTO crl_piece (issuer_id, shard, number, delta, start, der) VALUES (@issuer_id, @shard, @number, @delta, @start, @der);
 
--- name: DeltaCRLPiece :one
-SELECT substring(delta_der FROM @start::integer FOR @length::integer)::bytea AS piece FROM crl
-WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND delta_der IS NOT NULL;
+-- name: CRLPieces :many
+SELECT der FROM crl_piece
+WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND delta = @delta AND start >= @start
+ORDER BY start LIMIT @max_rows;
 
 -- name: RaiseCRLNumber :exec
 UPDATE crl_shard SET number = @number WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number;
@@ -43,12 +43,12 @@ UPDATE crl SET fence = fence + 1, base_number = @base_number, this_update = @thi
 WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL RETURNING fence;
 
 -- name: FinishCRL :execrows
-UPDATE crl SET full_der = @full_der, delta_der = sqlc.narg('delta_der'), sha256 = @sha256, entries = @entries, revision = @revision
+UPDATE crl SET full_size = @full_size, delta_size = @delta_size, sha256 = @sha256, entries = @entries, revision = @revision
 WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence = @fence AND sha256 IS NULL;
 
 -- name: TakeBackCRL :exec
-INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, sha256, entries)
-VALUES (@issuer_id, @shard, @number, 0, @revision, false, @this_update, @next_update, @full_der, @sha256, @entries);
+INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_size, delta_size, sha256, entries)
+VALUES (@issuer_id, @shard, @number, 0, @revision, false, @this_update, @next_update, @full_size, 0, @sha256, @entries);
 
 -- name: DropUnfinishedCRL :exec
 DELETE FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL;
@@ -73,37 +73,35 @@ ON CONFLICT (subject) DO UPDATE SET content_sha256 = excluded.content_sha256, pr
 DELETE FROM proposal WHERE subject = @subject;
 
 -- name: ForgetCRLs :exec
-UPDATE crl SET full_der = NULL, delta_der = NULL
-WHERE issuer_id = @issuer_id AND shard = @shard AND number < @number AND full_der IS NOT NULL
-    AND (NOT scheduled OR next_update < @kept_since);
+WITH forgotten AS (
+    UPDATE crl c SET full_size = NULL, delta_size = NULL
+    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.number < @number AND c.full_size IS NOT NULL
+        AND (NOT c.scheduled OR c.next_update < @kept_since)
+    RETURNING c.number
+)
+DELETE FROM crl_piece p USING forgotten f WHERE p.issuer_id = @issuer_id AND p.shard = @shard AND p.number = f.number;
 
--- name: ListedPage :one
-SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
-FROM (
+-- name: ListedEntries :many
+SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
     WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.revoked_at IS NOT NULL
-        AND c.serial > @after AND c.serial < @before
         AND (@keep_all::boolean OR c.not_after IS NULL OR c.not_after > @kept_since OR c.crl_revision > @kept_revision)
-    ORDER BY c.serial LIMIT @max_rows
-) e;
+    UNION ALL
+    SELECT h.serial, h.crl_entry FROM house_certificate h
+    WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL
+        AND (@keep_all::boolean OR h.not_after IS NULL OR h.not_after > @kept_since OR h.crl_revision > @kept_revision)
+) e ORDER BY e.serial;
 
--- name: HouseListed :many
-SELECT serial, crl_entry FROM house_certificate
-WHERE issuer_id = @issuer_id AND shard = @shard AND revoked_at IS NOT NULL AND crl_revision > @since
-    AND (@keep_all::boolean OR not_after IS NULL OR not_after > @kept_since OR crl_revision > @kept_revision)
-ORDER BY serial;
-
--- name: ChangedPage :one
-SELECT count(*)::integer AS entries, coalesce(string_agg(e.crl_entry, ''), '')::bytea AS der,
-    coalesce(substring(string_agg(e.serial, '') FROM (16 * count(*) - 15)::integer), '')::bytea AS last
-FROM (
+-- name: ChangedEntries :many
+SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
-    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since
-        AND c.serial > @after AND c.serial < @before
+    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since AND c.serial IS NOT NULL
         AND (c.revoked_at IS NULL OR @keep_all::boolean OR c.not_after IS NULL OR c.not_after > @kept_since OR c.crl_revision > @kept_revision)
-    ORDER BY c.serial LIMIT @max_rows
-) e;
+    UNION ALL
+    SELECT h.serial, h.crl_entry FROM house_certificate h
+    WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL AND h.crl_revision > @since
+        AND (@keep_all::boolean OR h.not_after IS NULL OR h.not_after > @kept_since OR h.crl_revision > @kept_revision)
+) e ORDER BY e.serial;
 
 -- name: MayNotLeave :many
 SELECT s.serial::bytea AS serial FROM unnest(@serials::bytea[]) AS s(serial)

@@ -63,7 +63,7 @@ func (h *Handler) look() (page []byte, ok bool, err error) {
 	if h.config.Holding != nil {
 		var asOf, until time.Time
 		s.Certificates, asOf, until = h.config.Holding(now)
-		s.AsOf, s.AnswersUntil = moment(asOf), moment(until)
+		s.AsOf, s.AnswersUntil = orNothing(asOf), orNothing(until)
 		if now.Sub(asOf) > h.config.Fresh {
 			s.Status = "degraded"
 		}
@@ -75,7 +75,7 @@ func (h *Handler) look() (page []byte, ok bool, err error) {
 	return h.health.page, h.health.ok, nil
 }
 
-func moment(t time.Time) *time.Time {
+func orNothing(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}

@@ -78,10 +78,17 @@ func inspect(file *os.File, size int64) (thisUpdate, nextUpdate time.Time, etag 
 	return thisUpdate, nextUpdate, entityTag(end), nil
 }
 
-func entityTag(content []byte) string {
+// tagSize is how much of a hash an entity tag has.
+const tagSize = 16
+
+func tagOf(content []byte) [tagSize]byte {
 	sum := sha256.Sum256(content)
-	return `"` + hex.EncodeToString(sum[:16]) + `"`
+	return [tagSize]byte(sum[:tagSize])
 }
+
+func entityTag(content []byte) string { return quoted(tagOf(content)) }
+
+func quoted(tag [tagSize]byte) string { return `"` + hex.EncodeToString(tag[:]) + `"` }
 
 // cacheUntil lets caches keep an answer until its nextUpdate, at most for the
 // given time: a revocation must come through (RFC 9919 §7). What has expired

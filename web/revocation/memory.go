@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,17 +20,37 @@ import (
 //
 // A status only moves forward: one of an older version than the one held changes
 // nothing.
+//
+// What is held has no pointers in it: collecting garbage costs the same for ten
+// certificates and a million.
 type Memory struct {
 	behind StatusSource
 
-	mu   sync.RWMutex
-	held map[string]map[lifecycle.Serial]*Known // by issuer; guarded by mu, what it points to is not changed
-	asOf time.Time                              // guarded by mu
+	mu      sync.RWMutex
+	held    map[string]map[lifecycle.Serial]held // by issuer; guarded by mu, as are the others
+	answers shelf
+	asOf    time.Time
+}
+
+// held is what is known of a certificate. Times are in Unix seconds, 0 for none.
+type held struct {
+	revokedAt, invalidSince int64
+	version                 int32
+	state                   ca.OCSPState
+	reason                  uint8
+	ahead                   [2]kept
+}
+
+// kept is an answer on the shelf.
+type kept struct {
+	thisUpdate, nextUpdate int64
+	spot                   spot
+	tag                    [tagSize]byte
 }
 
 // NewMemory makes one that holds nothing yet.
 func NewMemory(behind StatusSource) *Memory {
-	return &Memory{behind: behind, held: map[string]map[lifecycle.Serial]*Known{}}
+	return &Memory{behind: behind, held: map[string]map[lifecycle.Serial]held{}}
 }
 
 // Learned is what is known of one certificate.
@@ -39,32 +60,86 @@ type Learned struct {
 	Known
 }
 
+// learnedAtOnce is how many are learned before those who ask get a turn.
+const learnedAtOnce = 100
+
 // Learn takes what the database says, where it is not older than what is held.
 // The AsOf of each is not looked at: a status that was learned holds until
 // another is.
 func (m *Memory) Learn(all []Learned) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, l := range all {
-		of := m.held[l.IssuerID]
-		if of == nil {
-			of = make(map[lifecycle.Serial]*Known)
-			m.held[l.IssuerID] = of
+	for some := range slices.Chunk(all, learnedAtOnce) {
+		m.mu.Lock()
+		for i := range some {
+			m.learn(&some[i])
 		}
-		old := of[l.Serial]
-		if old != nil && l.Version < old.Version {
+		m.mu.Unlock()
+	}
+}
+
+func (m *Memory) learn(l *Learned) {
+	of := m.held[l.IssuerID]
+	if of == nil {
+		of = make(map[lifecycle.Serial]held)
+		m.held[l.IssuerID] = of
+	}
+	old, there := of[l.Serial]
+	if there && l.Version < old.version {
+		return
+	}
+	h := held{
+		revokedAt: seconds(l.Status.RevokedAt), invalidSince: seconds(l.Status.InvalidityDate),
+		version: l.Version, state: l.Status.State, reason: uint8(l.Status.Reason), //nolint:gosec // 0 to 10
+	}
+	for i, was := range old.ahead {
+		next := l.Ahead[i]
+		if next != nil && next.State != h.state {
+			next = nil // it says something else than the status beside it
+		}
+		if old.version == h.version && (next == nil || was.nextUpdate > next.NextUpdate.Unix()) {
+			h.ahead[i] = was // the same status: keep what answers for it
 			continue
 		}
-		k := l.Known
-		if old != nil && old.Version == k.Version { // the same status: keep what answers for it
-			for i, ahead := range old.Ahead {
-				if k.Ahead[i] == nil || ahead != nil && ahead.NextUpdate.After(k.Ahead[i].NextUpdate) {
-					k.Ahead[i] = ahead
-				}
-			}
-		}
-		of[l.Serial] = &k
+		m.answers.giveBack(was.spot)
+		h.ahead[i] = m.keep(next)
 	}
+	of[l.Serial] = h
+}
+
+// keep puts an answer on the shelf.
+func (m *Memory) keep(answer *Presigned) kept {
+	if answer == nil {
+		return kept{}
+	}
+	return kept{seconds(answer.ThisUpdate), seconds(answer.NextUpdate), m.answers.put(answer.DER), answer.tag}
+}
+
+// known is what is held, as those who ask have it.
+func (m *Memory) known(h held) Known {
+	k := Known{Version: h.version, AsOf: m.asOf, Status: ca.Status{
+		State: h.state, RevokedAt: moment(h.revokedAt), Reason: lifecycle.RevocationReason(h.reason), InvalidityDate: moment(h.invalidSince),
+	}}
+	for i, a := range h.ahead {
+		if a.spot.size > 0 {
+			k.Ahead[i] = &Presigned{State: h.state, tag: a.tag, Answer: ca.Answer{
+				DER: m.answers.get(a.spot), ThisUpdate: moment(a.thisUpdate), NextUpdate: moment(a.nextUpdate),
+			}}
+		}
+	}
+	return k
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func moment(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
 }
 
 // CaughtUp tells that every change up to a moment was learned.
@@ -84,22 +159,29 @@ func (m *Memory) Status(ctx context.Context, issuerID string, serial []byte) (Kn
 		return m.behind.Status(ctx, issuerID, serial) //nolint:wrapcheck // nothing was done here
 	}
 	key := lifecycle.Serial(serial)
-	m.mu.RLock()
-	held, asOf := m.held[issuerID][key], m.asOf
-	m.mu.RUnlock()
-	if held != nil {
-		k := *held
-		k.AsOf = asOf
+	k, there, followed := m.look(issuerID, key)
+	if there {
 		return k, nil
 	}
 	k, err := m.behind.Status(ctx, issuerID, serial)
 	if err != nil {
 		return Known{}, fmt.Errorf("status of %s: %w", key, err)
 	}
-	if !asOf.IsZero() && (k.Status.State == ca.StateGood || k.Status.State == ca.StateRevoked) {
+	if followed && (k.Status.State == ca.StateGood || k.Status.State == ca.StateRevoked) {
 		m.Learn([]Learned{{issuerID, key, k}})
 	}
 	return k, nil
+}
+
+// look tells what is held, and whether anybody has followed the database yet.
+func (m *Memory) look(issuerID string, serial lifecycle.Serial) (k Known, there, followed bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	h, there := m.held[issuerID][serial]
+	if there {
+		k = m.known(h)
+	}
+	return k, there, !m.asOf.IsZero()
 }
 
 // Keep keeps an answer that was signed for one request, for the next who asks
@@ -111,10 +193,10 @@ func (m *Memory) Keep(issuerID string, serial []byte, version int32, hash crypto
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	of, key := m.held[issuerID], lifecycle.Serial(serial)
-	if held := of[key]; held != nil && held.Version == version {
-		k := *held
-		k.Ahead[slot(hash)] = answer
-		of[key] = &k
+	if h, there := of[key]; there && h.version == version && h.state == answer.State {
+		m.answers.giveBack(h.ahead[slot(hash)].spot)
+		h.ahead[slot(hash)] = m.keep(answer)
+		of[key] = h
 	}
 }
 
@@ -124,14 +206,14 @@ func (m *Memory) Keep(issuerID string, serial []byte, version int32, hash crypto
 func (m *Memory) Held(now time.Time) (certificates int, asOf, until time.Time) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	first := int64(0)
 	for _, of := range m.held {
 		certificates += len(of)
-		for _, k := range of {
-			ahead := k.Ahead[slot(crypto.SHA1)]
-			if ahead != nil && ahead.NextUpdate.After(now) && (until.IsZero() || ahead.NextUpdate.Before(until)) {
-				until = ahead.NextUpdate
+		for _, h := range of {
+			if ends := h.ahead[slot(crypto.SHA1)].nextUpdate; ends > now.Unix() && (first == 0 || ends < first) {
+				first = ends
 			}
 		}
 	}
-	return certificates, m.asOf, until
+	return certificates, m.asOf, moment(first)
 }

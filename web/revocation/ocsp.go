@@ -222,10 +222,11 @@ func (h *Handler) sendAnswer(w http.ResponseWriter, r *http.Request, answer *Pre
 		h.send(w, r, answer.DER)
 		return
 	}
-	header["Etag"] = []string{answer.tag}
+	tag := quoted(answer.tag)
+	header["Etag"] = []string{tag}
 	header["Last-Modified"] = []string{answer.ThisUpdate.UTC().Format(http.TimeFormat)}
 	h.cacheUntil(header, answer.NextUpdate, h.config.MaxAge)
-	if r.Method != http.MethodPost && matches(r.Header.Get("If-None-Match"), answer.tag) {
+	if r.Method != http.MethodPost && matches(r.Header.Get("If-None-Match"), tag) {
 		delete(header, "Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -64,12 +64,12 @@ type Presigned struct {
 	ca.Answer
 
 	State ca.OCSPState
-	tag   string // its entity tag
+	tag   [tagSize]byte // of its entity tag
 }
 
 // NewPresigned makes one of an answer that says a state.
 func NewPresigned(state ca.OCSPState, answer ca.Answer) *Presigned {
-	return &Presigned{State: state, Answer: answer, tag: entityTag(answer.DER)}
+	return &Presigned{State: state, Answer: answer, tag: tagOf(answer.DER)}
 }
 
 // Responder answers OCSP requests for one issuer.

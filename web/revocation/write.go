@@ -1,10 +1,9 @@
 package revocation
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,8 +15,9 @@ import (
 
 // WriteLists puts a shard's lists into the folder that a door serves, each at
 // once and whole: a reader sees the old list or the new one. A list that is
-// older than the one there is not written; a delta of nil is none.
-func WriteLists(folder, issuer string, shard int, full, delta []byte) error {
+// older than the one there is not written; a delta of nil is none. No list is held
+// in memory.
+func WriteLists(folder, issuer string, shard int, full, delta io.Reader) error {
 	if issuer == "" || filepath.Base(issuer) != issuer {
 		return fmt.Errorf("%w: issuer %q is not a name for a folder", lifecycle.Invalid, issuer)
 	}
@@ -49,38 +49,38 @@ func WriteLists(folder, issuer string, shard int, full, delta []byte) error {
 	return nil
 }
 
-func writeList(path string, der []byte) error {
-	there, err := os.ReadFile(path) //nolint:gosec // below the folder of lists
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("read the list there: %w", err)
-	case bytes.Equal(there, der):
-		return nil
-	default:
-		if newer(there, der) {
-			return nil
-		}
-	}
+func writeList(path string, list io.Reader) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".list-*")
 	if err != nil {
 		return fmt.Errorf("write list: %w", err)
 	}
-	_, err = temporary.Write(der)
+	_, err = io.Copy(temporary, list)
 	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close()) // public bytes
-	if err == nil {
+	if err == nil && !newer(path, temporary.Name()) {
 		err = os.Rename(temporary.Name(), path)
+		if err == nil {
+			return nil
+		}
 	}
 	if err != nil { // the list there stays, whole
-		return errors.Join(fmt.Errorf("write list %s: %w", filepath.Base(path), err), os.Remove(temporary.Name()))
+		err = fmt.Errorf("write list %s: %w", filepath.Base(path), err)
 	}
-	return nil
+	return errors.Join(err, os.Remove(temporary.Name()))
 }
 
 // newer tells whether the list there has a higher number; one that cannot be
 // read never has.
-func newer(there, next []byte) bool {
-	a, errA := ca.ReadCRL(there)
-	b, errB := ca.ReadCRL(next)
-	return errA == nil && errB == nil && a.Number > b.Number
+func newer(there, next string) bool {
+	a, errA := numberOf(there)
+	b, errB := numberOf(next)
+	return errA == nil && errB == nil && a > b
+}
+
+func numberOf(path string) (int64, error) {
+	file, err := os.Open(path) //nolint:gosec // below the folder of lists
+	if err != nil {
+		return 0, err //nolint:wrapcheck // not looked at
+	}
+	defer func() { _ = file.Close() }() // read only: nothing can be lost
+	return ca.CRLNumber(file)
 }

@@ -40,7 +40,7 @@ func TestADiskThatIsFullLeavesTheOldListWhole(t *testing.T) {
 		limit := syscall.Rlimit{Cur: 16 << 10, Max: 16 << 10}
 		err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
 		next := must[[]byte](t)(os.ReadFile(filepath.Join(folder, "next")))
-		if err := errors.Join(err, WriteLists(folder, "issuing-1", 0, next, nil)); !errors.Is(err, syscall.EFBIG) {
+		if err := errors.Join(err, WriteLists(folder, "issuing-1", 0, bytes.NewReader(next), nil)); !errors.Is(err, syscall.EFBIG) {
 			t.Errorf("the write ended with %v", err)
 		}
 		return
@@ -49,7 +49,7 @@ func TestADiskThatIsFullLeavesTheOldListWhole(t *testing.T) {
 	d := setup(t)
 	folder := t.TempDir()
 	old, next := d.numbered(t, 1, 10), d.numbered(t, 2, 3000)
-	if err := errors.Join(WriteLists(folder, "issuing-1", 0, old, nil), os.WriteFile(filepath.Join(folder, "next"), next, 0o600)); err != nil {
+	if err := errors.Join(WriteLists(folder, "issuing-1", 0, bytes.NewReader(old), nil), os.WriteFile(filepath.Join(folder, "next"), next, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(t.Context(), must[string](t)(os.Executable()), "-test.run=^TestADiskThatIsFullLeavesTheOldListWhole$")
@@ -66,7 +66,7 @@ func TestADiskThatIsFullLeavesTheOldListWhole(t *testing.T) {
 		}
 	}
 	serves(old)
-	if err := WriteLists(folder, "issuing-1", 0, next, nil); err != nil { // there is room again
+	if err := WriteLists(folder, "issuing-1", 0, bytes.NewReader(next), nil); err != nil { // there is room again
 		t.Fatal(err)
 	}
 	serves(next)
@@ -84,7 +84,7 @@ func TestOfPublishersAtOnceTheNewestListStays(t *testing.T) {
 		var race sync.WaitGroup
 		for i := range lists {
 			race.Go(func() {
-				if err := WriteLists(folder, "issuing-1", 0, lists[i], nil); err != nil {
+				if err := WriteLists(folder, "issuing-1", 0, bytes.NewReader(lists[i]), nil); err != nil {
 					t.Error(err)
 				}
 			})

@@ -117,9 +117,9 @@ func (v *vaults) close() {
 	}
 }
 
-// openEnvironment starts PostgreSQL and Vault and makes a fresh database.
+// openEnvironment starts PostgreSQL and Vault, each with nothing in it: a new house.
 func (d *demonstration) openEnvironment(ctx context.Context) error {
-	env, err := devenv.Start(ctx, devenv.Options{Dir: d.options.Dir, Root: d.options.Root, Out: d.screen.out})
+	env, err := devenv.Start(ctx, devenv.Options{Dir: d.options.Dir, Root: d.options.Root, Out: d.screen.out, FreshVault: true})
 	if err != nil {
 		return err
 	}

@@ -147,14 +147,11 @@ func (h *House) syncList(ctx context.Context, folder, issuer string, shard int) 
 			return nil
 		}
 	}
-	newest, err := h.Service.NewestCRL(ctx, issuer, shard)
-	if err != nil {
+	full, delta := h.Service.OpenCRL(ctx, issuer, shard, head, false), h.Service.OpenCRL(ctx, issuer, shard, head, true)
+	if err := revocation.WriteLists(folder, issuer, shard, full, delta); err != nil {
 		return err
 	}
-	if err := revocation.WriteLists(folder, issuer, shard, newest.Full, newest.Delta); err != nil {
-		return err
-	}
-	h.synced.Store(path, newest.Number)
+	h.synced.Store(path, head.Number)
 	return nil
 }
 

@@ -109,8 +109,9 @@ func (w *watchedHouse) publish(t *testing.T, shard int, number int64, revoked ..
 		Issuer: w.issuer.Certificate, Number: number, ThisUpdate: from, NextUpdate: to, DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
 	}, entries, w.signer))(t)
 	sum := sha256.Sum256(der)
-	w.tell(t, `INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_der, sha256, entries)
-		VALUES ($1, $2, $3, 0, 0, true, $4, $5, $6, $7, $8)`, house.IssuingID, shard, number, from, to, der, sum[:], len(revoked))
+	w.tell(t, `INSERT INTO crl (issuer_id, shard, number, base_number, revision, scheduled, this_update, next_update, full_size, delta_size, sha256, entries)
+		VALUES ($1, $2, $3, 0, 0, true, $4, $5, $6, 0, $7, $8)`, house.IssuingID, shard, number, from, to, len(der), sum[:], len(revoked))
+	w.tell(t, "INSERT INTO crl_piece (issuer_id, shard, number, delta, start, der) VALUES ($1, $2, $3, false, 0, $4)", house.IssuingID, shard, number, der)
 }
 
 // serve opens the door.
