@@ -45,6 +45,7 @@ func ledgers() map[string]ledger {
 		"card letter run": ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
 		"PIN letter run":  ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
 		"certificate":     ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
+		"dossier":         ledgerOf(lifecycle.Dossiers, "SELECT id, state::text FROM dossier", lifecycle.DossierOpen),
 		"batch":           ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
 		"consignment":     ledgerOf(lifecycle.Consignments, "SELECT id, state::text FROM stock_consignment", lifecycle.ConsignmentSent),
 		"count":           ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
@@ -115,7 +116,7 @@ func (l ledger) check(entries []entry, state string) string {
 		if e.From != at {
 			return fmt.Sprintf("it was %s, then %+v", at, e)
 		}
-		recorded := []lifecycle.Event{lifecycle.IssueScript, lifecycle.RefuseScript, lifecycle.ShowPAN}
+		recorded := []lifecycle.Event{lifecycle.IssueScript, lifecycle.RefuseScript, lifecycle.ShowPAN, lifecycle.ShowEvidence, lifecycle.Hold, lifecycle.Release}
 		if slices.Contains(recorded, lifecycle.Event(e.On)) && e.From == e.To {
 			continue // recorded, moves nothing
 		}

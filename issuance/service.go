@@ -41,6 +41,7 @@ type Policy struct {
 	OCSPValidity time.Duration // of an answer signed ahead
 	// RevocationWatch is how often lists and answers are looked at from outside.
 	RevocationWatch time.Duration
+	UnusedDossier   time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -55,6 +56,7 @@ func DefaultPolicy() Policy {
 		CertProfile: certprofile.NominativeAuthentication,
 		CodeLife:    30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
+		UnusedDossier: 365 * 24 * time.Hour,
 	}
 }
 

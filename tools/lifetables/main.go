@@ -42,6 +42,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.Profiles)
 	draw(&b, lifecycle.WorkItems)
 	draw(&b, lifecycle.Certificates)
+	draw(&b, lifecycle.Dossiers)
 	draw(&b, lifecycle.Notices)
 	draw(&b, lifecycle.Batches)
 	draw(&b, lifecycle.Consignments)
