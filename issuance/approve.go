@@ -44,7 +44,7 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 		if err := s.moveOrder(ctx, tx, &o, on, by, map[string]string{"revision": strconv.Itoa(int(o.Revision))}); err != nil {
 			return err
 		}
-		if err := noHandInItTx(ctx, tx, by, o.ID); err != nil {
+		if err := noHandInItTx(ctx, tx, by, "order", string(o.ID)); err != nil {
 			return err
 		}
 		decision := "approved"
@@ -62,20 +62,26 @@ func (s *Service) decide(ctx context.Context, by lifecycle.Actor, id lifecycle.O
 			if err := setProfileTx(ctx, tx, its.certificate, content.ProfileVersion); err != nil {
 				return err
 			}
+			if content.Dossier != nil {
+				if err := s.relyTx(ctx, tx, by, its.certificate, content.Dossier); err != nil {
+					return fmt.Errorf("order %s: %w", id, err)
+				}
+			}
 		}
 		return s.followDecisionTx(ctx, tx, o, its, on, by)
 	})
 }
 
 // noHandInItTx keeps four eyes also where the order names another requester: who
-// imported it, asked for it first or edited it since may not decide on it.
-func noHandInItTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, id lifecycle.OrderID) error {
-	had, err := tx.HadAHand(ctx, string(id), by.ID)
+// imported it, asked for it first or edited it since may not decide on it; nor who
+// opened the dossier that it relies on or brought evidence there.
+func noHandInItTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, thing, id string) error {
+	had, err := tx.HadAHand(ctx, id, by.ID)
 	if err != nil {
-		return fmt.Errorf("order %s: who brought it about: %w", id, err)
+		return fmt.Errorf("%s %s: who brought it about: %w", thing, id, err)
 	}
 	if had {
-		return fmt.Errorf("order %s: %w: %s had a hand in it, somebody else must decide", id, lifecycle.Forbidden, by.ID)
+		return fmt.Errorf("%s %s: %w: %s had a hand in it, somebody else must decide", thing, id, lifecycle.Forbidden, by.ID)
 	}
 	return nil
 }
@@ -86,6 +92,11 @@ func (s *Service) sameAsShownTx(ctx context.Context, tx store.Tx, o db.Order, sh
 	h, err := tx.LockHolderForShare(ctx, o.HolderID)
 	if err != nil {
 		return OrderContent{}, fmt.Errorf("holder of order %s: %w", o.ID, err)
+	}
+	if o.Kind == lifecycle.OrderNewCertificate { // no evidence comes or goes until the decision is committed
+		if _, err := tx.LockLiveDossier(ctx, h.ID); err != nil && !isNotFound(err) {
+			return OrderContent{}, fmt.Errorf("dossier of order %s: %w", o.ID, err)
+		}
 	}
 	content, err := s.contentOf(ctx, tx.Queries, o, h)
 	if err != nil {
@@ -154,8 +165,8 @@ type ordered struct {
 }
 
 // lockOrderTx locks an order behind what it makes and replaces. Whoever locks
-// several rows takes campaign, batch, cards or certificate, letters, orders and
-// holders one after the other, of each kind the lowest identifier first: so no two
+// several rows takes campaign, batch, cards or certificate, letters, orders, holders
+// and dossiers one after the other, of each kind the lowest identifier first: so no two
 // wait for each other.
 func lockOrderTx(ctx context.Context, tx store.Tx, id lifecycle.OrderID) (o db.Order, its ordered, err error) {
 	if o, err = tx.Order(ctx, id); err != nil {

@@ -42,16 +42,17 @@ func ledgers() map[string]ledger {
 		"card letter":        ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
 		"PIN letter":         ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
 		"work item":          ledgerOf(lifecycle.WorkItems, "SELECT id, state::text FROM work_item", lifecycle.WorkOpen),
-		"revocation request": ledgerOf(lifecycle.RevocationRequests, "SELECT id, state::text FROM revocation_request", lifecycle.RevocationUnconfirmed),
 		"card letter run":    ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
 		"PIN letter run":     ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
 		"certificate":        ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
+		"dossier":            ledgerOf(lifecycle.Dossiers, "SELECT id, state::text FROM dossier", lifecycle.DossierOpen),
 		"batch":              ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
 		"consignment":        ledgerOf(lifecycle.Consignments, "SELECT id, state::text FROM stock_consignment", lifecycle.ConsignmentSent),
 		"count":              ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
 		"destruction":        ledgerOf(lifecycle.Destructions, "SELECT id, state::text FROM stock_destruction", lifecycle.DestructionProposed),
 		"shortfall":          ledgerOf(lifecycle.Shortfalls, "SELECT id, state::text FROM stock_shortfall", lifecycle.ShortfallOpen),
 		"campaign":           ledgerOf(lifecycle.Campaigns, "SELECT id, state::text FROM campaign", lifecycle.CampaignProposed),
+		"revocation request": ledgerOf(lifecycle.RevocationRequests, "SELECT id, state::text FROM revocation_request", lifecycle.RevocationUnconfirmed),
 	}
 }
 
@@ -116,7 +117,7 @@ func (l ledger) check(entries []entry, state string) string {
 		if e.From != at {
 			return fmt.Sprintf("it was %s, then %+v", at, e)
 		}
-		recorded := []lifecycle.Event{lifecycle.IssueScript, lifecycle.RefuseScript, lifecycle.ShowPAN}
+		recorded := []lifecycle.Event{lifecycle.IssueScript, lifecycle.RefuseScript, lifecycle.ShowPAN, lifecycle.ShowEvidence, lifecycle.Hold, lifecycle.Release}
 		if slices.Contains(recorded, lifecycle.Event(e.On)) && e.From == e.To {
 			continue // recorded, moves nothing
 		}

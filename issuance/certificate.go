@@ -278,6 +278,12 @@ func (s *Service) RetryCertificate(ctx context.Context, by lifecycle.Actor, id l
 		if err := s.drawSerialTx(ctx, tx, cert); err != nil {
 			return err
 		}
+		if cert.DossierID != nil { // it may have to be kept for longer
+			err := tx.SetDossierRelied(ctx, db.SetDossierReliedParams{RetentionYears: int32(live.RetentionYears), ID: *cert.DossierID}) //nolint:gosec // of a profile
+			if err != nil {
+				return fmt.Errorf("dossier of certificate %s: %w", id, err)
+			}
+		}
 		return setProfileTx(ctx, tx, cert, live.Version)
 	})
 }

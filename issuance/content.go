@@ -38,6 +38,7 @@ type OrderContent struct {
 	ProfileSHA256  string               `json:"profile_sha256,omitempty"` // of what the profile says
 	Service        string               `json:"service,omitempty"`        // the system whose certificate it is
 	Identity       string               `json:"identity,omitempty"`       // what proved the holder's
+	Dossier        *DossierContent      `json:"dossier,omitempty"`        // the evidence, of a certificate
 	Delivery       lifecycle.Delivery   `json:"delivery,omitempty"`
 	Branch         lifecycle.BranchID   `json:"branch,omitempty"`
 	InHouse        bool                 `json:"in_house,omitempty"` // made at that branch
@@ -111,6 +112,9 @@ func (s *Service) contentOf(ctx context.Context, q *db.Queries, o db.Order, h db
 		}
 		content.Profile, content.Service = profile.Name, cert.Service
 		content.ProfileVersion, content.ProfileSHA256 = profile.Version, hex.EncodeToString(profile.SHA256[:])
+		if content.Dossier, content.Flags, err = s.dossierContent(ctx, q, cert, h, profile.Profile); err != nil {
+			return content, err
+		}
 	}
 	if o.Kind.MakesCard() {
 		content.Flags, err = s.flags(ctx, q, o.ID)

@@ -111,6 +111,17 @@ func (s *Service) Reseal(ctx context.Context, by lifecycle.Actor, told func(done
 		if done += int64(n); n > 0 {
 			told(done, of)
 		}
+		for _, more := range []func(context.Context, []byte, string) (int, string, error){s.resealDocuments, s.resealScans} {
+			for after := ""; ; told(done, of) {
+				if n, after, err = more(ctx, newest, after); err != nil {
+					return done, err
+				}
+				if n == 0 {
+					break
+				}
+				done += int64(n)
+			}
+		}
 		if done == before { // a round that found nothing, or only what others hold
 			return done, s.store.InTx(ctx, func(tx store.Tx) error {
 				detail := map[string]string{"sealed_again": strconv.FormatInt(done, 10)}
@@ -164,6 +175,56 @@ func (s *Service) resealDGIs(ctx context.Context, newest []byte) (n int, err err
 		return 0, fmt.Errorf("seal cards' data again: %w", err)
 	}
 	return n, nil
+}
+
+func (s *Service) resealDocuments(ctx context.Context, newest []byte, after string) (n int, last string, err error) {
+	err = s.store.InTx(ctx, func(tx store.Tx) error {
+		rows, err := tx.LockDocumentsSealedElse(ctx, newest, lifecycle.DossierID(after), resealChunk)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			sealed, err := s.safe.ResealDocumentNumber(r.ID, r.DocumentNumber)
+			if err != nil {
+				return err
+			}
+			if err := tx.ResealDocument(ctx, sealed, r.ID); err != nil {
+				return err
+			}
+			n, last = n+1, string(r.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, after, fmt.Errorf("seal document numbers again: %w", err)
+	}
+	return n, last, nil
+}
+
+// resealScans takes few at a time: each is some megabytes.
+func (s *Service) resealScans(ctx context.Context, newest []byte, after string) (n int, last string, err error) {
+	const few = 8
+	err = s.store.InTx(ctx, func(tx store.Tx) error {
+		rows, err := tx.LockScansSealedElse(ctx, newest, lifecycle.ScanID(after), few)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			sealed, err := s.safe.ResealScan(r.ID, r.Content)
+			if err != nil {
+				return err
+			}
+			if err := tx.ResealScan(ctx, sealed, r.ID); err != nil {
+				return err
+			}
+			n, last = n+1, string(r.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, after, fmt.Errorf("seal scans again: %w", err)
+	}
+	return n, last, nil
 }
 
 // RetireDataKey erases the wrapped form of a data key under which nothing is sealed

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sceau/certprofile"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -151,6 +152,7 @@ func (d *desk) approveAs(t *testing.T, by lifecycle.Actor, id lifecycle.OrderID)
 func (d *desk) approved(t *testing.T, product string) lifecycle.OrderID {
 	t.Helper()
 	id := d.imported(t, olga, product, "ann")
+	works(t, demodata.Prove(t.Context(), d.Service, ann, id, d.now()))
 	works(t, d.approveAs(t, paul, id))
 	return id
 }

@@ -12,12 +12,13 @@ import (
 
 const expireRun = 500
 
-// Expired counts what ExpireDue expired.
-type Expired struct{ Cards, Certificates int }
+// Expired counts what ExpireDue expired, and of dossiers archived and erased.
+type Expired struct{ Cards, Certificates, ArchivedDossiers, ErasedDossiers int }
 
 // ExpireDue expires cards past the last day of their month, or past the grace
 // after their replacement, and certificates past notAfter. A card that was not
-// delivered by then gets no letter any more, and its order fails.
+// delivered by then gets no letter any more, and its order fails. Dossiers whose
+// document has ended are archived, and erased when their years are over.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -60,5 +61,6 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 			return n, err
 		}
 	}
-	return n, nil
+	n.ArchivedDossiers, n.ErasedDossiers, err = s.keepDossiers(ctx)
+	return n, err
 }

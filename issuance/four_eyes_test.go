@@ -3,6 +3,7 @@ package issuance_test
 import (
 	"testing"
 
+	"sceau/internal/demodata"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -27,7 +28,9 @@ func TestNobodyApprovesOrRefusesWhatTheyHadAHandIn(t *testing.T) {
 		}},
 		{"a certificate that they imported under a colleague's name", func(t *testing.T, d *desk) lifecycle.OrderID {
 			t.Helper()
-			return d.imported(t, mallory(lifecycle.RoleAccountManager), "certificate", "ann")
+			id := d.imported(t, mallory(lifecycle.RoleAccountManager), "certificate", "ann")
+			works(t, demodata.Prove(t.Context(), d.Service, ann, id, d.now()))
+			return id
 		}},
 		{"an order that they edited", func(t *testing.T, d *desk) lifecycle.OrderID {
 			t.Helper()

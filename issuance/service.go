@@ -49,6 +49,7 @@ type Policy struct {
 	RevocationTryWindow         time.Duration
 	RenewWithin                 time.Duration // before its end a certificate can be renewed
 	SupersedeAfter              time.Duration // of its successor's acceptance it is revoked
+	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -66,6 +67,7 @@ func DefaultPolicy() Policy {
 		PublishWithin: 10 * time.Minute, PublishAlarm: time.Hour, ConfirmWithin: 24 * time.Hour,
 		RenewWithin: 90 * 24 * time.Hour, SupersedeAfter: 14 * 24 * time.Hour,
 		RevocationTries: 10, RevocationTryWindow: 15 * time.Minute,
+		UnusedDossier: 365 * 24 * time.Hour,
 	}
 }
 

@@ -245,9 +245,10 @@ func (h *house) submitCard(t tb) lifecycle.OrderID {
 	return h.submit(t, func(*demodata.Order) {})
 }
 
-// approve approves an order as it stands.
+// approve approves an order, on a dossier if it takes one.
 func (h *house) approve(t tb, id lifecycle.OrderID) {
 	t.Helper()
+	h.prove(t, id)
 	if err := h.Approve(t.Context(), irene, id, h.shown(t, id)); err != nil {
 		t.Fatal(err)
 	}

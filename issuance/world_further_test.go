@@ -6,6 +6,7 @@ import (
 
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/store/db"
 )
 
 // further are actions that do what is due next, so that a random walk also gets
@@ -63,6 +64,25 @@ func (w *world) furtherCard(ctx context.Context, d dice) error {
 	return errNothing
 }
 
+// bringEvidence completes the dossier that a certificate's order waits for, or opens
+// another one.
+func (w *world) bringEvidence(ctx context.Context, d dice, cert db.Certificate) error {
+	content, err := w.ShowOrder(ctx, cert.OrderID)
+	if err != nil || content.Dossier == nil || len(content.Dossier.Missing) == 0 {
+		return err
+	}
+	papers, err := w.papersOf(ctx, cert.HolderID)
+	if err != nil {
+		return err
+	}
+	by := someone(d, stijn, come, leonie)
+	if id := content.Dossier.ID; id != "" && w.AddEvidence(ctx, by, id, papers) == nil {
+		return nil
+	}
+	_, err = w.OpenDossier(ctx, by, cert.HolderID, papers)
+	return err
+}
+
 func (w *world) approveAsItStands(ctx context.Context, id lifecycle.OrderID) error {
 	content, err := w.ShowOrder(ctx, id)
 	if err != nil {
@@ -109,6 +129,9 @@ func (w *world) furtherCertificate(ctx context.Context, d dice) error {
 	}
 	switch cert.State {
 	case lifecycle.CertOrdered:
+		if err := w.bringEvidence(ctx, d, cert); err != nil {
+			return err
+		}
 		return w.approveAsItStands(ctx, cert.OrderID)
 	case lifecycle.CertAwaitingKey:
 		return w.TakeKey(ctx, helene, id, w.keys[d.roll("key", len(w.keys))])

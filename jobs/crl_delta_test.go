@@ -20,6 +20,7 @@ import (
 
 	"sceau/ca"
 	"sceau/certprofile"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -171,6 +172,7 @@ func (p *publisher) certificate(t testing.TB) lifecycle.CertificateID {
 	ok(t, err)
 	order, err := s.OrderByReference(ctx, reference)
 	ok(t, err)
+	ok(t, demodata.Prove(ctx, s, lifecycle.Actor{ID: "ann", Role: lifecycle.RoleAccountManager}, order, p.at))
 	shown, err := s.ShowOrder(ctx, order)
 	ok(t, err)
 	ok(t, s.Approve(ctx, lifecycle.Actor{ID: "paul", Role: lifecycle.RoleApprover}, order, shown.Hash()))

@@ -207,6 +207,7 @@ func (h *house) orders(t testing.TB, product string, n int) []issuance.OrderView
 	views := make([]issuance.OrderView, n)
 	for i, reference := range references {
 		id := get[lifecycle.OrderID](t)(h.OrderByReference(t.Context(), reference))
+		must(t, demodata.Prove(t.Context(), h.Service, operator, id, h.clock.now()))
 		must(t, h.Approve(t.Context(), approver, id, get[issuance.OrderContent](t)(h.ShowOrder(t.Context(), id)).Hash()))
 		views[i] = get[issuance.OrderView](t)(h.Order(t.Context(), id))
 	}

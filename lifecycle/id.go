@@ -24,6 +24,8 @@ type (
 	PrintRunID    string
 	WorkItemID    string
 	CertificateID string
+	DossierID     string
+	ScanID        string
 	BatchID       string
 	CampaignID    string
 	ReturnFileID  string
@@ -53,6 +55,8 @@ const (
 	PrefixPrintRun    = "PR"
 	PrefixWorkItem    = "W"
 	PrefixCertificate = "N"
+	PrefixDossier     = "D"
+	PrefixScan        = "DS"
 	PrefixBatch       = "B"
 	PrefixCampaign    = "CM"
 	PrefixReturnFile  = "R"

@@ -105,6 +105,51 @@ func (p PAN) LogValue() slog.Value         { return slog.StringValue(p.String())
 func (p PAN) MarshalText() ([]byte, error) { return nil, errSecret }
 func (p PAN) MarshalJSON() ([]byte, error) { return nil, errSecret }
 
+// DocumentNumber is the number of an identity document, in capitals and digits.
+// Printed and logged it shows the last characters only.
+type DocumentNumber struct{ text hidden }
+
+// NewDocumentNumber takes a number as it is printed: spaces, dots and dashes are left
+// out, letters made capitals. The error never has the number.
+func NewDocumentNumber(printed string) (DocumentNumber, error) {
+	const shortest, longest = 6, 20
+	var plain []byte
+	for i := range len(printed) {
+		switch c := printed[i]; {
+		case c == ' ', c == '-', c == '.':
+		case 'a' <= c && c <= 'z':
+			plain = append(plain, c-'a'+'A')
+		case '0' <= c && c <= '9', 'A' <= c && c <= 'Z':
+			plain = append(plain, c)
+		default:
+			return DocumentNumber{}, fmt.Errorf("%w: the number of a document has letters and digits only", Invalid)
+		}
+	}
+	if len(plain) < shortest || len(plain) > longest {
+		return DocumentNumber{}, fmt.Errorf("%w: the number of a document has %d to %d letters and digits", Invalid, shortest, longest)
+	}
+	text := string(plain)
+	return DocumentNumber{text: hidden{text: &text}}, nil
+}
+
+// Reveal gives the number.
+func (n DocumentNumber) Reveal() string { return n.text.reveal() }
+
+// Last are the characters that staff see: three, so that of the shortest number half
+// stays hidden.
+func (n DocumentNumber) Last() string {
+	const seen = 3
+	text := n.text.reveal()
+	return text[max(0, len(text)-seen):]
+}
+
+func (n DocumentNumber) String() string               { return "••• " + n.Last() }
+func (n DocumentNumber) GoString() string             { return n.String() }
+func (n DocumentNumber) Format(s fmt.State, _ rune)   { _, _ = s.Write([]byte(n.String())) }
+func (n DocumentNumber) LogValue() slog.Value         { return slog.StringValue(n.String()) }
+func (n DocumentNumber) MarshalText() ([]byte, error) { return nil, errSecret }
+func (n DocumentNumber) MarshalJSON() ([]byte, error) { return nil, errSecret }
+
 // Luhn checks the last digit of a string of digits (ISO/IEC 7812-1 annex B).
 func Luhn(digits string) bool {
 	return len(digits) > 1 && LuhnDigit(digits[:len(digits)-1]) == digits[len(digits)-1]

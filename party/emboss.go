@@ -175,3 +175,16 @@ func Embossable(s string, name bool) bool {
 	}
 	return err == nil && line == s
 }
+
+// Words are those of a name as the machine-readable zone of an identity document
+// writes them (ICAO Doc 9303 part 3 §6): in A-Z, also of a name in Cyrillic script,
+// parted at hyphens, without apostrophes. It is nil for a name that cannot be written
+// so.
+func Words(name string) []string {
+	text, err := latin("name", Transliterate(name), " -'.")
+	if err != nil {
+		return nil
+	}
+	text = strings.NewReplacer("'", "", ".", "").Replace(text)
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '-' })
+}

@@ -141,6 +141,7 @@ func enums() map[string][]string {
 		"certificate_state": labels(lifecycle.Certificates.States),
 		"batch_state":       labels(lifecycle.Batches.States),
 		"issuer_state":      labels(lifecycle.Issuers.States),
+		"dossier_state":     labels(lifecycle.Dossiers.States),
 		"campaign_state":    labels(lifecycle.Campaigns.States),
 		"bureau_result":     labels([]lifecycle.BureauResult{lifecycle.BureauMade, lifecycle.BureauSpoiled, lifecycle.BureauMissing}),
 		"stock_condition":   labels(lifecycle.StockConditions()),

@@ -29,6 +29,7 @@ import (
 	"sceau/hsm"
 	"sceau/hsm/crypt"
 	"sceau/hsm/emv"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -253,8 +254,17 @@ func (b *bankAtWork) orders(product string, n int) {
 		t.Fatal(err)
 	}
 	b.ok("import", file, "--as", "l.boisjoli", "--vault-token-file", b.tokens["office"])
-	approver := lifecycle.Actor{ID: "i.hautefeuille", Role: lifecycle.RoleApprover}
+	vault := must[*hsm.Client](t)(hsm.Open(t.Context(), hsm.Config{Address: b.vault.Addr, TokenFile: b.tokens["office"]}))
+	defer vault.Close()
+	h := must[*house.House](t)(house.Open(t.Context(), house.Config{ // evidence is sealed
+		DatabaseURL: b.database, Vault: vault, Policy: issuance.DefaultPolicy(), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	}))
+	defer h.Close()
+	office, approver := h.Service, lifecycle.Actor{ID: "i.hautefeuille", Role: lifecycle.RoleApprover}
 	for _, id := range must[[]lifecycle.OrderID](t)(b.service.OrdersInState(t.Context(), lifecycle.OrderSubmitted, "")) {
+		if err := demodata.Prove(t.Context(), office, lifecycle.Actor{ID: "l.boisjoli", Role: lifecycle.RoleOperator}, id, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 		shown := must[issuance.OrderContent](t)(b.service.ShowOrder(t.Context(), id))
 		if err := b.service.Approve(t.Context(), approver, id, shown.Hash()); err != nil {
 			t.Fatal(err)

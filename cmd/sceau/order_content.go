@@ -185,6 +185,7 @@ func orderRows(o issuance.OrderView, branch string) [][2]string {
 		{"profile", profileRow(o.OrderContent)},
 		{"system", o.Service},
 		{"identity", o.Identity},
+		{"dossier", dossierRow(o.Dossier)},
 		{"delivery", strings.TrimSpace(string(o.Delivery) + " " + branch)},
 		{"made at the branch", yes(o.InHouse)},
 		{"with reader", yes(o.WithReader)},
@@ -197,7 +198,22 @@ func orderRows(o issuance.OrderView, branch string) [][2]string {
 	if o.Certificate != nil {
 		rows = append(rows, [2]string{"certificate", fmt.Sprintf("%s %s", o.Certificate.ID, o.Certificate.State)})
 	}
+	if o.Dossier != nil {
+		rows = append(rows, missingRows(*o.Dossier)...)
+	}
 	return append(rows, [2]string{"hash", fmt.Sprintf("%x", o.Hash())})
+}
+
+// dossierRow is the evidence that a certificate is approved on.
+func dossierRow(d *issuance.DossierContent) string {
+	if d == nil || d.ID == "" {
+		return ""
+	}
+	text := fmt.Sprintf("%s, %s; seen %s; mandate %s; sha256 %s", d.ID, d.Document, d.Seen, d.Mandate, d.SHA256)
+	if d.ReKey {
+		text += "; first re-key"
+	}
+	return text
 }
 
 // profileRow names the version of a certificate's profile.

@@ -2,7 +2,8 @@
 // and tariff, and a file of orders with good lines and lines that are wrong on
 // purpose. Equal code gives equal bytes: no clock, no random source.
 //
-// It never reaches production: tests and tools/demodata only import it. All
+// It never reaches production: tests, tools/demodata and the demonstration import it,
+// nothing else does. All
 // people and companies are invented; registry numbers are well formed and
 // taken from ranges that the registers have not given out; e-mail domains are
 // reserved (RFC 2606); telephone numbers are reserved for fiction or cannot be

@@ -41,6 +41,10 @@ REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
 -- distinguished name stays whose it is.
 REVOKE UPDATE, DELETE, TRUNCATE ON edition, subject_name FROM sceau_app;
 GRANT UPDATE (state, decided_by, decided_at, reason) ON edition TO sceau_app;
+-- Of a dossier stays that it was; a scan is sealed again or erased, never another.
+REVOKE DELETE, TRUNCATE ON dossier, dossier_scan, certification_agent FROM sceau_app;
+REVOKE UPDATE ON dossier_scan FROM sceau_app;
+GRANT UPDATE (content) ON dossier_scan TO sceau_app;
 
 -- FOR UPDATE asks for the right to update some column.
 GRANT SELECT (id, holder_id, state, pin_version), UPDATE (updated_at) ON card TO sceau_pin;

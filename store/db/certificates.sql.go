@@ -62,7 +62,7 @@ func (q *Queries) BindSubject(ctx context.Context, sHA256 []byte, owner string, 
 const certificate = `-- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE id = $1
 `
 
@@ -98,6 +98,7 @@ func (q *Queries) Certificate(ctx context.Context, id lifecycle.CertificateID) (
 		&i.Stopped,
 		&i.ProfileVersion,
 		&i.Service,
+		&i.DossierID,
 	)
 	return i, err
 }
@@ -105,7 +106,7 @@ func (q *Queries) Certificate(ctx context.Context, id lifecycle.CertificateID) (
 const certificateByOrder = `-- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE order_id = $1
 `
 
@@ -141,6 +142,7 @@ func (q *Queries) CertificateByOrder(ctx context.Context, orderID lifecycle.Orde
 		&i.Stopped,
 		&i.ProfileVersion,
 		&i.Service,
+		&i.DossierID,
 	)
 	return i, err
 }
@@ -397,7 +399,7 @@ func (q *Queries) Issuers(ctx context.Context) ([]Issuer, error) {
 const lockCertificate = `-- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE id = $1 FOR UPDATE
 `
 
@@ -433,6 +435,7 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 		&i.Stopped,
 		&i.ProfileVersion,
 		&i.Service,
+		&i.DossierID,
 	)
 	return i, err
 }
@@ -440,7 +443,7 @@ func (q *Queries) LockCertificate(ctx context.Context, id lifecycle.CertificateI
 const lockIssuedBy = `-- name: LockIssuedBy :many
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate
 WHERE issuer_id = $1 AND state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (not_after IS NULL OR not_after > $2)
 ORDER BY id LIMIT $3 FOR UPDATE
@@ -485,6 +488,7 @@ func (q *Queries) LockIssuedBy(ctx context.Context, issuerID *string, at *time.T
 			&i.Stopped,
 			&i.ProfileVersion,
 			&i.Service,
+			&i.DossierID,
 		); err != nil {
 			return nil, err
 		}

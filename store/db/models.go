@@ -168,6 +168,7 @@ type Certificate struct {
 	Stopped        string
 	ProfileVersion *int32
 	Service        string
+	DossierID      *lifecycle.DossierID
 }
 
 type CertificateStatus struct {
@@ -225,6 +226,43 @@ type Document struct {
 	Content   []byte
 	SHA256    []byte
 	CreatedAt time.Time
+}
+
+type Dossier struct {
+	ID                lifecycle.DossierID
+	HolderID          lifecycle.HolderID
+	State             lifecycle.DossierState
+	Revision          int32
+	OpenedBy          string
+	OpenedAt          time.Time
+	UpdatedAt         time.Time
+	CompletedAt       *time.Time
+	ContentSHA256     []byte
+	RetentionYears    int32
+	HeldWhy           string
+	ErasedAt          *time.Time
+	DocumentType      *string
+	DocumentCountry   string
+	DocumentNumber    []byte
+	DocumentMark      []byte
+	DocumentLast      string
+	DocumentExpires   *time.Time
+	DocumentGivenName string
+	DocumentSurname   string
+	SeenHow           string
+	SeenWhere         string
+	SeenOn            *time.Time
+	SeenBy            string
+	SignedWith        *lifecycle.CertificateID
+	SignedLevel       string
+	MandateSignedBy   string
+	MandateSignedOn   *time.Time
+	MandateAcceptedOn *time.Time
+	MandateAgent      *lifecycle.HolderID
+	ExtractNumber     string
+	ExtractOn         *time.Time
+	TermsVersion      string
+	TermsOn           *time.Time
 }
 
 type Edition struct {

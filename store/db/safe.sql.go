@@ -14,7 +14,9 @@ import (
 
 const countSealedElse = `-- name: CountSealedElse :one
 SELECT ((SELECT count(*) FROM card WHERE substring(pan_sealed FROM 1 FOR 2) <> $1::bytea)
-    + (SELECT count(*) FROM batch_card WHERE substring(dgis FROM 1 FOR 2) <> $1::bytea))::bigint
+    + (SELECT count(*) FROM batch_card WHERE substring(dgis FROM 1 FOR 2) <> $1::bytea)
+    + (SELECT count(*) FROM dossier WHERE substring(document_number FROM 1 FOR 2) <> $1::bytea)
+    + (SELECT count(*) FROM dossier_scan WHERE substring(content FROM 1 FOR 2) <> $1::bytea))::bigint
 `
 
 func (q *Queries) CountSealedElse(ctx context.Context, newest []byte) (int64, error) {
@@ -26,7 +28,9 @@ func (q *Queries) CountSealedElse(ctx context.Context, newest []byte) (int64, er
 
 const countSealedUnder = `-- name: CountSealedUnder :one
 SELECT ((SELECT count(*) FROM card WHERE substring(pan_sealed FROM 1 FOR 2) = $1::bytea)
-    + (SELECT count(*) FROM batch_card WHERE substring(dgis FROM 1 FOR 2) = $1::bytea))::bigint
+    + (SELECT count(*) FROM batch_card WHERE substring(dgis FROM 1 FOR 2) = $1::bytea)
+    + (SELECT count(*) FROM dossier WHERE substring(document_number FROM 1 FOR 2) = $1::bytea)
+    + (SELECT count(*) FROM dossier_scan WHERE substring(content FROM 1 FOR 2) = $1::bytea))::bigint
 `
 
 // The first two octets of what is sealed are the number of its data key.
@@ -112,6 +116,36 @@ func (q *Queries) LockDGIsSealedElse(ctx context.Context, newest []byte, maxRows
 	return items, nil
 }
 
+const lockDocumentsSealedElse = `-- name: LockDocumentsSealedElse :many
+SELECT id, document_number FROM dossier WHERE substring(document_number FROM 1 FOR 2) <> $1::bytea AND id > $2
+ORDER BY id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+`
+
+type LockDocumentsSealedElseRow struct {
+	ID             lifecycle.DossierID
+	DocumentNumber []byte
+}
+
+func (q *Queries) LockDocumentsSealedElse(ctx context.Context, newest []byte, after lifecycle.DossierID, maxRows int32) ([]LockDocumentsSealedElseRow, error) {
+	rows, err := q.db.Query(ctx, lockDocumentsSealedElse, newest, after, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockDocumentsSealedElseRow
+	for rows.Next() {
+		var i LockDocumentsSealedElseRow
+		if err := rows.Scan(&i.ID, &i.DocumentNumber); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockNumbersSealedElse = `-- name: LockNumbersSealedElse :many
 SELECT id, pan_sealed FROM card WHERE substring(pan_sealed FROM 1 FOR 2) <> $1::bytea AND id > $2
 ORDER BY id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
@@ -144,6 +178,36 @@ func (q *Queries) LockNumbersSealedElse(ctx context.Context, newest []byte, afte
 	return items, nil
 }
 
+const lockScansSealedElse = `-- name: LockScansSealedElse :many
+SELECT id, content FROM dossier_scan WHERE substring(content FROM 1 FOR 2) <> $1::bytea AND id > $2
+ORDER BY id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+`
+
+type LockScansSealedElseRow struct {
+	ID      lifecycle.ScanID
+	Content []byte
+}
+
+func (q *Queries) LockScansSealedElse(ctx context.Context, newest []byte, after lifecycle.ScanID, maxRows int32) ([]LockScansSealedElseRow, error) {
+	rows, err := q.db.Query(ctx, lockScansSealedElse, newest, after, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockScansSealedElseRow
+	for rows.Next() {
+		var i LockScansSealedElseRow
+		if err := rows.Scan(&i.ID, &i.Content); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const resealDGIs = `-- name: ResealDGIs :execrows
 UPDATE batch_card c SET dgis = n.sealed
 FROM (SELECT unnest($1::text[]) AS batch_id, unnest($2::text[]) AS card_id, unnest($3::bytea[]) AS sealed) n
@@ -158,6 +222,15 @@ func (q *Queries) ResealDGIs(ctx context.Context, batchIds []string, cardIds []s
 	return result.RowsAffected(), nil
 }
 
+const resealDocument = `-- name: ResealDocument :exec
+UPDATE dossier SET document_number = $1 WHERE id = $2
+`
+
+func (q *Queries) ResealDocument(ctx context.Context, documentNumber []byte, iD lifecycle.DossierID) error {
+	_, err := q.db.Exec(ctx, resealDocument, documentNumber, iD)
+	return err
+}
+
 const resealNumbers = `-- name: ResealNumbers :execrows
 UPDATE card c SET pan_sealed = n.sealed
 FROM (SELECT unnest($1::text[]) AS id, unnest($2::bytea[]) AS sealed) n WHERE c.id = n.id
@@ -169,6 +242,15 @@ func (q *Queries) ResealNumbers(ctx context.Context, iDs []string, sealed [][]by
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const resealScan = `-- name: ResealScan :exec
+UPDATE dossier_scan SET content = $1 WHERE id = $2
+`
+
+func (q *Queries) ResealScan(ctx context.Context, content []byte, iD lifecycle.ScanID) error {
+	_, err := q.db.Exec(ctx, resealScan, content, iD)
+	return err
 }
 
 const retireDataKey = `-- name: RetireDataKey :execrows

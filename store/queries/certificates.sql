@@ -30,7 +30,7 @@ UPDATE issuer SET issued_reason = @reason WHERE id = @id;
 -- name: LockIssuedBy :many
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate
 WHERE issuer_id = @issuer_id AND state IN ('issuing', 'stopped', 'issued', 'active', 'held') AND (not_after IS NULL OR not_after > @at)
 ORDER BY id LIMIT @max_rows FOR UPDATE;
@@ -74,19 +74,19 @@ UPDATE certificate SET profile_version = @profile_version::integer WHERE id = @i
 -- name: Certificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE id = @id;
 
 -- name: LockCertificate :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE id = @id FOR UPDATE;
 
 -- name: CertificateByOrder :one
 SELECT id, order_id, holder_id, state, profile, csr, spki_sha256, issuer_id, shard, serial, reserved_at, tbs, der, not_before,
     not_after, fence, rejection, revoked_at, reason, invalidity_date, status_version, crl_revision, created_at, updated_at, crl_entry,
-    stopped, profile_version, service
+    stopped, profile_version, service, dossier_id
 FROM certificate WHERE order_id = @order_id;
 
 -- name: CertificateIDBySerial :one

@@ -43,6 +43,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.RevocationRequests)
 	draw(&b, lifecycle.WorkItems)
 	draw(&b, lifecycle.Certificates)
+	draw(&b, lifecycle.Dossiers)
 	draw(&b, lifecycle.Notices)
 	draw(&b, lifecycle.Batches)
 	draw(&b, lifecycle.Consignments)

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sceau/authn"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -259,6 +260,9 @@ func (d *door) order(product string, n int) lifecycle.OrderID {
 		d.t.Fatalf("import: %+v, %v", report, err)
 	}
 	id := must[lifecycle.OrderID](d.t)(d.service.OrderByReference(d.t.Context(), fmt.Sprintf("REF-%d", n)))
+	if err := demodata.Prove(d.t.Context(), d.service, operator, id, time.Now()); err != nil {
+		d.t.Fatal(err)
+	}
 	d.approve(id)
 	return id
 }

@@ -32,6 +32,7 @@ import (
 
 	"sceau/ca"
 	"sceau/certprofile"
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -202,6 +203,9 @@ func (b *bank) certificate() lifecycle.CertificateID {
 		b.t.Fatalf("import: %+v, %v", report, err)
 	}
 	order := must[lifecycle.OrderID](b.t)(s.OrderByReference(ctx, reference))
+	if err := demodata.Prove(ctx, s, operator, order, b.clock.now()); err != nil {
+		b.t.Fatal(err)
+	}
 	shown := must[issuance.OrderContent](b.t)(s.ShowOrder(ctx, order))
 	if err := s.Approve(ctx, approver, order, shown.Hash()); err != nil {
 		b.t.Fatal(err)

@@ -62,6 +62,7 @@ type demonstration struct {
 	transport         *crypt.TDES // the bureau's copy of the transport key
 	plastics, spoiled int         // that the bureau has used, and spoiled
 	bankKey           string      // API key of the online banking
+	documentNumber    string      // of an identity document in a dossier
 	chipMaster        []byte      // the chip maker's copy of the master key of blank chips
 	online, terminal  *client.Client
 	desk              *client.Client // a branch terminal that personalises
@@ -112,6 +113,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"key ceremony: root, issuing CA, OCSP responder, card keys, the bureau's transport key", d.holdCeremony},
 		{"doors and workers", d.openHouse},
 		{"the bank's order file", d.importOrders},
+		{"who holders are: a dossier, a scan, an order that waits for them", d.keepDossiers},
 		{"four eyes", d.approveOrders},
 		{"cards: personalised in Vault, made by the bureau", d.makeCards},
 		{"letters: the card first, its PIN days later", d.sendLetters},

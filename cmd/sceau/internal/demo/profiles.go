@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sceau/certprofile"
+	"sceau/internal/demodata"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -88,6 +89,9 @@ func (d *demonstration) issueBy(ctx context.Context, r issuance.OrderRequest) (l
 	r.Kind = lifecycle.OrderNewCertificate
 	order, err := d.house.Service.Submit(ctx, manager, r)
 	if err != nil {
+		return "", err
+	}
+	if err := demodata.Prove(ctx, d.house.Service, manager, order, d.clock.Now()); err != nil {
 		return "", err
 	}
 	content, err := d.house.Service.ShowOrder(ctx, order)

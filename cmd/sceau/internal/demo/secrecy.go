@@ -49,12 +49,12 @@ func (d *demonstration) checkSecrecy(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("a holder's code: %w", err)
 	}
-	secrets = append(secrets, string(code), strings.ReplaceAll(string(code), "-", ""))
+	secrets = append(secrets, string(code), strings.ReplaceAll(string(code), "-", ""), d.documentNumber)
 	dump, err := d.dump(ctx)
 	if err != nil {
 		return err
 	}
-	d.screen.check("a dump of the database has no card key, PIN block, card number or enrolment code", absent(dump, append(secrets, d.panOf(cards)...)))
+	d.screen.check("a dump of the database has no card key, PIN block, card number, document number or enrolment code", absent(dump, append(secrets, d.panOf(cards)...)))
 	audit, err := os.ReadFile(d.env.AuditFile)
 	if err != nil {
 		return fmt.Errorf("read Vault's audit log: %w", err)

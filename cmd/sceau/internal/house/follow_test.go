@@ -47,9 +47,17 @@ func openPublicDoor(t *testing.T) *openDoor {
 	d.database = address.Path[1:]
 	own, err := pgx.Connect(t.Context(), b.database)
 	fatal(t, err)
-	// Holder and order are not what is looked at.
-	_, err = own.Exec(t.Context(), "ALTER TABLE certificate DROP CONSTRAINT certificate_order_id_fkey, DROP CONSTRAINT certificate_holder_id_fkey")
-	fatal(t, err)
+	// The order is not what is looked at; the holder is told what happens.
+	for _, statement := range []string{
+		"ALTER TABLE certificate DROP CONSTRAINT certificate_order_id_fkey",
+		"INSERT INTO branch (id, code, name, street, postcode, city, country, phone, created_at) VALUES ('B-1', 'FR99', 'Brest', '1 quai Nord', '29200', 'Brest', 'FR', '+33200000000', now())",
+		"INSERT INTO company (id, client_id, name, country, registry_number, branch_id, created_at) VALUES ('CO-1', '10000001', 'Ajoncs SAS', 'FR', '552100554', 'B-1', now())",
+		`INSERT INTO holder (id, company_id, user_number, given_name, surname, language, email, street, postcode, city, country, created_at, updated_at)
+			VALUES ('H-1', 'CO-1', '0001', 'Maël', 'Kerven', 'fr', 'm.kerven@example.org', '2 quai Nord', '29200', 'Brest', 'FR', now(), now())`,
+	} {
+		_, err = own.Exec(t.Context(), statement)
+		fatal(t, err)
+	}
 	for n, id := range []lifecycle.CertificateID{d.kept, d.lost} {
 		serial := serialNumber(byte(n))
 		_, err = own.Exec(t.Context(), `INSERT INTO certificate (id, order_id, holder_id, state, profile, issuer_id, shard, serial, not_after, created_at, updated_at)

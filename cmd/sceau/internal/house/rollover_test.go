@@ -41,7 +41,8 @@ func TestTheNextIssuingCAIsMadeBesideTheFirst(t *testing.T) {
 	folder := t.TempDir()
 	door := must(b.Public(t.Context(), b.admin, b.admin, folder))(t)
 	defer func() { fatal(t, door.Close()) }()
-	for id, cn := range map[string]string{house.RootID: "Root CA", house.IssuingID: "Issuing CA", "issuing-2": "Issuing CA 2"} {
+	for _, of := range [][2]string{{house.RootID, "Root CA"}, {house.IssuingID, "Issuing CA"}, {"issuing-2", "Issuing CA 2"}} {
+		id, cn := of[0], of[1]
 		w := httptest.NewRecorder()
 		door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ca/"+id+".cer", nil))
 		certificate := must(x509.ParseCertificate(w.Body.Bytes()))(t)
