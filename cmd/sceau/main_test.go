@@ -138,7 +138,7 @@ func TestTheDemonstrationHolds(t *testing.T) {
 	if err := json.Unmarshal(text, &report); err != nil {
 		t.Fatal(err)
 	}
-	if c := report.Counts; c.Cards != 128 || c.Certificates != 90 || c.Failed != 0 || len(report.Checks) < 40 {
+	if c := report.Counts; c.Cards != 128 || c.Certificates != len(report.Certificates) || c.Certificates < 90 || c.Failed != 0 || len(report.Checks) < 40 {
 		t.Errorf("counts %+v, %d checks", c, len(report.Checks))
 	}
 	var files []string

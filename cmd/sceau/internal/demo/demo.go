@@ -17,7 +17,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -102,9 +101,6 @@ func Dev(ctx context.Context, o Options) error {
 
 // play goes through the main job.
 func (d *demonstration) play(ctx context.Context) error {
-	if err := os.RemoveAll(d.folder); err != nil {
-		return fmt.Errorf("clear the last demonstration: %w", err)
-	}
 	for _, act := range []struct {
 		title string
 		do    func(context.Context) error

@@ -125,6 +125,10 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 	}
 	d.env = env
 	d.later(env.Stop)
+	// Only now: another demonstration that plays here has the servers' locks.
+	if err := os.RemoveAll(d.folder); err != nil {
+		return fmt.Errorf("clear the last demonstration: %w", err)
+	}
 	for _, sub := range []string{"letters", "stock", "bureau/cards", "print-room", "pki", "holders", "lists"} {
 		if err := os.MkdirAll(filepath.Join(d.folder, sub), 0o700); err != nil {
 			return fmt.Errorf("make the demonstration's folder: %w", err)
