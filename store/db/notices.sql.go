@@ -24,7 +24,7 @@ func (q *Queries) DropReminders(ctx context.Context, ids []string) error {
 const dueReminders = `-- name: DueReminders :many
 SELECT r.certificate_id, c.holder_id, c.state, c.not_after, EXISTS (
     SELECT 1 FROM certificate n
-    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND n.state = 'active' AND n.not_after > c.not_after) AS renewed
+    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND (n.state = 'active') IS TRUE AND n.not_after > c.not_after) AS renewed
 FROM reminder r JOIN certificate c ON c.id = r.certificate_id
 WHERE r.next_at <= $1 ORDER BY r.next_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED
 `
@@ -38,7 +38,8 @@ type DueRemindersRow struct {
 }
 
 // Those whose end is to be told now. A newer active certificate of the same holder
-// and profile makes it idle.
+// and profile makes it idle; it is looked for among the holder's own, also in a table
+// without statistics, where the index of states would be read as well.
 func (q *Queries) DueReminders(ctx context.Context, at time.Time, maxRows int32) ([]DueRemindersRow, error) {
 	rows, err := q.db.Query(ctx, dueReminders, at, maxRows)
 	if err != nil {
