@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
 	"sceau/jobs"
@@ -135,6 +136,10 @@ func TestAnOrderIsSubmittedByOneCommand(t *testing.T) {
 	}
 	id := orderID.FindString(o.ok("fee 90.00 EUR", submit("new_certificate", "--client-id="+client, "--user=0001", "--reference=desk 7")...))
 	o.ok("desk 7", "order", "show", id, asApprover)
+	o.refused("the holder has none: sceau dossier open", "order", "approve", id, o.hash(id), asApprover)
+	if err := demodata.Prove(t.Context(), o.service, lifecycle.Actor{ID: "l.boisjoli", Role: lifecycle.RoleOperator}, lifecycle.OrderID(id), time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	o.ok("is approved", "order", "approve", id, o.hash(id), asApprover)
 	o.refused("reference", submit("new_certificate", "--client-id="+client, "--user=0001", "--reference=desk 7")...)
 	o.refused("give --client-id and --user", submit("new_certificate")...)
