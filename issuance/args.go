@@ -60,6 +60,8 @@ type (
 	ExpireArgs struct{}
 	// RevocationWatchArgs asks to look at lists and answers from outside.
 	RevocationWatchArgs struct{}
+	// RevocationsDueArgs asks for the revocations whose moment has come.
+	RevocationsDueArgs struct{}
 	// CampaignArgs asks to order a campaign's next cards.
 	CampaignArgs struct {
 		Campaign lifecycle.CampaignID `json:"campaign"`
@@ -88,6 +90,7 @@ func (OCSPRefreshArgs) Kind() string      { return string(lifecycle.JobOCSPRefre
 func (RevokeIssuedArgs) Kind() string     { return string(lifecycle.JobRevokeIssued) }
 func (ExpireArgs) Kind() string           { return string(lifecycle.JobExpire) }
 func (CampaignArgs) Kind() string         { return string(lifecycle.JobCampaign) }
+func (RevocationsDueArgs) Kind() string   { return string(lifecycle.JobRevocationsDue) }
 func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }
 func (NoticeArgs) Kind() string           { return string(lifecycle.JobNoticeSend) }
 func (RemindArgs) Kind() string           { return string(lifecycle.JobRemind) }

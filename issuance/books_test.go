@@ -37,21 +37,22 @@ func ledgerOf[S ~string](table lifecycle.Table[S], rows string, birth S) ledger 
 
 func ledgers() map[string]ledger {
 	return map[string]ledger{
-		"order":           ledgerOf(lifecycle.Orders, "SELECT id, state::text FROM orders", lifecycle.OrderSubmitted),
-		"card":            ledgerOf(lifecycle.Cards, "SELECT id, state::text FROM card", lifecycle.CardOrdered),
-		"card letter":     ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
-		"PIN letter":      ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
-		"work item":       ledgerOf(lifecycle.WorkItems, "SELECT id, state::text FROM work_item", lifecycle.WorkOpen),
-		"card letter run": ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
-		"PIN letter run":  ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
-		"certificate":     ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
-		"dossier":         ledgerOf(lifecycle.Dossiers, "SELECT id, state::text FROM dossier", lifecycle.DossierOpen),
-		"batch":           ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
-		"consignment":     ledgerOf(lifecycle.Consignments, "SELECT id, state::text FROM stock_consignment", lifecycle.ConsignmentSent),
-		"count":           ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
-		"destruction":     ledgerOf(lifecycle.Destructions, "SELECT id, state::text FROM stock_destruction", lifecycle.DestructionProposed),
-		"shortfall":       ledgerOf(lifecycle.Shortfalls, "SELECT id, state::text FROM stock_shortfall", lifecycle.ShortfallOpen),
-		"campaign":        ledgerOf(lifecycle.Campaigns, "SELECT id, state::text FROM campaign", lifecycle.CampaignProposed),
+		"order":              ledgerOf(lifecycle.Orders, "SELECT id, state::text FROM orders", lifecycle.OrderSubmitted),
+		"card":               ledgerOf(lifecycle.Cards, "SELECT id, state::text FROM card", lifecycle.CardOrdered),
+		"card letter":        ledgerOf(lifecycle.CardLetters, "SELECT id, state::text FROM card_letter", lifecycle.LetterRequested),
+		"PIN letter":         ledgerOf(lifecycle.PINLetters, "SELECT id, state::text FROM pin_letter", lifecycle.LetterRequested),
+		"work item":          ledgerOf(lifecycle.WorkItems, "SELECT id, state::text FROM work_item", lifecycle.WorkOpen),
+		"card letter run":    ledgerOf(lifecycle.CardRuns, "SELECT id, state::text FROM print_run WHERE kind = 'card'", lifecycle.PrintRunOpen),
+		"PIN letter run":     ledgerOf(lifecycle.PINRuns, "SELECT id, state::text FROM print_run WHERE kind = 'pin'", lifecycle.PrintRunOpen),
+		"certificate":        ledgerOf(lifecycle.Certificates, "SELECT id, state::text FROM certificate", lifecycle.CertOrdered),
+		"dossier":            ledgerOf(lifecycle.Dossiers, "SELECT id, state::text FROM dossier", lifecycle.DossierOpen),
+		"batch":              ledgerOf(lifecycle.Batches, "SELECT id, state::text FROM batch", lifecycle.BatchOpen),
+		"consignment":        ledgerOf(lifecycle.Consignments, "SELECT id, state::text FROM stock_consignment", lifecycle.ConsignmentSent),
+		"count":              ledgerOf(lifecycle.Counts, "SELECT id, state::text FROM stock_count", lifecycle.CountOnce),
+		"destruction":        ledgerOf(lifecycle.Destructions, "SELECT id, state::text FROM stock_destruction", lifecycle.DestructionProposed),
+		"shortfall":          ledgerOf(lifecycle.Shortfalls, "SELECT id, state::text FROM stock_shortfall", lifecycle.ShortfallOpen),
+		"campaign":           ledgerOf(lifecycle.Campaigns, "SELECT id, state::text FROM campaign", lifecycle.CampaignProposed),
+		"revocation request": ledgerOf(lifecycle.RevocationRequests, "SELECT id, state::text FROM revocation_request", lifecycle.RevocationUnconfirmed),
 	}
 }
 

@@ -210,6 +210,10 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 		if n != 1 {
 			return fmt.Errorf("CRL %s/%d number %d: %w: another worker took over", plan.Issuer, plan.Shard, plan.Number, lifecycle.Conflict)
 		}
+		err = tx.StatusListed(ctx, db.StatusListedParams{At: s.now(), Number: plan.Number, IssuerID: plan.Issuer, Shard: shard, Revision: plan.revision})
+		if err != nil {
+			return fmt.Errorf("CRL %s/%d number %d: time its entries: %w", plan.Issuer, plan.Shard, plan.Number, err)
+		}
 		err = tx.ForgetCRLs(ctx, db.ForgetCRLsParams{ // somebody may still read the previous one
 			IssuerID: plan.Issuer, Shard: shard, Number: plan.Previous.Number, KeptSince: plan.ThisUpdate.Add(-keptFor),
 		})

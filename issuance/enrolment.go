@@ -185,23 +185,7 @@ func (s *Service) EnrolmentBySession(ctx context.Context, token SessionToken) (E
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("session: %w", err)
 	}
-	cert, err := s.store.Certificate(ctx, id)
-	if err != nil {
-		return Enrolment{}, fmt.Errorf("certificate %s: %w", id, err)
-	}
-	holder, err := s.store.Holder(ctx, cert.HolderID)
-	if err != nil {
-		return Enrolment{}, fmt.Errorf("holder of certificate %s: %w", id, err)
-	}
-	profile, err := profileOf(ctx, s.store.Queries, cert)
-	if err != nil {
-		return Enrolment{}, err
-	}
-	e := Enrolment{
-		CertificateView: certificateView(cert), Profile: profile, Issuer: deref(cert.IssuerID), Language: holder.Language,
-	}
-	e.Subject, _, err = subjectOf(ctx, s.store.Queries, cert)
-	return e, err
+	return s.enrolment(ctx, id)
 }
 
 // CloseEnrolment ends a session.

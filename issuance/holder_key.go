@@ -24,19 +24,20 @@ func (d Device) check() error {
 	var errs lifecycle.FieldErrors
 	for _, part := range []struct{ name, value string }{{"manufacturer", d.Manufacturer}, {"model", d.Model}, {"serial", d.Serial}} {
 		const longest = 64
-		plain := func(text string) bool {
-			for _, r := range text {
-				if !unicode.IsPrint(r) {
-					return false
-				}
-			}
-			return utf8.ValidString(text)
-		}
-		if part.value == "" || len(part.value) > longest || !plain(part.value) {
+		if part.value == "" || len(part.value) > longest || !printable(part.value) {
 			errs.Add("device."+part.name, "has 1 to 64 printable characters, as the device says")
 		}
 	}
 	return errs.Err()
+}
+
+func printable(text string) bool {
+	for _, r := range text {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(text)
 }
 
 // TakeKey takes the holder's certificate request. It is refused, and nothing

@@ -14,12 +14,15 @@ import (
 type Revocation struct {
 	Reason         lifecycle.RevocationReason
 	InvalidityDate time.Time // since when the key was not to be trusted (RFC 5280 §5.3.2); zero if unknown
+
+	requested time.Time                     // when it was asked for; zero: now
+	request   lifecycle.RevocationRequestID // that it carries out; "": none is on record
 }
 
 // check refuses what a list cannot hold: one such entry would stop every list of
 // its shard, and with it every other revocation.
 func (r Revocation) check(now time.Time) error {
-	if _, err := lifecycle.ParseRevocationReason(r.Reason.String()); err != nil {
+	if err := lifecycle.MayGive(lifecycle.RoleSystem, r.Reason); err != nil {
 		return err
 	}
 	const earliest = 2000 // no key of ours is older
@@ -47,20 +50,26 @@ func (s *Service) CertificateBySerial(ctx context.Context, serial lifecycle.Seri
 // was never good in between. One that is being signed reaches nobody any more,
 // so its order fails. Revoking again changes nothing.
 func (s *Service) Revoke(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID, r Revocation) error {
-	now := s.now().Truncate(time.Second) // as the CRL has it
-	if err := r.check(now); err != nil {
+	if err := r.check(s.now()); err != nil {
+		return err
+	}
+	if err := lifecycle.MayGive(by.Role, r.Reason); err != nil {
 		return err
 	}
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
 		if cert.State == lifecycle.CertRevoked {
 			return nil
 		}
-		at := now
-		if cert.RevokedAt != nil {
-			at = *cert.RevokedAt
-		}
-		return s.revokeTx(ctx, tx, by, cert, at, r)
+		return s.revokeTx(ctx, tx, by, cert, s.revokedAt(cert), r)
 	})
+}
+
+// revokedAt is the date of a revocation now, as the CRL has it.
+func (s *Service) revokedAt(cert *db.Certificate) time.Time {
+	if cert.RevokedAt != nil { // on hold
+		return *cert.RevokedAt
+	}
+	return s.now().Truncate(time.Second)
 }
 
 // revokeTx ends a locked certificate. A key that was compromised is blocked for
@@ -72,6 +81,9 @@ func (s *Service) revokeTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 		return err
 	}
 	if err := s.setRevokedTx(ctx, tx, cert, at, r); err != nil {
+		return err
+	}
+	if err := s.closeRequestsTx(ctx, tx, cert.ID, r.request, "the certificate was revoked"); err != nil {
 		return err
 	}
 	if r.Reason == lifecycle.ReasonKeyCompromise && cert.SPKISHA256 != nil {
@@ -90,38 +102,49 @@ func (s *Service) revokeTx(ctx context.Context, tx store.Tx, by lifecycle.Actor,
 // profile allows it.
 func (s *Service) Hold(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
-		profile, err := profileOf(ctx, tx.Queries, *cert)
-		if err != nil {
-			return err
-		}
-		if !profile.Hold {
-			return fmt.Errorf("certificate %s: %w: its profile %s allows no hold: revoke it, which is for ever", id, lifecycle.Illegal, cert.Profile)
-		}
-		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Hold, by, "", nil); err != nil {
-			return err
-		}
-		return s.setRevokedTx(ctx, tx, cert, s.now().Truncate(time.Second), Revocation{Reason: lifecycle.ReasonCertificateHold})
+		return s.holdTx(ctx, tx, by, cert, time.Time{})
 	})
+}
+
+func (s *Service) holdTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, cert *db.Certificate, requested time.Time) error {
+	profile, err := profileOf(ctx, tx.Queries, *cert)
+	if err != nil {
+		return err
+	}
+	if !profile.Hold {
+		return fmt.Errorf("certificate %s: %w: its profile %s allows no hold: revoke it, which is for ever", cert.ID, lifecycle.Illegal, cert.Profile)
+	}
+	if err := s.moveCertificate(ctx, tx, cert, lifecycle.Hold, by, "", nil); err != nil {
+		return err
+	}
+	return s.setRevokedTx(ctx, tx, cert, s.now().Truncate(time.Second), Revocation{Reason: lifecycle.ReasonCertificateHold, requested: requested})
 }
 
 // Release ends a hold. The certificate leaves the CRL.
 func (s *Service) Release(ctx context.Context, by lifecycle.Actor, id lifecycle.CertificateID) error {
 	return s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
-		if err := s.moveCertificate(ctx, tx, cert, lifecycle.Release, by, "", nil); err != nil {
-			return err
-		}
-		revision, err := tx.RaiseCRLRevision(ctx, deref(cert.IssuerID), deref(cert.Shard))
-		if err != nil {
-			return fmt.Errorf("certificate %s: raise CRL revision: %w", cert.ID, err)
-		}
-		entry, err := s.ca.EncodeEntry(CRLEntry{
-			Serial: lifecycle.Serial(cert.Serial), At: s.now().Truncate(time.Second), Reason: lifecycle.ReasonRemoveFromCRL,
-		})
-		if err != nil {
-			return fmt.Errorf("certificate %s: %w", cert.ID, err)
-		}
-		return tx.SetCertificateReleased(ctx, revision, entry, cert.ID)
+		return s.releaseTx(ctx, tx, by, cert, time.Time{})
 	})
+}
+
+func (s *Service) releaseTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, cert *db.Certificate, requested time.Time) error {
+	if err := s.moveCertificate(ctx, tx, cert, lifecycle.Release, by, "", nil); err != nil {
+		return err
+	}
+	revision, err := tx.RaiseCRLRevision(ctx, deref(cert.IssuerID), deref(cert.Shard))
+	if err != nil {
+		return fmt.Errorf("certificate %s: raise CRL revision: %w", cert.ID, err)
+	}
+	entry, err := s.ca.EncodeEntry(CRLEntry{
+		Serial: lifecycle.Serial(cert.Serial), At: s.now().Truncate(time.Second), Reason: lifecycle.ReasonRemoveFromCRL,
+	})
+	if err != nil {
+		return fmt.Errorf("certificate %s: %w", cert.ID, err)
+	}
+	if err := tx.SetCertificateReleased(ctx, revision, entry, cert.ID); err != nil {
+		return fmt.Errorf("certificate %s: %w", cert.ID, err)
+	}
+	return s.timeTx(ctx, tx, cert, lifecycle.Release, revision, requested)
 }
 
 func (s *Service) setRevokedTx(ctx context.Context, tx store.Tx, cert *db.Certificate, at time.Time, r Revocation) error {
@@ -142,5 +165,9 @@ func (s *Service) setRevokedTx(ctx context.Context, tx store.Tx, cert *db.Certif
 	if err := tx.SetCertificateRevoked(ctx, p); err != nil {
 		return fmt.Errorf("certificate %s: %w", cert.ID, err)
 	}
-	return nil
+	event := lifecycle.Revoke
+	if r.Reason == lifecycle.ReasonCertificateHold {
+		event = lifecycle.Hold
+	}
+	return s.timeTx(ctx, tx, cert, event, revision, r.requested)
 }

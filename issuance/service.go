@@ -41,7 +41,15 @@ type Policy struct {
 	OCSPValidity time.Duration // of an answer signed ahead
 	// RevocationWatch is how often lists and answers are looked at from outside.
 	RevocationWatch time.Duration
-	UnusedDossier   time.Duration // how long a dossier is kept that led to no certificate
+	// PublishWithin is how long a change of status may take from the call to OCSP
+	// and lists before the doctor warns, PublishAlarm before it is work.
+	PublishWithin, PublishAlarm time.Duration
+	ConfirmWithin               time.Duration // that a caller who was not recognised has
+	RevocationTries             int           // revocation codes tried for one reference within the window
+	RevocationTryWindow         time.Duration
+	RenewWithin                 time.Duration // before its end a certificate can be renewed
+	SupersedeAfter              time.Duration // of its successor's acceptance it is revoked
+	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -56,6 +64,9 @@ func DefaultPolicy() Policy {
 		CertProfile: certprofile.NominativeAuthentication,
 		CodeLife:    30 * 24 * time.Hour, CodeTries: 5,
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
+		PublishWithin: 10 * time.Minute, PublishAlarm: time.Hour, ConfirmWithin: 24 * time.Hour,
+		RenewWithin: 90 * 24 * time.Hour, SupersedeAfter: 14 * 24 * time.Hour,
+		RevocationTries: 10, RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier: 365 * 24 * time.Hour,
 	}
 }

@@ -258,6 +258,9 @@ func (s *Service) PutOCSP(ctx context.Context, answers []OCSPAnswer) error {
 	if err := s.store.PutOCSPAnswers(ctx, p); err != nil {
 		return fmt.Errorf("store %d OCSP answers: %w", len(answers), err)
 	}
+	if err := s.store.StatusAnswered(ctx, s.now(), p.Serials, p.StatusVersions); err != nil {
+		return fmt.Errorf("time %d OCSP answers: %w", len(answers), err)
+	}
 	return nil
 }
 

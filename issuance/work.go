@@ -162,7 +162,8 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 		return s.Remake(ctx, by, lifecycle.CardID(id))
 	case lifecycle.WorkFailedNotice:
 		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
-	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA:
+	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA,
+		lifecycle.WorkUnconfirmed:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -203,6 +204,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "tell the holder by telephone, mend the address or the mail server, and retry it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
+	case lifecycle.WorkUnconfirmed:
+		return "call the holder or company back by the number on record, and take the revocation again; or withdraw the request: sceau certificate requests"
 	case lifecycle.WorkRevocation:
 		return "see sceau doctor revocation, mend what is wrong, then resolve it"
 	case lifecycle.WorkNoCA:

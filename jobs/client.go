@@ -81,6 +81,7 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, answers{t, authorities}.refresh)
 	addWorker(all, t, wait, t.revokeIssued)
 	addWorker(all, t, wait, t.expire)
+	addWorker(all, t, wait, t.revokeDue)
 	addWorker(all, t, wait, t.campaign)
 	addWorker(all, t, wait, t.watchRevocation)
 	addWorker(all, t, wait, t.sendNotice)

@@ -56,6 +56,7 @@ func options(kind string) (option, bool) {
 		lifecycle.JobCRLPublish:      {queue: QueueDefault, limit: 5 * time.Minute, attempts: 100, priority: 1},
 		lifecycle.JobOCSPRefresh:     {queue: QueueDefault, limit: 5 * time.Minute, attempts: 25, priority: 1},
 		lifecycle.JobRevocationWatch: {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 3, once: true},
+		lifecycle.JobRevocationsDue:  {queue: QueueDefault, limit: 5 * time.Minute, attempts: 3, priority: 1, once: true},
 		lifecycle.JobRevokeIssued:    {queue: QueueDefault, limit: 10 * time.Minute, attempts: 100, priority: 1, once: true},
 		lifecycle.JobExpire:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 		lifecycle.JobNoticeSend:      {queue: QueueMail, limit: time.Minute, attempts: 25, priority: 2, once: true},

@@ -27,6 +27,7 @@ func periodicJobs(watch time.Duration) []*river.PeriodicJob {
 		periodic("run_files_forget", 24*time.Hour, issuance.ForgetFilesArgs{}),
 		periodic("letters_post", time.Hour, issuance.PostLettersArgs{}),
 		periodic("expire", time.Hour, issuance.ExpireArgs{}),
+		periodic("revocations_due", time.Minute, issuance.RevocationsDueArgs{}),
 		watching(watch),
 		periodic("remind", time.Hour, issuance.RemindArgs{}),
 	}

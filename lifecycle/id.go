@@ -37,6 +37,9 @@ type (
 	ShortfallID   string
 	NoticeID      string
 	AttemptID     string // one try at an external act; the same ID gets the same answer
+
+	RepresentativeID    string
+	RevocationRequestID string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -65,6 +68,9 @@ const (
 	PrefixDestruction = "SD"
 	PrefixShortfall   = "SF"
 	PrefixNotice      = "NT"
+
+	PrefixRepresentative    = "RP"
+	PrefixRevocationRequest = "RV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

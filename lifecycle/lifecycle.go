@@ -1,7 +1,7 @@
 // Package lifecycle is the leaf of the house: what Sceau's things are called,
 // which states they can be in and which moves are legal. Life cycles are
 // tables of moves (order.go, card.go, letter.go, print_run.go, certificate.go, dossier.go,
-// batch.go, campaign.go, edition.go, notice.go, work_item.go, stock.go),
+// batch.go, campaign.go, edition.go, notice.go, revocation.go, work_item.go, stock.go),
 // drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
@@ -77,6 +77,7 @@ const (
 	JobExpire           JobKind = "expire"            // what has reached its end
 	JobCampaign         JobKind = "campaign_run"      // the next cards of a campaign, some hundreds
 	JobRevocationWatch  JobKind = "revocation_watch"  // look at lists and answers from outside
+	JobRevocationsDue   JobKind = "revocations_due"   // what was asked for a later moment; calls that nobody confirmed
 	JobNoticeSend       JobKind = "notice_send"       // one notice to a holder, by e-mail; own queue
 	JobRemind           JobKind = "remind"            // notices of certificates that expire soon
 )

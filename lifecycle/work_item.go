@@ -35,13 +35,14 @@ const (
 	WorkFlagged      WorkKind = "flagged_order"       // an approver thinks twice
 	WorkRefused      WorkKind = "refused_certificate" // its holder finds its content wrong
 	WorkRevocation   WorkKind = "revocation_alarm"    // lists or OCSP answers are wrong, seen from outside
+	WorkUnconfirmed  WorkKind = "unconfirmed_caller"  // who asked for a revocation was not recognised
 	WorkNoCA         WorkKind = "no_signing_ca"       // the CA was revoked, and no other signs yet
 	WorkFailedNotice WorkKind = "failed_notice"       // no mail server takes it: the holder was not told
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed}
 }
 
 // SeesToWork are the roles that take work on.

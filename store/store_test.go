@@ -135,6 +135,7 @@ func enums() map[string][]string {
 		"letter_state":      labels(lifecycle.CardLetters.States),
 		"print_kind":        labels([]lifecycle.PrintKind{lifecycle.PrintCard, lifecycle.PrintPIN}),
 		"edition_state":     labels(lifecycle.Templates.States),
+		"revocation_state":  labels(lifecycle.RevocationRequests.States),
 		"work_state":        labels(lifecycle.WorkItems.States),
 		"print_run_state":   labels(lifecycle.CardRuns.States),
 		"certificate_state": labels(lifecycle.Certificates.States),

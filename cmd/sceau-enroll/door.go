@@ -41,6 +41,8 @@ type enrolment struct {
 	PEM          string                     `json:"pem"`
 	Chain        []string                   `json:"chain"`
 	Statement    string                     `json:"statement"`
+	// RevocationCode is given once, when the certificate was accepted.
+	RevocationCode string `json:"revocation_code"`
 }
 
 // door is the bank's door for holders.

@@ -179,8 +179,15 @@ func (s settings) accept(ctx context.Context, door *door, key holderKey, seen en
 	if err != nil {
 		return fmt.Errorf("sign the acceptance: %w", err)
 	}
-	if _, err := door.accept(ctx, signature); err != nil {
+	accepted, err := door.accept(ctx, signature)
+	if err != nil {
 		return err
+	}
+	if accepted.RevocationCode != "" {
+		if err := say(out, "Revocation code: %s\nNote it and keep it away from the key; it is shown once. With it, %s/revoke ends the certificate, day and night.",
+			accepted.RevocationCode, door.base); err != nil {
+			return err
+		}
 	}
 	return say(out, "Accepted: the certificate is active.")
 }

@@ -13,9 +13,18 @@ import (
 
 // certificateCmd is about nominative certificates.
 type certificateCmd struct {
-	Invite   certificateInviteCmd   `cmd:"" help:"Make the code with which its holder enrols; it is shown once, and voids the one before."`
-	Show     certificateShowCmd     `cmd:"" help:"Show a certificate, where its key is said to be, and how its holder accepted it."`
-	BlockKey certificateBlockKeyCmd `cmd:"" name:"block-key" help:"Never certify a key again; a certificate that has it is revoked for keyCompromise."`
+	Invite    certificateInviteCmd   `cmd:"" help:"Make the code with which its holder enrols; it is shown once, and voids the one before."`
+	Show      certificateShowCmd     `cmd:"" help:"Show a certificate, where its key is said to be, and how its holder accepted it."`
+	Revoke    certificateRevokeCmd   `cmd:"" help:"Revoke one, for ever; its caller answers as many questions as its profile says."`
+	Hold      certificateHoldCmd     `cmd:"" help:"Suspend one, where its profile allows it."`
+	Release   certificateReleaseCmd  `cmd:"" help:"End a hold."`
+	Code      certificateCodeCmd     `cmd:"" name:"revocation-code" help:"Make the code with which its holder revokes without signing in; it is shown once, and voids the one before."`
+	Requests  requestsCmd            `cmd:"" help:"Requests to revoke, hold and release: list, carry out now, withdraw."`
+	Represent representativesCmd     `cmd:"" name:"representatives" help:"Who may call for a company: list, name, end."`
+	List      certificateListCmd     `cmd:"" help:"List certificates, oldest first."`
+	Renew     certificateRenewCmd    `cmd:"" help:"Order certificates in the place of ones that end soon: a new key each, one order at a time."`
+	Renewals  certificateRenewalsCmd `cmd:"" help:"How far renewals are: ordered, approved, invited, key taken, issued, accepted."`
+	BlockKey  certificateBlockKeyCmd `cmd:"" name:"block-key" help:"Never certify a key again; a certificate that has it is revoked for keyCompromise."`
 }
 
 type certificateInviteCmd struct {
@@ -69,7 +78,43 @@ func (c certificateShowCmd) Run(w *world) error {
 	if e.Statement != "" {
 		_, _ = fmt.Fprintf(table, "accepted\t%s\nstatement\t%ssignature\t%x\n", e.Accepted.Format(time.RFC3339), e.Statement, e.Signature)
 	}
+	told, err := h.Service.StatusChangesOf(w.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	changes(w, table, told)
 	return table.Flush()
+}
+
+type certificateListCmd struct {
+	databaseFlags
+
+	State lifecycle.CertificateState `help:"In one state: active, held, revoked…" placeholder:"STATE"`
+}
+
+// Run lists.
+func (c certificateListCmd) Run(w *world) error {
+	h, err := openHouse(w, c.databaseFlags, issuance.DefaultPolicy(), false)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
+	for after := lifecycle.CertificateID(""); ; {
+		page, err := h.Service.Certificates(w.ctx, after)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return table.Flush()
+		}
+		for _, v := range page {
+			if c.State == "" || v.State == c.State {
+				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", v.ID, v.State, v.Holder, v.Serial)
+			}
+		}
+		after = page[len(page)-1].ID
+	}
 }
 
 type certificateBlockKeyCmd struct {

@@ -39,7 +39,7 @@ func (c doctorCmd) Run(w *world) error {
 	table := []examination{{what: "database", found: "answers", err: err}}
 	if err == nil {
 		defer h.Close()
-		table = append(table, clock(w, h))
+		table = append(table, clock(w, h), published(w, h))
 		table = append(table, authorities(w, h)...)
 		table = append(table, stock(w, h)...)
 	}

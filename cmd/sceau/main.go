@@ -49,7 +49,7 @@ type cli struct {
 	Stock    stockCmd       `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`
 	Safe     safeCmd        `cmd:"" help:"Data keys that seal card numbers: list, make, seal again, retire."`
 	Return   returnCmd      `cmd:"" help:"Take a card bureau's return file."`
-	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand an enrolment code over, show, block a key."`
+	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand codes over, show, list, revoke, hold, release, renew, block a key."`
 	Profiles profilesCmd    `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
 	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`

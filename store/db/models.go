@@ -444,6 +444,16 @@ type Product struct {
 	OldCardDays    int32
 }
 
+type Representative struct {
+	ID         lifecycle.RepresentativeID
+	CompanyID  lifecycle.CompanyID
+	Name       string
+	Office     string
+	RecordedBy string
+	RecordedAt time.Time
+	EndedAt    *time.Time
+}
+
 type ReturnFile struct {
 	ID        lifecycle.ReturnFileID
 	BatchID   lifecycle.BatchID
@@ -452,6 +462,27 @@ type ReturnFile struct {
 	TakenBy   string
 	TakenAt   time.Time
 	AppliedAt *time.Time
+}
+
+type RevocationRequest struct {
+	ID               lifecycle.RevocationRequestID
+	CertificateID    lifecycle.CertificateID
+	State            lifecycle.RevocationState
+	Act              lifecycle.Event
+	Reason           int32
+	InvalidityDate   *time.Time
+	Caller           lifecycle.Caller
+	RepresentativeID *lifecycle.RepresentativeID
+	RecognisedBy     lifecycle.Recognition
+	Evidence         []byte
+	TakenBy          string
+	Role             string
+	Note             string
+	RequestedAt      time.Time
+	RecordedAt       time.Time
+	DueAt            time.Time
+	EndedAt          *time.Time
+	Why              string
 }
 
 type Staff struct {
@@ -463,6 +494,21 @@ type Staff struct {
 	Language  string
 	Active    bool
 	CreatedAt time.Time
+}
+
+type StatusChange struct {
+	CertificateID lifecycle.CertificateID
+	Version       int32
+	Event         lifecycle.Event
+	Serial        []byte
+	IssuerID      string
+	Shard         int32
+	Revision      int64
+	RequestedAt   time.Time
+	RecordedAt    time.Time
+	OCSPAt        *time.Time
+	CRLAt         *time.Time
+	CRLNumber     *int64
 }
 
 type StockConsignment struct {

@@ -105,6 +105,9 @@ WITH waits AS (
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
+    SELECT 'unconfirmed_caller', r.id, 'revocation request', r.id, '', r.act || ' of certificate ' || r.certificate_id || ': ' || r.why, r.recorded_at
+    FROM revocation_request r WHERE r.state = 'unconfirmed'
+    UNION ALL
     SELECT 'failed_order', o.id, 'order', o.id, coalesce(c.id, o.target_card, ''), o.failure, o.updated_at
     FROM orders o LEFT JOIN card c ON c.order_id = o.id
     WHERE o.state = 'failed' AND (c.state IN ('made', 'in_house') OR o.kind IN ('pin_counter_reset', 'pin_change'))

@@ -40,6 +40,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.PINRuns)
 	draw(&b, lifecycle.Templates)
 	draw(&b, lifecycle.Profiles)
+	draw(&b, lifecycle.RevocationRequests)
 	draw(&b, lifecycle.WorkItems)
 	draw(&b, lifecycle.Certificates)
 	draw(&b, lifecycle.Dossiers)

@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"sceau/authn"
@@ -196,11 +194,11 @@ func (d *door) revokeCertificate(ctx context.Context, in *revokeCertificateIn) (
 	return out, nil
 }
 
-// parseSerial reads hexadecimal as people paste it.
+// parseSerial reads the serial number of a path.
 func parseSerial(s string) (lifecycle.Serial, error) {
-	raw, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
-	if err != nil || len(raw) != len(lifecycle.Serial{}) {
-		return lifecycle.Serial{}, &lifecycle.FieldError{Field: "path.serial", Why: "a serial number has 32 hexadecimal digits"}
+	serial, err := lifecycle.ParseSerial(s)
+	if err != nil {
+		return serial, &lifecycle.FieldError{Field: "path.serial", Why: "a serial number has 32 hexadecimal digits"}
 	}
-	return lifecycle.Serial(raw), nil
+	return serial, nil
 }

@@ -174,7 +174,7 @@ func (d *door) takeAcceptance(v *visit) (answer, error) {
 	if err := d.Service.Accept(v.r.Context(), e.Actor(), e.ID, sent.Signature); err != nil {
 		return answer{}, err
 	}
-	return d.seen(v)
+	return d.accepted(v, e)
 }
 
 // takeRefusal ends a certificate whose content is wrong.

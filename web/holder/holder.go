@@ -35,7 +35,8 @@ type Config struct {
 type door struct {
 	Config
 
-	tries throttle
+	tries       throttle
+	revocations throttle // of codes that revoke: who enrols badly keeps nobody from it
 }
 
 // Bounds of a request.
@@ -50,23 +51,33 @@ func New(c Config) (http.Handler, error) {
 	if c.Service == nil || c.Chain == nil || c.Bundle == nil || c.Ready == nil || c.Now == nil || c.Logger == nil {
 		return nil, fmt.Errorf("%w: the door for holders needs use cases, chains, a clock and a logger", lifecycle.Invalid)
 	}
-	d := &door{Config: c, tries: throttle{rate: triesASecond, most: triesAtOnce}}
+	d := &door{Config: c}
+	d.tries.rate, d.tries.most = triesASecond, triesAtOnce
+	d.revocations.rate, d.revocations.most = triesASecond, triesAtOnce
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]handler{
-		"GET /{$}":                         d.showDoor,
-		"POST /{$}":                        d.enter,
-		"GET /certificate":                 d.showCertificate,
-		"POST /certificate/request":        d.takeRequest,
-		"POST /certificate/acceptance":     d.takeAcceptance,
-		"POST /certificate/refusal":        d.takeRefusal,
-		"GET /certificate/certificate.pem": d.certificatePEM,
-		"GET /certificate/certificate.p7c": d.certificateBundle,
-		"GET /certificate/acceptance.txt":  d.statement,
-		"POST /leave":                      d.leave,
-		"GET /livez":                       func(*visit) (answer, error) { return answer{status: http.StatusNoContent}, nil },
-		"GET /readyz":                      d.ready,
-		"GET /style.css":                   func(*visit) (answer, error) { return answer{file: style, kind: "text/css; charset=utf-8"}, nil },
-		"/":                                func(*visit) (answer, error) { return answer{}, errNoPage },
+		"GET /{$}":                          d.showDoor,
+		"POST /{$}":                         d.enter,
+		"GET /certificate":                  d.showCertificate,
+		"POST /certificate/request":         d.takeRequest,
+		"POST /certificate/acceptance":      d.takeAcceptance,
+		"POST /certificate/refusal":         d.takeRefusal,
+		"GET /certificate/certificate.pem":  d.certificatePEM,
+		"GET /certificate/certificate.p7c":  d.certificateBundle,
+		"GET /certificate/acceptance.txt":   d.statement,
+		"POST /certificate/revocation-code": d.giveCode,
+		"GET /revoke":                       d.showRevoke,
+		"POST /revoke":                      d.openRevocation,
+		"GET /revoke/reason":                d.showReasons,
+		"POST /revoke/confirm":              d.confirmRevocation,
+		"POST /revoke/receipt":              d.revoke,
+		"POST /revoke/signed":               d.revokeSigned,
+		"POST /revoke/leave":                d.leaveRevocation,
+		"POST /leave":                       d.leave,
+		"GET /livez":                        func(*visit) (answer, error) { return answer{status: http.StatusNoContent}, nil },
+		"GET /readyz":                       d.ready,
+		"GET /style.css":                    func(*visit) (answer, error) { return answer{file: style, kind: "text/css; charset=utf-8"}, nil },
+		"/":                                 func(*visit) (answer, error) { return answer{}, errNoPage },
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, handle) })
 	}

@@ -64,7 +64,7 @@ func TestAHolderEnrolsInTheBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	openssl("dgst", "-sha256", "-sign", "key.pem", "-out", "acceptance.sig", "acceptance.txt")
-	v.upload("/certificate/acceptance", "signature", read("acceptance.sig"), nil).want(t, http.StatusSeeOther)
+	v.upload("/certificate/acceptance", "signature", read("acceptance.sig"), nil).want(t, http.StatusOK, "Votre code de révocation")
 	v.get("/certificate").want(t, http.StatusOK, "Votre certificat est actif")
 	if got := b.state(id); got != lifecycle.CertActive {
 		t.Errorf("the certificate is %s", got)

@@ -32,11 +32,15 @@ const (
 	pageDoor        = "door.html"
 	pageCertificate = "certificate.html"
 	pageError       = "error.html"
+	pageRevoke      = "revoke.html"  // reference and code
+	pageReason      = "reason.html"  // what happened
+	pageConfirm     = "confirm.html" // once more, before it is final
+	pageReceipt     = "receipt.html"
 )
 
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{pageDoor, pageCertificate, pageError} {
+	for _, name := range []string{pageDoor, pageCertificate, pageError, pageRevoke, pageReason, pageConfirm, pageReceipt} {
 		all[name] = template.Must(template.ParseFS(pageFiles, "pages/frame.html", "pages/"+name))
 	}
 	return all
@@ -47,6 +51,7 @@ type answer struct {
 	status   int // 0: 200
 	page     string
 	shown    *shown
+	revoking *revoking
 	file     []byte
 	kind     string
 	name     string // of the file, once saved
@@ -65,7 +70,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, handle handler) {
 	case a.redirect != "":
 		http.Redirect(w, r, a.redirect, http.StatusSeeOther)
 	case a.page != "":
-		d.write(v, max(a.status, http.StatusOK), screen{name: a.page, Certificate: a.shown})
+		d.write(v, max(a.status, http.StatusOK), screen{name: a.page, Certificate: a.shown, Revoking: a.revoking})
 	case a.file != nil:
 		w.Header().Set("Content-Type", a.kind)
 		if a.name != "" {
@@ -83,6 +88,7 @@ type screen struct {
 	Language    party.Language
 	Typed       string
 	Certificate *shown
+	Revoking    *revoking
 	Notice      string            // what went wrong
 	Wrong       map[string]string // by field
 	Detail      string            // the same in English, for who helps
@@ -101,10 +107,27 @@ type offered struct {
 	Name string
 }
 
+// Title heads the page.
+func (s screen) Title() string {
+	if s.revokes() {
+		return s.T("revoke.title")
+	}
+	return s.T("title")
+}
+
+func (s screen) revokes() bool {
+	return s.name == pageRevoke || s.name == pageReason || s.name == pageConfirm || s.name == pageReceipt
+}
+
 // Path is where the page is looked at again, in another language.
 func (s screen) Path() string {
-	if s.name == pageCertificate {
+	switch {
+	case s.name == pageCertificate:
 		return certificatePath
+	case s.name == pageRevoke:
+		return revokePath
+	case s.revokes():
+		return revokePath + "/reason"
 	}
 	return "/"
 }
@@ -117,7 +140,8 @@ func (s screen) Day(t time.Time) string { return t.Format("2006-01-02") }
 func (d *door) fail(v *visit, err error) {
 	ctx := v.r.Context()
 	status := statusOf(err)
-	s := screen{name: v.page, Notice: text(noticeOf(err), v.language), Wrong: map[string]string{}}
+	s := screen{name: v.page, Wrong: map[string]string{}}
+	s.Notice = text(noticeOf(err, s.revokes()), v.language)
 	if status >= http.StatusInternalServerError {
 		d.Logger.ErrorContext(ctx, "door for holders", slog.String("path", v.r.URL.Path), slog.String("error", err.Error()))
 	} else {
@@ -143,6 +167,12 @@ func (d *door) fail(v *visit, err error) {
 			s.name = pageError
 		}
 	}
+	if s.name == pageReason {
+		var err error
+		if _, s.Revoking, err = d.revoked(v); err != nil {
+			s.name = pageError
+		}
+	}
 	if s.name == "" {
 		s.name = pageError
 	}
@@ -157,7 +187,11 @@ func (d *door) fail(v *visit, err error) {
 
 func (d *door) write(v *visit, status int, s screen) {
 	if v.json {
-		d.writeJSON(v, status, "application/json", s.Certificate)
+		value := any(s.Certificate)
+		if s.Revoking != nil {
+			value = s.Revoking
+		}
+		d.writeJSON(v, status, "application/json", value)
 		return
 	}
 	s.Language, s.Typed = v.language, v.typed
@@ -205,9 +239,15 @@ func statusOf(err error) int {
 }
 
 // noticeOf names the text that an error is told with.
-func noticeOf(err error) string {
+func noticeOf(err error, revokes bool) string {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p.key
+	}
+	switch status := statusOf(err); {
+	case revokes && status == http.StatusForbidden:
+		return "revoke.refused"
+	case revokes && status == http.StatusConflict:
+		return "revoke.409"
 	}
 	return "error." + strconv.Itoa(statusOf(err))
 }
@@ -232,6 +272,8 @@ type shown struct {
 	PEM          string                     `json:"pem,omitempty"`
 	Chain        []string                   `json:"chain,omitempty"`
 	Statement    string                     `json:"statement,omitempty"`
+	// RevocationCode is shown once.
+	RevocationCode string `json:"revocation_code,omitempty"`
 }
 
 // Is tells whether the certificate is in one of the states: what a page shows

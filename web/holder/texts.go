@@ -10,6 +10,9 @@ import (
 func text(key string, l party.Language) string {
 	words, ok := texts[key]
 	if !ok {
+		words, ok = revocationTexts[key]
+	}
+	if !ok {
 		words = texts["error.500"]
 	}
 	for i, known := range party.Languages() {
@@ -23,7 +26,9 @@ func text(key string, l party.Language) string {
 // fieldText tells what is wrong with a field.
 func fieldText(field string, l party.Language) string {
 	for key := "field." + field; ; {
-		if _, ok := texts[key]; ok {
+		_, here := texts[key]
+		_, there := revocationTexts[key]
+		if here || there {
 			return text(key, l)
 		}
 		cut := strings.LastIndexByte(key, '.')

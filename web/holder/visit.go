@@ -22,9 +22,11 @@ type visit struct {
 	r        *http.Request
 	language party.Language
 	session  issuance.SessionToken
-	json     bool   // the answer is for a program
-	page     string // that an error is shown on
-	typed    string // the reference, so that it need not be typed again
+	// revocation is the session of one who revokes.
+	revocation issuance.SessionToken
+	json       bool   // the answer is for a program
+	page       string // that an error is shown on
+	typed      string // the reference, so that it need not be typed again
 }
 
 const languageCookie = "__Host-sceau-language"
@@ -45,6 +47,9 @@ func newVisit(w http.ResponseWriter, r *http.Request) *visit {
 	}
 	if c, err := r.Cookie(sessionCookie); err == nil {
 		v.session = issuance.SessionToken(c.Value)
+	}
+	if c, err := r.Cookie(revocationCookie); err == nil {
+		v.revocation = issuance.SessionToken(c.Value)
 	}
 	return v
 }

@@ -128,6 +128,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"hold, release, revoke, publish", d.revokeCertificates},
 		{"what holders are told by e-mail", d.checkMail},
 		{"checks by openssl", d.checkPKI},
+		{"a holder revokes by a code, day and night; a caller nobody recognises", d.revokeByCode},
 		{"what certificates are like: a shorter life, seen and approved by a second person", d.changeProfile},
 		{"the next issuing CA takes over, the first goes on with lists and answers", d.rollOver},
 		{"checks of letters and of a dump of the database", d.checkSecrecy},
