@@ -51,11 +51,10 @@ func (s *Service) moveRequest(ctx context.Context, tx store.Tx, id lifecycle.Rev
 // requestsRun is how many requests one run takes.
 const requestsRun = 500
 
-// RevokeDue carries out the revocations that were asked for a moment that has
-// come, and certificates that others have replaced, closes calls that nobody confirmed
-// in time, and forgets codes that were
-// tried a while ago. What is late before the world is an alarm. One of them that
-// fails keeps no other.
+// RevokeDue carries out the revocations that were asked for a moment that has come,
+// revokes certificates that others have replaced, closes calls that nobody confirmed
+// in time, and forgets codes that were tried a while ago. What is late before the
+// world is an alarm. One of them that fails keeps no other.
 func (s *Service) RevokeDue(ctx context.Context, done Done) error {
 	due, err := s.store.RequestsDue(ctx, s.now(), requestsRun)
 	if err != nil {
