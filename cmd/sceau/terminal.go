@@ -87,7 +87,9 @@ func (f readerFlags) await(w *world) error {
 		}
 		return in
 	})
-	if err != nil && w.ctx.Err() == nil && ctx.Err() != nil {
+	// A dial's deadline may pass before the context says so.
+	over := ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
+	if err != nil && w.ctx.Err() == nil && over {
 		return nil
 	}
 	return err
