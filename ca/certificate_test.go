@@ -287,7 +287,7 @@ func TestTheCeremonyMakesWhatItsProfilesSay(t *testing.T) {
 	if err := root.CheckSignatureFrom(root); err != nil {
 		t.Errorf("root: %v", err)
 	}
-	if !root.IsCA || root.MaxPathLen != 1 || len(root.ExtKeyUsage) != 0 {
+	if !root.IsCA || root.MaxPathLen != 2 || len(root.ExtKeyUsage) != 0 {
 		t.Error("root: not a CA with one CA below")
 	}
 	if !issuing.IsCA || issuing.MaxPathLen != 0 || !issuing.MaxPathLenZero || len(issuing.ExtKeyUsage) != 0 || len(issuing.OCSPServer) != 0 {
@@ -336,7 +336,7 @@ func TestProfilesAreValidAndSpoiledOnesAreNot(t *testing.T) {
 			"a policy in words":   func(p *Profile) { p.Policies = []string{"best"} },
 			"no kind":             func(p *Profile) { p.Kind = "" },
 			"no name":             func(p *Profile) { p.Name = "" },
-			"a long path":         func(p *Profile) { p.MaxPathLen = 2 },
+			"a long path":         func(p *Profile) { p.MaxPathLen = 3 },
 			"a day of backdating": func(p *Profile) { p.Backdate = 1 << 62 },
 		} {
 			q := p

@@ -99,7 +99,7 @@ func (b blueprint) check(c, parent *x509.Certificate) error {
 		}
 	}
 	p := b.profile
-	notBefore, notAfter := p.Validity(b.now)
+	notBefore, notAfter := b.validity()
 	must(c.Version == 3, "version is 3")
 	must(c.SerialNumber.Sign() > 0 && c.SerialNumber.Cmp(new(big.Int).SetBytes(b.serial[:])) == 0, "the serial is the reserved one")
 	must(c.NotBefore.Equal(notBefore) && c.NotAfter.Equal(notAfter), "the validity is the profile's")

@@ -60,6 +60,16 @@ type blueprint struct {
 	urls       URLs // of the issuer; empty for a root
 	selfSigned bool
 	now        time.Time
+	until      time.Time // a cross-certificate's end, unless the profile's is earlier
+}
+
+// validity is the profile's, cut where the blueprint ends.
+func (b blueprint) validity() (notBefore, notAfter time.Time) {
+	notBefore, notAfter = b.profile.Validity(b.now)
+	if !b.until.IsZero() && b.until.Before(notAfter) {
+		notAfter = b.until
+	}
+	return notBefore, notAfter
 }
 
 // Prepare builds a person's or a system's certificate from the approved subject and the
@@ -168,7 +178,7 @@ func (b blueprint) template() (*x509.Certificate, error) {
 	}
 	b.addresses(&model)
 	leaf := model.GetCertificate()
-	leaf.NotBefore, leaf.NotAfter = p.Validity(b.now)
+	leaf.NotBefore, leaf.NotAfter = b.validity()
 	if b.selfSigned { // else crypto/x509 copies the issuer's
 		leaf.AuthorityKeyId = skid
 	}

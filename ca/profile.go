@@ -28,6 +28,7 @@ const (
 	KindServer    Kind = "server"    // one of Sceau's own TLS listeners
 	KindIssuing   Kind = "issuing"   // a subordinate CA
 	KindRoot      Kind = "root"      // self-signed
+	KindCross     Kind = "cross"     // a root, by another root
 )
 
 // Profile says what the certificates of one kind look like, in X.509's terms. Those
@@ -92,7 +93,7 @@ func NominativeAuthentication() Profile {
 
 // CeremonyProfiles are those of the certificates that are made at ceremonies.
 func CeremonyProfiles() []Profile {
-	return []Profile{OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA()}
+	return []Profile{OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA(), CrossCA()}
 }
 
 // OCSPResponder is the profile of a delegated responder: short-lived, because
@@ -134,12 +135,26 @@ func IssuingCA() Profile {
 	}
 }
 
-// RootCA is the profile of the offline root: twenty years, one CA below it.
+// RootCA is the profile of the offline root: twenty years, an issuing CA below it, or
+// another root that it has certified with one of its own.
 func RootCA() Profile {
 	return Profile{
-		Name: "root-ca", Kind: KindRoot, Years: 20, Backdate: backdate, MaxPathLen: 1,
+		Name: "root-ca", Kind: KindRoot, Years: 20, Backdate: backdate, MaxPathLen: 2,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
+}
+
+// anyPolicy is the policy that stands for all (RFC 5280 §4.2.1.4).
+const anyPolicy = "2.5.29.32.0"
+
+// CrossCA is the profile of what one root signs of another's key (RFC 4210 §4.4):
+// a root in all but its signature, its end, which is the earlier of the two, and its
+// path length, which has room for issuing CAs alone. Any policy passes, as it does
+// through a root that is trusted itself.
+func CrossCA() Profile {
+	p := RootCA()
+	p.Name, p.Kind, p.MaxPathLen, p.Policies = "cross-ca", KindCross, 1, []string{anyPolicy}
+	return p
 }
 
 // Validity gives the first and the last second of a certificate made now. The
@@ -151,7 +166,9 @@ func (p Profile) Validity(now time.Time) (notBefore, notAfter time.Time) {
 }
 
 // IsCA tells whether the profile's certificates may sign certificates.
-func (p Profile) IsCA() bool { return p.Kind == KindIssuing || p.Kind == KindRoot }
+func (p Profile) IsCA() bool {
+	return p.Kind == KindIssuing || p.Kind == KindRoot || p.Kind == KindCross
+}
 
 // Validate tells whether certificates of this profile can be conforming. It
 // guards against edited data, not against the built-in profiles.
@@ -221,14 +238,14 @@ func (p Profile) validateKind(errs *lifecycle.FieldErrors) {
 		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageEmailProtection)
 	case KindServer:
 		only(x509.KeyUsageDigitalSignature, x509.ExtKeyUsageServerAuth)
-	case KindIssuing, KindRoot:
+	case KindIssuing, KindRoot, KindCross:
 		// No extended key usage: a CA with OCSPSigning would answer for its parent.
 		only(x509.KeyUsageCertSign | x509.KeyUsageCRLSign)
 	default:
 		errs.Add("kind", "is not known")
 	}
-	if p.MaxPathLen < 0 || p.MaxPathLen > 1 || (!p.IsCA() && p.MaxPathLen != 0) {
-		errs.Add("max_path_len", "use 0 or 1 for a CA, nothing else elsewhere")
+	if p.MaxPathLen < 0 || p.MaxPathLen > 2 || (!p.IsCA() && p.MaxPathLen != 0) {
+		errs.Add("max_path_len", "use 0 to 2 for a CA, nothing else elsewhere")
 	}
 }
 

@@ -26,6 +26,14 @@ func Sample(p Profile, now time.Time) (*x509.Certificate, error) {
 		return self, err
 	}
 	above := &Issuer{ID: "specimen-root", PublicBase: "http://pki.example", Certificate: self}
+	if p.Kind == KindCross {
+		bank.CommonName = "Specimen Next Root"
+		next, err := SelfSignRoot(end, bank, now)
+		if err != nil {
+			return nil, err
+		}
+		return SignCross(above, root, next, drawSerial(), now)
+	}
 	bank.CommonName = "Specimen Issuing"
 	certificate, err := SignIssuing(above, root, issuing.Public(), bank, drawSerial(), now)
 	if err != nil || p.Kind == KindIssuing {

@@ -23,7 +23,8 @@ func TestTheSampleOfEachProfileIsWhatItSays(t *testing.T) {
 		"bureau-signer":                      {authenticate, "E-mail Protection"},
 		"server":                             {authenticate, "TLS Web Server Authentication", "DNS:specimen.example"},
 		"issuing-ca":                         {list, "CA:TRUE, pathlen:0", certprofile.PolicySignature},
-		"root-ca":                            {list, "CA:TRUE, pathlen:1"},
+		"root-ca":                            {list, "CA:TRUE, pathlen:2"},
+		"cross-ca":                           {list, "CA:TRUE, pathlen:1", "X509v3 Any Policy"},
 	}
 	for _, p := range everyProfile() {
 		t.Run(p.Name, func(t *testing.T) {

@@ -42,7 +42,7 @@ func minutesFrench() minutesWords {
 		declaration: "Les soussignés ont assisté aux actes 1 à %d de la cérémonie %s, ont comparé les valeurs de contrôle et les empreintes, et n’ont vu aucune clé en clair.",
 		footer:      "Ce document ne contient aucun secret", rehearsal: "RÉPÉTITION", worthless: "clés d’essai détruites à la fin, sans valeur",
 		known: map[string]string{
-			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
+			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "cross": "Certificat croisé signé", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
 			"bureau-signer": "Signataire des fichiers du personnalisateur certifié",
 			"root-list":     "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
 			"key": "Clé de carte", "rotating": "Rotation commencée à la version", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
@@ -64,7 +64,7 @@ func minutesDutch() minutesWords {
 		declaration: "De ondergetekenden waren aanwezig bij de handelingen 1 tot en met %d van ceremonie %s, vergeleken de controlewaarden en vingerafdrukken, en zagen geen sleutel in klare tekst.",
 		footer:      "Dit document bevat geen geheimen", rehearsal: "REPETITIE", worthless: "testsleutels, aan het einde vernietigd, zonder waarde",
 		known: map[string]string{
-			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
+			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "cross": "Kruiscertificaat ondertekend", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
 			"bureau-signer": "Ondertekenaar van de bestanden voor de kaartproducent gecertificeerd",
 			"root-list":     "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
 			"key": "Kaartsleutel", "rotating": "Rotatie begonnen bij versie", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
@@ -86,7 +86,7 @@ func minutesGerman() minutesWords {
 		declaration: "Die Unterzeichnenden waren bei den Handlungen 1 bis %d der Zeremonie %s anwesend, haben Prüfwerte und Fingerabdrücke verglichen und keinen Schlüssel im Klartext gesehen.",
 		footer:      "Dieses Dokument enthält keine Geheimnisse", rehearsal: "PROBE", worthless: "Testschlüssel, am Ende vernichtet, ohne Wert",
 		known: map[string]string{
-			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
+			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "cross": "Kreuzzertifikat signiert", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
 			"bureau-signer": "Signierschlüssel für Dateien des Kartenherstellers zertifiziert",
 			"root-list":     "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
 			"key": "Kartenschlüssel", "rotating": "Rotation begonnen bei Version", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
@@ -108,7 +108,7 @@ func minutesEnglish() minutesWords {
 		declaration: "The undersigned attended acts 1 to %d of ceremony %s, compared check values and fingerprints, and saw no key in clear.",
 		footer:      "This document contains no secret", rehearsal: "REHEARSAL", worthless: "test keys, destroyed at the end, without value",
 		known: map[string]string{
-			"begun": "Ceremony opened", "root": "Root CA made", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
+			"begun": "Ceremony opened", "root": "Root CA made", "cross": "Cross-certificate signed", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
 			"bureau-signer": "Signer of the card bureau's files certified",
 			"root-list":     "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
 			"key": "Card key", "rotating": "Rotation begun at version", "rotate": "New key version", "retire": "Key version retired",

@@ -37,6 +37,7 @@ type ceremonyHoldCmd struct {
 	Officer    string `help:"Login of the security officer who holds the ceremony." required:""`
 	PublicBase string `help:"Where relying parties reach the public door, http://host: it stands in every certificate." env:"SCEAU_PUBLIC_BASE" required:"" placeholder:"URL"`
 	Issuing    string `help:"An issuing CA to make beside those there are, for instance issuing-2: it signs once it is activated." placeholder:"NAME"`
+	Root       string `help:"The root that signs the issuing CA; one that is not there, for instance root-2, is made, and cross-certified with the one before. Left out: the newest." placeholder:"NAME"`
 	Shards     int    `help:"CRLs that certificates are spread over." default:"1"`
 	Plan       string `help:"YAML file: environment, witnesses, card keys and their custodians. Without it the engine draws test keys." type:"existingfile" placeholder:"FILE"`
 	Rehearse   bool   `help:"Do all with keys of names of their own, leave the database as it is, and delete the keys at the end."`
@@ -81,7 +82,7 @@ func (c ceremonyHoldCmd) Run(w *world) error {
 		defer admin.Close()
 	}
 	acts, err := h.Hold(w.ctx, house.Ceremony{
-		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Issuing: c.Issuing, Shards: c.Shards,
+		ID: c.ID, By: by, OpenRoot: openRoot, Admin: admin, Online: store, Cards: online, Plan: plan, Bank: bank, PublicBase: c.PublicBase, Issuing: c.Issuing, Root: c.Root, Shards: c.Shards,
 		Rehearsal: c.Rehearse, Now: w.now,
 		Say: func(format string, args ...any) { _, _ = fmt.Fprintf(w.out, format+"\n", args...) },
 	})

@@ -13,7 +13,7 @@ import (
 // crlCmd is about certificates of the house and the lists that tell of them.
 type crlCmd struct {
 	Certificates crlCertificatesCmd `cmd:"" help:"Show the certificates of CAs and delegates, and serials that were lost with a restored database."`
-	Revoke       crlRevokeCmd       `cmd:"" help:"Revoke one of a delegate, for instance an OCSP responder's."`
+	Revoke       crlRevokeCmd       `cmd:"" help:"Revoke one of a delegate, for instance an OCSP responder's, or a cross-certificate, which the root's list tells after the next ceremony."`
 	RevokeCA     crlRevokeCACmd     `cmd:"" name:"revoke-ca" help:"Revoke an issuing CA and all that it signed: two officers give the command. Then hold a ceremony at once: the root's list tells it."`
 	Concerned    crlConcernedCmd    `cmd:"" help:"List those whose certificates were revoked with a CA, as CSV: they are to be told."`
 	Publish      crlPublishCmd      `cmd:"" help:"Have the workers publish the lists that are due now."`

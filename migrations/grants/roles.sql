@@ -55,7 +55,7 @@ GRANT SELECT ON edition TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry, work_item TO sceau_pin;
 
-GRANT SELECT ON issuer, delegate, crl, crl_piece, crl_shard, ocsp_answer, certificate_status, house_status TO sceau_public;
+GRANT SELECT ON issuer, delegate, crl, crl_piece, crl_shard, ocsp_answer, certificate_status, house_status, cross_certificate TO sceau_public;
 
 -- River's tables, whatever its version has.
 DO $$

@@ -182,6 +182,43 @@ func (q *Queries) CertificatesToExpire(ctx context.Context, at *time.Time, maxRo
 	return items, nil
 }
 
+const crossCertificates = `-- name: CrossCertificates :many
+SELECT x.issuer_id, x.subject_id, x.certificate, (h.revoked_at IS NOT NULL)::boolean AS revoked
+FROM cross_certificate x JOIN house_status h ON h.serial = x.serial ORDER BY x.created_at, x.issuer_id
+`
+
+type CrossCertificatesRow struct {
+	IssuerID    string
+	SubjectID   string
+	Certificate []byte
+	Revoked     bool
+}
+
+func (q *Queries) CrossCertificates(ctx context.Context) ([]CrossCertificatesRow, error) {
+	rows, err := q.db.Query(ctx, crossCertificates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CrossCertificatesRow
+	for rows.Next() {
+		var i CrossCertificatesRow
+		if err := rows.Scan(
+			&i.IssuerID,
+			&i.SubjectID,
+			&i.Certificate,
+			&i.Revoked,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const delegates = `-- name: Delegates :many
 SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate ORDER BY issuer_id, purpose, not_after
 `
@@ -268,6 +305,34 @@ func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificatePa
 		arg.CreatedAt,
 	)
 	return err
+}
+
+const insertCrossCertificate = `-- name: InsertCrossCertificate :execrows
+INSERT INTO cross_certificate (issuer_id, subject_id, serial, certificate, created_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (issuer_id, subject_id) DO NOTHING
+`
+
+type InsertCrossCertificateParams struct {
+	IssuerID    string
+	SubjectID   string
+	Serial      []byte
+	Certificate []byte
+	CreatedAt   time.Time
+}
+
+func (q *Queries) InsertCrossCertificate(ctx context.Context, arg InsertCrossCertificateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, insertCrossCertificate,
+		arg.IssuerID,
+		arg.SubjectID,
+		arg.Serial,
+		arg.Certificate,
+		arg.CreatedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const insertDelegate = `-- name: InsertDelegate :exec

@@ -64,6 +64,15 @@ VALUES (@issuer_id, @purpose, @certificate, @key_name, @not_after, @created_at);
 SELECT issuer_id, purpose, certificate, key_name, not_after, created_at FROM delegate
 WHERE issuer_id = @issuer_id AND purpose = @purpose ORDER BY not_after DESC LIMIT 1;
 
+-- name: CrossCertificates :many
+SELECT x.issuer_id, x.subject_id, x.certificate, (h.revoked_at IS NOT NULL)::boolean AS revoked
+FROM cross_certificate x JOIN house_status h ON h.serial = x.serial ORDER BY x.created_at, x.issuer_id;
+
+-- name: InsertCrossCertificate :execrows
+INSERT INTO cross_certificate (issuer_id, subject_id, serial, certificate, created_at)
+VALUES (@issuer_id, @subject_id, @serial, @certificate, @created_at)
+ON CONFLICT (issuer_id, subject_id) DO NOTHING;
+
 -- name: InsertCertificate :exec
 INSERT INTO certificate (id, order_id, holder_id, state, profile, service, created_at, updated_at)
 VALUES (@id, @order_id, @holder_id, @state, @profile, @service, @created_at, @created_at);

@@ -44,6 +44,9 @@ type Ceremony struct {
 	// Issuing is an issuing CA that is made unless it is there: the one that will
 	// take over. None named: the first.
 	Issuing string
+	// Root is the root that signs it, and is made unless it is there. None named: the
+	// newest, or the first.
+	Root string
 
 	Say func(format string, args ...any)
 	Now func() time.Time
@@ -56,6 +59,7 @@ type Ceremony struct {
 	root    hsm.Keystore // while it is open
 	close   RootCloser
 	ledger  ledger
+	roots   []string // by their numbers
 	issuers []string // the online CAs that publish, and the one that is to be made
 	there   []string // what was there before: no act of this ceremony
 }
@@ -64,10 +68,11 @@ type Ceremony struct {
 // components.
 var ErrWaiting = errors.New("the ceremony waits for custodians")
 
-// Hold does the acts that are missing: root, issuing CAs, the root's list, their OCSP
-// responders, signers of bureau files, the master keys of cards, and gives the acts done so far, under
-// this ID. What is done is on record and not done again, so that a ceremony that
-// was interrupted is held again. [ErrWaiting] tells that it is not over.
+// Hold does the acts that are missing: roots with their cross-certificates, issuing
+// CAs, the roots' lists, OCSP responders, signers of bureau files, the master keys of
+// cards, and gives the acts done so far, under this ID. What is done is on record and
+// not done again, so that a ceremony that was interrupted is held again. [ErrWaiting]
+// tells that it is not over.
 func (h *House) Hold(ctx context.Context, c Ceremony) ([]issuance.CeremonyAct, error) {
 	c.ledger = h.Service
 	if c.Rehearsal && c.Admin == nil {
@@ -111,13 +116,16 @@ var issuingName = regexp.MustCompile("^" + hsm.IssuingKeyPrefix + "[1-9][0-9]{0,
 // generation is the number in a CA's name; its delegates' keys have the same.
 func generation(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
-// findIssuers finds the online CAs that publish, or are about to.
+// findIssuers finds the roots, and the online CAs that publish or are about to.
 func (c *Ceremony) findIssuers(ctx context.Context) error {
 	if c.Issuing != "" && !issuingName.MatchString(c.Issuing) {
 		return fmt.Errorf("%w: an issuing CA is called %s and a number, for instance %s2", lifecycle.Invalid, hsm.IssuingKeyPrefix, hsm.IssuingKeyPrefix)
 	}
 	all, err := c.ledger.Authorities(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.findRoots(all); err != nil {
 		return err
 	}
 	c.issuers = nil
@@ -179,6 +187,13 @@ func (c *Ceremony) look(ctx context.Context) error {
 		return err
 	}
 	c.there = slices.Sorted(maps.Keys(known))
+	crosses, err := c.ledger.CrossCertificates(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range crosses {
+		c.there = append(c.there, crossed(x.Issuer, x.Subject))
+	}
 	for _, id := range c.issuers {
 		for _, d := range delegations(id) {
 			switch newest, err := c.ledger.NewestDelegate(ctx, id, d.purpose); {

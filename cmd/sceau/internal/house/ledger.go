@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"sceau/issuance"
@@ -15,6 +16,8 @@ import (
 type ledger interface {
 	Authorities(ctx context.Context) ([]issuance.Authority, error)
 	RecordAuthority(ctx context.Context, by lifecycle.Actor, a issuance.Authority) error
+	CrossCertificates(ctx context.Context) ([]issuance.CrossCertificate, error)
+	RecordCross(ctx context.Context, by lifecycle.Actor, c issuance.CrossCertificate) error
 	NewestDelegate(ctx context.Context, issuer string, purpose issuance.Delegation) (issuance.Delegate, error)
 	RecordDelegate(ctx context.Context, by lifecycle.Actor, d issuance.Delegate) error
 	BeginCRL(ctx context.Context, issuer string, shard int, scheduled bool, mark issuance.Mark) (issuance.CRLPlan, error)
@@ -30,8 +33,9 @@ type ledger interface {
 type rehearsal struct {
 	now         func() time.Time
 	authorities []issuance.Authority
+	crosses     []issuance.CrossCertificate
 	delegates   []issuance.Delegate
-	listed      bool
+	listed      []string // roots
 	acts        []issuance.CeremonyAct
 }
 
@@ -41,6 +45,15 @@ func (r *rehearsal) Authorities(context.Context) ([]issuance.Authority, error) {
 
 func (r *rehearsal) RecordAuthority(_ context.Context, _ lifecycle.Actor, a issuance.Authority) error {
 	r.authorities = append(r.authorities, a)
+	return nil
+}
+
+func (r *rehearsal) CrossCertificates(context.Context) ([]issuance.CrossCertificate, error) {
+	return r.crosses, nil
+}
+
+func (r *rehearsal) RecordCross(_ context.Context, _ lifecycle.Actor, c issuance.CrossCertificate) error {
+	r.crosses = append(r.crosses, c)
 	return nil
 }
 
@@ -60,7 +73,7 @@ func (r *rehearsal) RecordDelegate(_ context.Context, _ lifecycle.Actor, d issua
 
 func (r *rehearsal) BeginCRL(_ context.Context, issuer string, shard int, _ bool, _ issuance.Mark) (issuance.CRLPlan, error) {
 	now := r.now().Truncate(time.Second)
-	return issuance.CRLPlan{Issuer: issuer, Shard: shard, Number: 1, ThisUpdate: now, NextUpdate: now.AddDate(1, 0, 0), Nothing: r.listed}, nil
+	return issuance.CRLPlan{Issuer: issuer, Shard: shard, Number: 1, ThisUpdate: now, NextUpdate: now.AddDate(1, 0, 0), Nothing: slices.Contains(r.listed, issuer)}, nil
 }
 
 func (r *rehearsal) ReadCRL(_ context.Context, _ *issuance.CRLPlan, use func(*issuance.CRLEntries) error) error {
@@ -75,8 +88,8 @@ func (r *rehearsal) MayLeave(_ context.Context, _ issuance.CRLPlan, serials []li
 	return serials, nil
 }
 
-func (r *rehearsal) FinishCRL(context.Context, issuance.CRLPlan, []byte, []byte, int, issuance.Done) error {
-	r.listed = true
+func (r *rehearsal) FinishCRL(_ context.Context, plan issuance.CRLPlan, _, _ []byte, _ int, _ issuance.Done) error {
+	r.listed = append(r.listed, plan.Issuer)
 	return nil
 }
 

@@ -71,11 +71,16 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 			return nil, nil, fmt.Errorf("certificate of %s: %w", a.ID, err)
 		}
 	}
+	crosses, err := d.house.crosses(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, a := range all {
 		known := revocation.Authority{ID: a.ID, Certificate: certificates[a.ID]}
 		if parent := certificates[a.Parent]; parent != nil {
 			known.Chain = []*x509.Certificate{parent}
 		}
+		known.Chain = append(known.Chain, crosses[a.ID]...)
 		authorities = append(authorities, known)
 		if a.State == lifecycle.IssuerEnded { // its last lists tell all there is to know
 			continue
@@ -93,6 +98,29 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 		return nil, nil, fmt.Errorf("%w: there is no CA yet: hold `sceau ceremony` first", lifecycle.Illegal)
 	}
 	return authorities, responders, nil
+}
+
+// crosses are the cross-certificates of each root's key that have neither ended nor
+// been revoked.
+func (h *House) crosses(ctx context.Context) (map[string][]*x509.Certificate, error) {
+	all, err := h.Service.CrossCertificates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]*x509.Certificate{}
+	for _, x := range all {
+		if x.Revoked {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(x.Certificate)
+		if err != nil {
+			return nil, fmt.Errorf("cross-certificate of %s by %s: %w", x.Subject, x.Issuer, err)
+		}
+		if !h.config.Now().After(certificate.NotAfter) {
+			of[x.Subject] = append(of[x.Subject], certificate)
+		}
+	}
+	return of, nil
 }
 
 func (d *PublicDoor) responder(ctx context.Context, id string, issuer *x509.Certificate) (revocation.Responder, error) {

@@ -3,12 +3,9 @@ package house
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"sceau/ca"
@@ -26,13 +23,20 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 	if err != nil {
 		return err
 	}
-	if known[RootID] == nil {
-		if known[RootID], err = h.makeRoot(ctx, c); err != nil {
-			return fmt.Errorf("root CA: %w", err)
+	for _, id := range c.roots {
+		if known[id] == nil {
+			if known[id], err = h.makeRoot(ctx, c, id); err != nil {
+				return fmt.Errorf("root CA %s: %w", id, err)
+			}
+		}
+		if err := c.madeAuthority(ctx, id, actOf("root", id, RootID), known[id]); err != nil {
+			return err
 		}
 	}
-	if err := c.madeAuthority(ctx, RootID, "root", known[RootID]); err != nil {
-		return err
+	for i := 1; i < len(c.roots); i++ {
+		if err := h.crossCertify(ctx, c, c.roots[i-1], c.roots[i]); err != nil {
+			return err
+		}
 	}
 	for _, id := range c.issuers {
 		if known[id] == nil {
@@ -40,18 +44,24 @@ func (h *House) rootActs(ctx context.Context, c *Ceremony) (err error) {
 				return fmt.Errorf("issuing CA %s: %w", id, err)
 			}
 		}
-		act := "issuing"
-		if id != IssuingID {
-			act += " " + id
-		}
-		if err := c.madeAuthority(ctx, id, act, known[id]); err != nil {
+		if err := c.madeAuthority(ctx, id, actOf("issuing", id, IssuingID), known[id]); err != nil {
 			return err
 		}
 	}
-	if err := h.publishRootList(ctx, c); err != nil {
-		return fmt.Errorf("list of the root: %w", err)
+	for _, id := range c.roots {
+		if err := h.publishRootList(ctx, c, id); err != nil {
+			return fmt.Errorf("list of the root %s: %w", id, err)
+		}
 	}
 	return nil
+}
+
+// actOf is the act of a CA; the first of its kind needs no name.
+func actOf(act, id, first string) string {
+	if id == first {
+		return act
+	}
+	return act + " " + id
 }
 
 // madeAuthority records the act that made a CA, with where its key is on record.
@@ -133,24 +143,24 @@ func (c *Ceremony) closeRoot(ctx context.Context) error {
 // timed is the name of an act that may come again another day.
 func (c *Ceremony) timed(act string) string { return act + " " + c.Now().UTC().Format(time.RFC3339) }
 
-func (h *House) makeRoot(ctx context.Context, c *Ceremony) (*x509.Certificate, error) {
+func (h *House) makeRoot(ctx context.Context, c *Ceremony, id string) (*x509.Certificate, error) {
 	keys, err := c.openRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := keys.CreateSigningKey(ctx, c.prefix+RootKey, hsm.P256); err != nil {
+	if err := keys.CreateSigningKey(ctx, c.prefix+id, hsm.P256); err != nil {
 		return nil, err
 	}
-	key, err := keys.SigningKey(ctx, c.prefix+RootKey, 0)
+	key, err := keys.SigningKey(ctx, c.prefix+id, 0)
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.caName("Root CA"), h.config.Now())
+	certificate, err := ca.SelfSignRoot(key.Signer(ctx), c.caName(numbered("Root CA", generation(id))), h.config.Now())
 	if err != nil {
 		return nil, err
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: RootID, Certificate: certificate.Raw, Mount: keys.Where(), Key: c.prefix + RootKey, Shards: 1,
+		ID: id, Certificate: certificate.Raw, Mount: keys.Where(), Key: c.prefix + id, Shards: 1,
 		PublicBase: c.PublicBase,
 	})
 }
@@ -163,9 +173,9 @@ func (c *Ceremony) caName(what string) ca.Name {
 	return c.Bank.CAName(what)
 }
 
-// rootIssuer is the root as an issuer, with its signer.
-func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto.Signer, error) {
-	root, err := c.issuer(ctx, RootID)
+// rootIssuer is a root as an issuer, with its signer.
+func (h *House) rootIssuer(ctx context.Context, c *Ceremony, id string) (*ca.Issuer, crypto.Signer, error) {
+	root, err := c.issuer(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,14 +183,15 @@ func (h *House) rootIssuer(ctx context.Context, c *Ceremony) (*ca.Issuer, crypto
 	if err != nil {
 		return nil, nil, err
 	}
-	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+RootKey, root.Certificate.PublicKey)
+	signer, err := hsm.NewKeyring(keys).Signer(ctx, c.prefix+id, root.Certificate.PublicKey)
 	return root, signer, err
 }
 
-// makeIssuing makes an issuing CA. Each has a name of its own: lists and answers of
-// one are never taken for another's, whatever a relying party compares.
+// makeIssuing makes an issuing CA below the ceremony's root. Each has a name of its
+// own: lists and answers of one are never taken for another's, whatever a relying
+// party compares.
 func (h *House) makeIssuing(ctx context.Context, c *Ceremony, id string) (*x509.Certificate, error) {
-	root, rootSigner, err := h.rootIssuer(ctx, c)
+	root, rootSigner, err := h.rootIssuer(ctx, c, c.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -194,75 +205,7 @@ func (h *House) makeIssuing(ctx context.Context, c *Ceremony, id string) (*x509.
 		return nil, err
 	}
 	return certificate, c.ledger.RecordAuthority(ctx, c.By, issuance.Authority{
-		ID: id, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + id, Shards: c.Shards, Online: true, Parent: RootID,
+		ID: id, Certificate: certificate.Raw, Mount: c.Online.Where(), Key: c.prefix + id, Shards: c.Shards, Online: true, Parent: c.Root,
 		PublicBase: c.PublicBase,
 	})
-}
-
-// publishRootList signs the root's list of revoked CAs, when one was revoked
-// since the last or the last is old. Its number is marked beside the database
-// before it may be served.
-func (h *House) publishRootList(ctx context.Context, c *Ceremony) error {
-	marks, err := c.marks(ctx)
-	if err != nil {
-		return err
-	}
-	plan, err := c.ledger.BeginCRL(ctx, RootID, 0, true, issuance.MarkOf(marks, 0))
-	if err != nil || plan.Nothing {
-		return err
-	}
-	if plan.UnderWay {
-		return fmt.Errorf("%w: somebody signs it now: hold the ceremony again in a minute", lifecycle.Conflict)
-	}
-	root, signer, err := h.rootIssuer(ctx, c)
-	if err != nil {
-		return err
-	}
-	var draft *ca.ListDraft
-	entries := 0
-	err = c.ledger.ReadCRL(ctx, &plan, func(e *issuance.CRLEntries) (err error) {
-		draft, err = ca.DraftCRL(ca.CRL{
-			Issuer: root.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate, OnlyCA: true,
-		}, e.Full)
-		entries = e.Read
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	der, err := draft.Sign(signer)
-	if err != nil {
-		return err
-	}
-	var old io.Reader
-	if plan.Previous.Number > 0 {
-		old = c.ledger.OpenCRL(ctx, RootID, 0, plan.Previous, false)
-	}
-	err = ca.CheckSuccessor(old, der, root.Certificate, h.config.Now(), func(serials []lifecycle.Serial) ([]lifecycle.Serial, error) {
-		return c.ledger.MayLeave(ctx, plan, serials)
-	})
-	if err != nil {
-		return err
-	}
-	err = c.act(ctx, fmt.Sprintf("root-list %d", plan.Number), map[string]string{
-		"key": c.root.Where() + "/" + c.prefix + RootKey, "sha256": fmt.Sprintf("%X", sha256.Sum256(der)),
-		"until": plan.NextUpdate.Format("2006-01-02"), "revoked": strconv.Itoa(entries),
-	})
-	if err != nil {
-		return err
-	}
-	if !c.Rehearsal {
-		if err := c.Cards.RaiseMarks(ctx, issuance.MarksName(RootID), plan.Mark().Named(0)); err != nil {
-			return err
-		}
-	}
-	return c.ledger.FinishCRL(ctx, plan, der, nil, entries, nil)
-}
-
-// marks are the root's; a rehearsal has none.
-func (c *Ceremony) marks(ctx context.Context) (map[string]int64, error) {
-	if c.Rehearsal {
-		return nil, nil //nolint:nilnil // no marks
-	}
-	return c.Cards.Marks(ctx, issuance.MarksName(RootID))
 }

@@ -78,6 +78,9 @@ func (h *House) LookAtRevocation(ctx context.Context, o Watch) ([]Sight, error) 
 	for _, c := range sample {
 		w.lookAt(ctx, c)
 	}
+	if err := w.crossBundles(ctx); err != nil {
+		return nil, err
+	}
 	all := make([]Sight, len(w.order))
 	for i, s := range w.order {
 		all[i] = *s
@@ -111,7 +114,7 @@ func (l lookout) WatchRevocation(ctx context.Context) ([]issuance.Alarm, error) 
 }
 
 // sample are one good and one revoked certificate of each issuer, shard and
-// profile, the CAs' own, and those that were named.
+// profile, the CAs' own, the cross-certificates, and those that were named.
 func (w *watcher) sample(ctx context.Context, named []*x509.Certificate) ([]watched, error) {
 	authorities, err := w.Service.Authorities(ctx)
 	if err != nil {
@@ -127,6 +130,11 @@ func (w *watcher) sample(ctx context.Context, named []*x509.Certificate) ([]watc
 	if err != nil {
 		return nil, err
 	}
+	crossed, err := w.crossed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sample = append(sample, crossed...)
 	var random [16]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, fmt.Errorf("draw a sample: %w", err)
