@@ -47,11 +47,7 @@ func (c *Client) DeleteRehearsalKeys(ctx context.Context, prefix string) error {
 			if !strings.HasPrefix(name, prefix) {
 				continue
 			}
-			path := mount + "/keys/" + name
-			if err := c.post(ctx, "release key "+name+" for deletion", path+"/config", map[string]bool{"deletion_allowed": true}, nil); err != nil {
-				return err
-			}
-			if err := c.remove(ctx, "delete key "+name, path, nil); err != nil {
+			if err := c.deleteKey(ctx, mount, name); err != nil {
 				return err
 			}
 		}

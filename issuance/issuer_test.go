@@ -49,7 +49,7 @@ func (h *house) twoCAs(t *testing.T) {
 func (h *house) publishes(t *testing.T, id string) {
 	t.Helper()
 	h.event(t, h.RecordDelegate(t.Context(), maxence, issuance.Delegate{
-		Issuer: id, Purpose: issuance.DelegateOCSP, Certificate: certificateOf(t, time.Now().UnixNano()), Key: "ocsp", NotAfter: monday.AddDate(1, 0, 0),
+		Issuer: id, Purpose: issuance.DelegateOCSP, Certificate: certificateOf(t, time.Now().UnixNano()), Key: strings.Replace(id, "issuing", "ocsp", 1), NotAfter: monday.AddDate(1, 0, 0),
 	}))
 	h.publish(t, id)
 }

@@ -10,8 +10,12 @@ import (
 	"sceau/party"
 )
 
-// DestructionData is a certificate of destruction: what of the bank's stock two
-// people saw destroyed.
+// KindKeys are the keys of a CA, which are no stock, on a certificate of destruction:
+// serials are their names and fingerprints, and method and reason are its own words.
+const KindKeys lifecycle.StockKind = "keys"
+
+// DestructionData is a certificate of destruction: what of the bank's stock, or which
+// keys of a CA, two people saw destroyed.
 type DestructionData struct {
 	Bank      Bank
 	Language  party.Language
@@ -38,10 +42,14 @@ func DestructionCertificate(d DestructionData) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	w := destructionWordsOf(d.Language)
+	if d.Kind == KindKeys {
+		w = w.ofKeys()
+		d.Method, d.Reason = w.keys.how, w.keys.why
+	}
 	if err := d.check(t); err != nil {
 		return nil, err
 	}
-	w := destructionWordsOf(d.Language)
 	m := &minutes{
 		doc: newDocument(t), data: MinutesData{Bank: d.Bank, Language: d.Language, Reference: d.Reference},
 		words: minutesWords{title: w.title, signatures: w.signatures, sign: w.sign, footer: w.footer},
@@ -99,7 +107,7 @@ func (d DestructionData) check(t *typeface) error {
 		wrongs.Add("date", "is missing or out of range")
 	}
 	if _, known := destructionEnglish().kinds[d.Kind]; !known {
-		wrongs.Add("kind", "use plastic, paper or reader")
+		wrongs.Add("kind", "use plastic, paper, reader or keys")
 	}
 	if d.Quantity < 1 {
 		wrongs.Add("quantity", "is missing")

@@ -51,6 +51,30 @@ func TestACertificateOfDestructionSaysWhatTwoPeopleSaw(t *testing.T) {
 	}
 }
 
+func TestACertificateOfDestructionOfKeysSaysWhichAndWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for language, words := range map[party.Language][]string{
+		party.French:  {"Clés d’autorité", "clé inconnue", "A proposé la destruction", "ses sauvegardes", "procès-verbal"},
+		party.Dutch:   {"CA-sleutels", "sleutel onbekend", "Heeft de vernietiging voorgesteld", "back-ups", "proces-verbaal"},
+		party.German:  {"Schlüssel einer Zertifizierungsstelle", "Schlüssel unbekannt", "Hat die Vernichtung vorgeschlagen", "Sicherungen", "Protokoll"},
+		party.English: {"Keys of a CA", "no such key", "Proposed the destruction", "backups", "minutes"},
+	} {
+		d := destructionOf(language)
+		d.Kind, d.Item, d.Place, d.Method, d.Reason, d.Quantity = letter.KindKeys, "issuing-999", "transit", "", "", 1
+		d.Serials = []string{"issuing-999 " + strings.Repeat("0123456789ABCDEF", 4)}
+		pdf, err := letter.DestructionCertificate(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := textOf(t, pdf)
+		for _, want := range append(words, d.Serials[0], d.Proposed, d.Seen) {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in\n%s", want, text)
+			}
+		}
+	}
+}
+
 func TestALongCertificateLosesNoSerialNumber(t *testing.T) {
 	t.Parallel()
 	d := destructionOf(party.German)

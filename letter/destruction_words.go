@@ -13,6 +13,17 @@ type destructionWords struct {
 	signatures, sign, first, second, footer       string
 	declaration                                   string // with the quantity and the destruction's name
 	kinds                                         map[lifecycle.StockKind]string
+	keys                                          keyWords
+}
+
+// keyWords are those of the keys of a CA.
+type keyWords struct{ how, why, serials, first, second, footer, declaration string }
+
+// ofKeys are the texts where keys are destroyed.
+func (w destructionWords) ofKeys() destructionWords {
+	k := w.keys
+	w.serials, w.first, w.second, w.footer, w.declaration = k.serials, k.first, k.second, k.footer, k.declaration
+	return w
 }
 
 func destructionWordsOf(l party.Language) destructionWords {
@@ -37,7 +48,14 @@ func destructionFrench() destructionWords {
 		footer:      "À conserver avec le registre du stock",
 		declaration: "Les soussignés ont comparé les pièces à la liste ci-dessus (%d au total, destruction %s) et ont assisté ensemble à leur destruction. Aucune pièce ne peut plus servir.",
 		kinds: map[lifecycle.StockKind]string{
-			lifecycle.StockPlastic: "Plastiques de cartes", lifecycle.StockPaper: "Papier des plis code", lifecycle.StockReader: "Lecteurs CAP",
+			lifecycle.StockPlastic: "Plastiques de cartes", lifecycle.StockPaper: "Papier des plis code", lifecycle.StockReader: "Lecteurs CAP", KindKeys: "Clés d’autorité",
+		},
+		keys: keyWords{
+			how:     "Suppression dans Vault (moteur Transit), puis relecture : clé inconnue",
+			why:     "Fin de l’autorité : certificats échus ou révoqués, dernières listes publiées",
+			serials: "Clés et empreintes SHA-256 de leur partie publique", first: "A proposé la destruction", second: "A donné son accord et détruit les clés",
+			footer:      "À conserver avec le procès-verbal de la cérémonie",
+			declaration: "Les soussignés ont comparé les clés à la liste ci-dessus (%d au total, cérémonie %s) et ont assisté ensemble à leur destruction. Le coffre ne les connaît plus ; ses sauvegardes antérieures restent à détruire.",
 		},
 	}
 }
@@ -51,7 +69,14 @@ func destructionDutch() destructionWords {
 		footer:      "Te bewaren bij het voorraadregister",
 		declaration: "De ondergetekenden hebben de stukken met bovenstaande lijst vergeleken (%d in totaal, vernietiging %s) en waren samen aanwezig bij de vernietiging. Geen enkel stuk is nog bruikbaar.",
 		kinds: map[lifecycle.StockKind]string{
-			lifecycle.StockPlastic: "Kaartplastics", lifecycle.StockPaper: "Papier voor pincodebrieven", lifecycle.StockReader: "CAP-lezers",
+			lifecycle.StockPlastic: "Kaartplastics", lifecycle.StockPaper: "Papier voor pincodebrieven", lifecycle.StockReader: "CAP-lezers", KindKeys: "CA-sleutels",
+		},
+		keys: keyWords{
+			how:     "Verwijderd in Vault (Transit), daarna opgevraagd: sleutel onbekend",
+			why:     "Einde van de CA: certificaten verlopen of ingetrokken, laatste lijsten gepubliceerd",
+			serials: "Sleutels en SHA-256-vingerafdrukken van hun publieke deel", first: "Heeft de vernietiging voorgesteld", second: "Heeft ingestemd en de sleutels vernietigd",
+			footer:      "Te bewaren bij het proces-verbaal van de ceremonie",
+			declaration: "De ondergetekenden hebben de sleutels met bovenstaande lijst vergeleken (%d in totaal, ceremonie %s) en waren samen aanwezig bij de vernietiging. De kluis kent ze niet meer; oudere back-ups van de kluis moeten nog worden vernietigd.",
 		},
 	}
 }
@@ -65,7 +90,14 @@ func destructionGerman() destructionWords {
 		footer:      "Mit dem Bestandsregister aufzubewahren",
 		declaration: "Die Unterzeichnenden haben die Stücke mit der obigen Liste verglichen (insgesamt %d, Vernichtung %s) und waren bei ihrer Vernichtung gemeinsam anwesend. Kein Stück ist mehr verwendbar.",
 		kinds: map[lifecycle.StockKind]string{
-			lifecycle.StockPlastic: "Kartenrohlinge", lifecycle.StockPaper: "Papier für PIN-Briefe", lifecycle.StockReader: "CAP-Leser",
+			lifecycle.StockPlastic: "Kartenrohlinge", lifecycle.StockPaper: "Papier für PIN-Briefe", lifecycle.StockReader: "CAP-Leser", KindKeys: "Schlüssel einer Zertifizierungsstelle",
+		},
+		keys: keyWords{
+			how:     "Löschung in Vault (Transit), danach abgefragt: Schlüssel unbekannt",
+			why:     "Ende der Zertifizierungsstelle: Zertifikate abgelaufen oder gesperrt, letzte Listen veröffentlicht",
+			serials: "Schlüssel und SHA-256-Fingerabdrücke ihres öffentlichen Teils", first: "Hat die Vernichtung vorgeschlagen", second: "Hat zugestimmt und die Schlüssel vernichtet",
+			footer:      "Mit dem Protokoll der Zeremonie aufzubewahren",
+			declaration: "Die Unterzeichnenden haben die Schlüssel mit der obigen Liste verglichen (insgesamt %d, Zeremonie %s) und waren bei ihrer Vernichtung gemeinsam anwesend. Der Tresor kennt sie nicht mehr; seine früheren Sicherungen sind noch zu vernichten.",
 		},
 	}
 }
@@ -79,7 +111,14 @@ func destructionEnglish() destructionWords {
 		footer:      "To be kept with the stock register",
 		declaration: "The undersigned compared the pieces with the list above (%d in all, destruction %s) and saw them destroyed together. No piece can be used any more.",
 		kinds: map[lifecycle.StockKind]string{
-			lifecycle.StockPlastic: "Card plastics", lifecycle.StockPaper: "Paper of PIN letters", lifecycle.StockReader: "CAP readers",
+			lifecycle.StockPlastic: "Card plastics", lifecycle.StockPaper: "Paper of PIN letters", lifecycle.StockReader: "CAP readers", KindKeys: "Keys of a CA",
+		},
+		keys: keyWords{
+			how:     "Deleted in Vault (Transit engine), then asked for: no such key",
+			why:     "End of the CA: certificates expired or revoked, last lists published",
+			serials: "Keys and SHA-256 fingerprints of their public half", first: "Proposed the destruction", second: "Agreed and destroyed the keys",
+			footer:      "To be kept with the minutes of the ceremony",
+			declaration: "The undersigned compared the keys with the list above (%d in all, ceremony %s) and saw them destroyed together. The vault knows them no more; its earlier backups are still to be destroyed.",
 		},
 	}
 }

@@ -109,7 +109,7 @@ func authorities(w *world, h *house.House) []examination {
 	table = append(table, whoSigns(w, h))
 	for _, a := range all {
 		if a.State == lifecycle.IssuerEnded {
-			table = append(table, examination{what: "CA " + a.ID, found: "ended on " + a.Since.Format(time.DateOnly) + ", its last lists never end"})
+			table = append(table, ended(w, h, a))
 			continue
 		}
 		table = append(table, caOf(w, h, a))
@@ -126,6 +126,16 @@ func authorities(w *world, h *house.House) []examination {
 		}
 	}
 	return table
+}
+
+// ended tells of a CA that is over, and whether its keys are destroyed.
+func ended(w *world, h *house.House, a issuance.Authority) examination {
+	e := examination{what: "CA " + a.ID, found: "ended on " + a.Since.Format(time.DateOnly) + ", its last lists never end"}
+	at, err := h.KeysDestroyed(w.ctx, a.ID)
+	if e.err = err; !at.IsZero() {
+		e.found += ", its keys were destroyed on " + at.Format(time.DateOnly)
+	}
+	return e
 }
 
 // whoSigns tells which CA signs holders' certificates.

@@ -1,6 +1,7 @@
 // Package vault holds the Vault policies that production and development share:
-// one file for each kind of process or person, as narrow as its work allows, and
-// self.hcl for what each may do with its own token.
+// one file for each kind of process or person, as narrow as its work allows,
+// self.hcl for what each may do with its own token, and key-destruction.hcl, of which
+// one is made for each CA that ends.
 //
 // They assume the mounts hsm/, transit/ and transit-root/. The package only
 // carries files; the room hsm writes them to Vault, or an administrator does

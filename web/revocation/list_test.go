@@ -148,7 +148,7 @@ func TestNewRefusesAnIncompleteConfiguration(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
 		"no source":             func(c *Config) { c.Source = nil },
 		"no clock":              func(c *Config) { c.Now = nil },
-		"no responder":          func(c *Config) { c.Responders = nil },
+		"nobody to speak for":   func(c *Config) { c.Responders, c.Authorities = nil, nil },
 		"a responder half made": func(c *Config) { c.Responders = []Responder{{IssuerID: "x"}} },
 		"a negative bound":      func(c *Config) { c.MaxAge = -1 },
 		"an empty authority":    func(c *Config) { c.Authorities = []Authority{{}} },

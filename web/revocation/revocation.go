@@ -93,7 +93,7 @@ type Authority struct {
 type Config struct {
 	Lists       string // folder of {issuer}/{shard}.crl and {issuer}/{shard}-delta.crl; it must exist
 	Authorities []Authority
-	Responders  []Responder // at least one; Handler.Speak changes both
+	Responders  []Responder // none when every CA has ended; Handler.Speak changes both
 	Source      StatusSource
 	// Keep is given answers that were signed for a request and fit others; nil:
 	// they are forgotten.
@@ -161,8 +161,8 @@ func New(c Config) (*Handler, error) {
 // Speak changes for whom the door speaks, while it is open: a responder was
 // renewed, a CA is new.
 func (h *Handler) Speak(authorities []Authority, responders []Responder) error {
-	if len(responders) == 0 {
-		return fmt.Errorf("%w: the revocation door needs an OCSP responder", lifecycle.Invalid)
+	if len(authorities) == 0 && len(responders) == 0 {
+		return fmt.Errorf("%w: the revocation door speaks for nobody", lifecycle.Invalid)
 	}
 	for _, r := range responders {
 		if r.Responder == nil || r.Signer == nil || r.IssuerID == "" {

@@ -21,7 +21,7 @@ type Minutes struct {
 
 // factOrder is how the facts of an act stand in the minutes.
 var factOrder = []string{
-	"key", "usage", "algorithm", "environment", "version", letter.FactKCV, "origin", "custodians", "subject", letter.FactSHA256, "until", "mount", "refused", "there",
+	"proposed_by", "key", "usage", "algorithm", "environment", "version", letter.FactKCV, "origin", "custodians", "subject", letter.FactSHA256, "until", "mount", "refused", "there",
 }
 
 // PDF sets the minutes in a language.
@@ -36,16 +36,17 @@ func (m Minutes) PDF(bank *Bank, language string, now time.Time) ([]byte, error)
 	for _, a := range m.Acts {
 		kind, _, _ := strings.Cut(a.Name, " ")
 		act := letter.MinutesAct{Kind: kind, At: a.At, By: bank.staffName(a.By)}
-		if kind == actBegun {
-			if w := a.Detail["witnesses"]; w != "" {
-				d.Witnesses = strings.Split(w, ", ")
-			}
+		if w := a.Detail["witnesses"]; w != "" { // of its first act
+			d.Witnesses = strings.Split(w, ", ")
 		}
 		if d.Environment == "" {
 			d.Environment = a.Detail["environment"]
 		}
 		for _, name := range factOrder {
 			if value := a.Detail[name]; value != "" {
+				if name == "proposed_by" {
+					value = bank.staffName(value)
+				}
 				act.Facts = append(act.Facts, fact(name, value))
 			}
 		}

@@ -75,6 +75,7 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 	if err != nil {
 		return nil, nil, err
 	}
+	ended := false
 	for _, a := range all {
 		known := revocation.Authority{ID: a.ID, Certificate: certificates[a.ID]}
 		if parent := certificates[a.Parent]; parent != nil {
@@ -83,6 +84,7 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 		known.Chain = append(known.Chain, crosses[a.ID]...)
 		authorities = append(authorities, known)
 		if a.State == lifecycle.IssuerEnded { // its last lists tell all there is to know
+			ended = true
 			continue
 		}
 		responder, err := d.responder(ctx, a.ID, certificates[a.ID])
@@ -94,7 +96,7 @@ func (d *PublicDoor) speakers(ctx context.Context) (authorities []revocation.Aut
 		}
 		responders = append(responders, responder)
 	}
-	if len(responders) == 0 {
+	if len(responders) == 0 && !ended {
 		return nil, nil, fmt.Errorf("%w: there is no CA yet: hold `sceau ceremony` first", lifecycle.Illegal)
 	}
 	return authorities, responders, nil
