@@ -82,7 +82,11 @@ func (h *House) crossCertify(ctx context.Context, c *Ceremony, before, after str
 		if err != nil {
 			return fmt.Errorf("cross-certificate of %s by %s: %w", of, by, err)
 		}
-		if err := c.made(ctx, crossed(by, of), "cross "+of+" by "+by, certified(by, certificate)); err != nil {
+		key, err := c.keyOf(ctx, by) // that signed
+		if err != nil {
+			return err
+		}
+		if err := c.made(ctx, crossed(by, of), "cross "+of+" by "+by, certified(key, certificate)); err != nil {
 			return err
 		}
 	}

@@ -66,16 +66,25 @@ func actOf(act, id, first string) string {
 
 // madeAuthority records the act that made a CA, with where its key is on record.
 func (c *Ceremony) madeAuthority(ctx context.Context, id, act string, certificate *x509.Certificate) error {
-	all, err := c.ledger.Authorities(ctx)
+	key, err := c.keyOf(ctx, id)
 	if err != nil {
 		return err
 	}
+	return c.made(ctx, id, act, certified(key, certificate))
+}
+
+// keyOf is where a CA's key is on record.
+func (c *Ceremony) keyOf(ctx context.Context, id string) (string, error) {
+	all, err := c.ledger.Authorities(ctx)
+	if err != nil {
+		return "", err
+	}
 	for _, a := range all {
 		if a.ID == id {
-			return c.made(ctx, id, act, certified(a.Mount+"/"+a.Key, certificate))
+			return a.Mount + "/" + a.Key, nil
 		}
 	}
-	return fmt.Errorf("CA %s: %w", id, lifecycle.NotFound)
+	return "", fmt.Errorf("CA %s: %w", id, lifecycle.NotFound)
 }
 
 // RootOpener opens the store of the root's key for the minutes of its acts, and

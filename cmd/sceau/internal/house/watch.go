@@ -213,8 +213,10 @@ func (w *watcher) lookAt(ctx context.Context, c watched) {
 	for _, at := range c.CRLDistributionPoints {
 		w.list(ctx, c, at).compare(c)
 	}
-	for _, at := range c.OCSPServer {
-		w.answer(c, at).ask(ctx, w, c)
+	if w.issuers[c.issuer].State != lifecycle.IssuerEnded { // nobody answers for it any more
+		for _, at := range c.OCSPServer {
+			w.answer(c, at).ask(ctx, w, c)
+		}
 	}
 	for _, at := range c.IssuingCertificateURL {
 		w.bundle(ctx, c, at)
@@ -223,7 +225,9 @@ func (w *watcher) lookAt(ctx context.Context, c watched) {
 
 func (w *watcher) party(c watched) ca.RelyingParty {
 	p := ca.RelyingParty{Certificate: c.Certificate, Issuer: w.parsed[c.issuer], Now: w.now}
-	if w.issuers[c.issuer].Online { // the root's list is signed at a ceremony
+	a := w.issuers[c.issuer]
+	over := a.State == lifecycle.IssuerEnding || a.State == lifecycle.IssuerEnded // nothing follows its last list
+	if a.Online && !over {                                                        // the root's list is signed at a ceremony
 		const missed = 2 // lists in a row
 		p.Oldest = missed * w.Service.Policy().CRLInterval
 	}

@@ -136,8 +136,8 @@ func (f fetched) cached(kind string, nextUpdate, now time.Time) error {
 	if !stated {
 		wrong("no max-age tells caches how long it may be kept")
 	}
-	if left := nextUpdate.Sub(now) + 5*time.Second; age > left {
-		wrong("caches may keep it for %s, it ends in %s", age, left.Round(time.Second))
+	if now.Add(age).After(nextUpdate.Add(5 * time.Second)) { // a CA's last list ends further off than a duration reaches
+		wrong("caches may keep it for %s, it ends on %s", age, nextUpdate.Format(time.RFC3339))
 	}
 	if f.header.Get("ETag") == "" {
 		wrong("it has no ETag")

@@ -34,6 +34,7 @@ type watchedHouse struct {
 	own    *pgx.Conn
 	issuer *ca.Issuer
 	signer crypto.Signer
+	last   bool                             // lists are the last
 	bend   atomic.Pointer[http.HandlerFunc] // answers in the door's place where it writes anything
 }
 
@@ -98,6 +99,9 @@ func (w *watchedHouse) publish(t *testing.T, shard int, number int64, revoked ..
 	t.Helper()
 	urls := w.issuer.URLs(shard)
 	from, to := w.now.Add(-30*time.Minute), w.now.Add(24*time.Hour)
+	if w.last {
+		to = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
 	entries := iter.Seq2[[]byte, error](func(yield func([]byte, error) bool) {
 		for _, n := range revoked {
 			if !yield(ca.EncodeEntry(ca.Revoked{Serial: serialNumber(n), At: w.now.Add(-time.Hour), Reason: lifecycle.ReasonKeyCompromise})) {
@@ -230,5 +234,16 @@ func TestTheWatchSeesWhatRelyingPartiesWouldSee(t *testing.T) {
 	await(t, "the old list is seen", func() bool {
 		_, wrong := w.look(t)
 		return len(wrong) == 1 && strings.Contains(wrong["CRL issuing-1/0"], "list 1 is served, the newest is 2")
+	})
+	// The CA ends: its last lists are old for ever, and no answer follows.
+	w.bend.Store(nil)
+	w.last = true
+	w.publish(t, 0, 3, 2)
+	w.publish(t, 1, 2)
+	w.tell(t, "UPDATE issuer SET state = 'ended' WHERE id = 'issuing-1'")
+	w.clock.Store(int64(30 * 24 * time.Hour))
+	await(t, "a CA that has ended is no alarm", func() bool {
+		all, wrong := w.look(t)
+		return all == rows-1 && len(wrong) == 0
 	})
 }
