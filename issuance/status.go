@@ -173,16 +173,17 @@ func (s *Service) MarkStatuses(ctx context.Context) (StatusMark, error) {
 func (s *Service) StatusesSince(ctx context.Context, seen, now StatusMark) ([]OCSPStatus, error) {
 	var issuers []string
 	var shards []int32
-	var revisions []int64
+	var revisions, upto []int64
 	for shard, revision := range now.revisions {
 		if before := seen.revisions[shard]; before < revision {
-			issuers, shards, revisions = append(issuers, shard.issuer), append(shards, shard.shard), append(revisions, before)
+			issuers, shards = append(issuers, shard.issuer), append(shards, shard.shard)
+			revisions, upto = append(revisions, before), append(upto, revision)
 		}
 	}
 	if issuers == nil {
 		return nil, nil
 	}
-	rows, err := s.store.StatusesSince(ctx, issuers, shards, revisions)
+	rows, err := s.store.StatusesSince(ctx, db.StatusesSinceParams{Issuers: issuers, Shards: shards, Seen: revisions, Upto: upto})
 	if err != nil {
 		return nil, fmt.Errorf("changed statuses: %w", err)
 	}

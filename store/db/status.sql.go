@@ -432,14 +432,30 @@ func (q *Queries) StatusRevisions(ctx context.Context) ([]StatusRevisionsRow, er
 const statusesSince = `-- name: StatusesSince :many
 SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version,
     s.crl_revision, s.not_after, s.answer, s.this_update, s.next_update, s.stored
-FROM (SELECT unnest($1::text[]) AS issuer_id, unnest($2::int[]) AS shard, unnest($3::bigint[]) AS seen) AS a
-    JOIN certificate_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen
+FROM (SELECT unnest($1::text[]) AS issuer_id, unnest($2::int[]) AS shard, unnest($3::bigint[]) AS seen, unnest($4::bigint[]) AS upto) AS a
+    CROSS JOIN LATERAL (
+        SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision, not_after, answer, this_update, next_update, stored FROM certificate_status c
+        WHERE c.issuer_id = a.issuer_id AND c.shard = a.shard AND c.crl_revision > a.seen AND c.crl_revision <= a.upto OFFSET 0
+    ) AS s
 `
 
-// Statuses that changed in the shards after the revision seen of each. A shard's
-// revision is read before: what is committed later comes too, and comes again.
-func (q *Queries) StatusesSince(ctx context.Context, issuers []string, shards []int32, seen []int64) ([]CertificateStatus, error) {
-	rows, err := q.db.Query(ctx, statusesSince, issuers, shards, seen)
+type StatusesSinceParams struct {
+	Issuers []string
+	Shards  []int32
+	Seen    []int64
+	Upto    []int64
+}
+
+// Statuses that changed in the shards after the revision seen of each, up to the one
+// that it has now: of changes between two bounds the planner expects few, in
+// whatever order they are joined, and takes their index.
+func (q *Queries) StatusesSince(ctx context.Context, arg StatusesSinceParams) ([]CertificateStatus, error) {
+	rows, err := q.db.Query(ctx, statusesSince,
+		arg.Issuers,
+		arg.Shards,
+		arg.Seen,
+		arg.Upto,
+	)
 	if err != nil {
 		return nil, err
 	}
