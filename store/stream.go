@@ -17,7 +17,7 @@ func (t Tx) ListedEntries(ctx context.Context, p db.ListedEntriesParams, each fu
 	return err
 }
 
-// ChangedEntries does the same for a delta.
+// ChangedEntries does the same for what changed between two revisions.
 func (t Tx) ChangedEntries(ctx context.Context, p db.ChangedEntriesParams, each func(entry []byte) error) error {
 	_, err := db.New(handing{translated{t.tx}, each}).ChangedEntries(ctx, p)
 	return err
@@ -26,6 +26,12 @@ func (t Tx) ChangedEntries(ctx context.Context, p db.ChangedEntriesParams, each 
 // CRLPieces hands on pieces of a published list.
 func (s *Store) CRLPieces(ctx context.Context, p db.CRLPiecesParams, each func(piece []byte) error) error {
 	_, err := db.New(handing{translated{s.pool}, each}).CRLPieces(ctx, p)
+	return err
+}
+
+// CRLPieces does the same in a transaction.
+func (t Tx) CRLPieces(ctx context.Context, p db.CRLPiecesParams, each func(piece []byte) error) error {
+	_, err := db.New(handing{translated{t.tx}, each}).CRLPieces(ctx, p)
 	return err
 }
 
