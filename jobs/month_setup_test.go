@@ -345,17 +345,17 @@ func learn(memory *revocation.Memory, all []issuance.OCSPStatus) {
 
 // readAll fills a door's memory, as the door does when it opens.
 func (p *publisher) readAll(ctx context.Context, memory *revocation.Memory) error {
-	var after lifecycle.Serial
-	for {
-		page, last, err := p.Service.Statuses(ctx, after)
-		if err != nil {
-			return err
-		}
-		if learn(memory, page); last {
-			return nil
-		}
-		after = page[len(page)-1].Serial
+	err := p.Service.EveryStatus(ctx, func(all []issuance.OCSPStatus) { learn(memory, all) })
+	if err != nil {
+		return err
 	}
+	return p.Service.EveryAnswer(ctx, func(all []issuance.OCSPAnswer) {
+		answered := make([]revocation.Answered, len(all))
+		for i, a := range all {
+			answered[i] = revocation.Answered{Serial: a.Serial, Version: a.Version, Answer: ca.Answer{DER: a.DER, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate}}
+		}
+		memory.LearnAnswers(answered)
+	})
 }
 
 // follow has the door learn what changed, as it does every second.
