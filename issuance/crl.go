@@ -36,9 +36,12 @@ type CRLPlan struct {
 	Last       bool    // no list follows it: there is no delta, and it never ends
 	UnderWay   bool    // another worker signs this shard's next list: look again in a moment
 
-	revision, baseRevision int64 // what the lists cover: told when their entries are read
-	atLeast                int64 // what had been committed when it began
-	keepExpired, covered   bool  // covered: their entries were read
+	revision, baseRevision int64     // what the lists cover: told when their entries are read
+	atLeast                int64     // what had been committed when it began
+	keepExpired, covered   bool      // covered: their entries were read
+	amends                 bool      // the list is the last one and what changed since, not read anew
+	keptSince              time.Time // who had expired by then, and not changed since a revision, has left
+	keptRevision           int64
 }
 
 // Mark is what is raised before the lists may be served. It is known once their
@@ -76,14 +79,10 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 			return err
 		}
 		plan.atLeast = row.Revision
-		base, err := planBaseTx(ctx, tx, &plan)
+		due, err := s.planBaseTx(ctx, tx, &plan, scheduled)
 		if err != nil {
 			return err
 		}
-		if plan.Last {
-			plan.BaseNumber = 0
-		}
-		due := plan.BaseNumber == 0 || scheduled && !plan.ThisUpdate.Before(base.Add(s.policy.CRLInterval))
 		plan.Previous, err = newestCRL(ctx, tx.Queries, issuer, shard)
 		if err != nil && !isNotFound(err) {
 			return err
@@ -96,6 +95,9 @@ func (s *Service) BeginCRL(ctx context.Context, issuer string, shard int, schedu
 			return fmt.Errorf("CRL %s/%d: %w: the clock stands before the last list, of %s",
 				issuer, shard, lifecycle.Conflict, plan.Previous.ThisUpdate.Format(time.RFC3339))
 		}
+		// A list that was taken back after a restore completes no base: what it says and
+		// what the database says may differ.
+		plan.amends = !due && (plan.Previous.Number == plan.BaseNumber || plan.Previous.baseNumber == plan.BaseNumber)
 		plan.Scheduled = due
 		return s.reserveCRLTx(ctx, tx, &plan, row.Number)
 	})
@@ -119,18 +121,29 @@ func planIssuerTx(ctx context.Context, tx store.Tx, plan *CRLPlan) error {
 	return nil
 }
 
-// planBaseTx finds the list that the delta completes, the last scheduled one,
-// and tells when it was made.
-func planBaseTx(ctx context.Context, tx store.Tx, plan *CRLPlan) (time.Time, error) {
-	base, err := tx.NewestScheduledCRL(ctx, plan.Issuer, int32(plan.Shard)) //nolint:gosec // below 1024
-	if isNotFound(err) {
-		return time.Time{}, nil
-	}
+// planBaseTx finds the list that the delta completes, the last scheduled one, and
+// tells whether the next scheduled one is due. An entry stands on one scheduled list
+// that is made after its certificate's end (RFC 5280 §3.3), so that it leaves with
+// the one after; lists between two scheduled ones let none go for that.
+func (s *Service) planBaseTx(ctx context.Context, tx store.Tx, plan *CRLPlan, scheduled bool) (due bool, err error) {
+	last, err := tx.NewestScheduledCRLs(ctx, plan.Issuer, int32(plan.Shard)) //nolint:gosec // below 1024
 	if err != nil {
-		return time.Time{}, fmt.Errorf("base of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
+		return false, fmt.Errorf("base of CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
 	}
-	plan.BaseNumber, plan.baseRevision = base.Number, base.Revision
-	return base.ThisUpdate, nil
+	if len(last) == 0 {
+		return true, nil
+	}
+	due = plan.Last || scheduled && !plan.ThisUpdate.Before(last[0].ThisUpdate.Add(s.policy.CRLInterval))
+	if !plan.Last {
+		plan.BaseNumber, plan.baseRevision = last[0].Number, last[0].Revision
+	}
+	if !due {
+		last = last[1:]
+	}
+	if len(last) > 0 {
+		plan.keptSince, plan.keptRevision = last[0].ThisUpdate, last[0].Revision
+	}
+	return due, nil
 }
 
 // reserveCRLTx takes the number after the highest that was ever reserved, or

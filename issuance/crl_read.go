@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,26 @@ import (
 type CRLEntries struct {
 	Full, Delta iter.Seq2[[]byte, error]
 	Read        int // of the full list
+
+	// Last is the list that this one follows, and Changed what changed since it was
+	// read: together they are the full list, without the rest being read. Nil where
+	// it is to be made of Full.
+	Last    io.Reader
+	Changed iter.Seq2[[]byte, error]
 }
+
+// mostChanged bounds what is held of changes; with more of them the list is made anew.
+const mostChanged = 50_000
 
 // ReadCRL hands a plan's entries to use, which draws the full list's first. The
 // lists cover every change of status that was committed by now, also later than
-// the plan. A revoked certificate that has expired is listed once after its end
-// (RFC 5280 §3.3), or for ever where the issuer keeps expired ones. Those of the
-// house's own certificates stand among the others.
+// the plan. A revoked certificate that has expired stands on one scheduled list made
+// after its end (RFC 5280 §3.3), or for ever where the issuer keeps expired ones.
+// Those of the house's own certificates stand among the others.
+//
+// Scheduled lists are made of all rows. One between two of them may be made of the
+// one before it: whoever has not changed since stands there as the rows would say,
+// since neither lets anybody go but who was released.
 func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEntries) error) error {
 	shard := int32(plan.Shard) //nolint:gosec // below 1024
 	return s.store.Snapshot(ctx, func(tx store.Tx) error {
@@ -44,21 +58,43 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 		e := &CRLEntries{}
 		e.Full = plan.drawn(func(each func([]byte) error) error {
 			return tx.ListedEntries(ctx, db.ListedEntriesParams{
-				IssuerID: &plan.Issuer, Shard: &shard, KeepAll: plan.keepExpired,
-				KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision,
+				IssuerID: &plan.Issuer, Shard: &shard, KeepAll: plan.keepExpired, KeptSince: &plan.keptSince, KeptRevision: plan.keptRevision,
 			}, func(entry []byte) error {
 				e.Read++
 				return each(entry)
 			})
 		})
-		e.Delta = plan.drawn(func(each func([]byte) error) error {
-			return tx.ChangedEntries(ctx, db.ChangedEntriesParams{
-				IssuerID: &plan.Issuer, Shard: &shard, Since: plan.baseRevision, KeepAll: plan.keepExpired,
-				KeptSince: &plan.Previous.ThisUpdate, KeptRevision: plan.Previous.revision,
-			}, each)
-		})
+		since := func(revision int64) func(each func([]byte) error) error {
+			return func(each func([]byte) error) error {
+				return tx.ChangedEntries(ctx, db.ChangedEntriesParams{
+					IssuerID: &plan.Issuer, Shard: &shard, Since: revision, Upto: plan.revision,
+				}, each)
+			}
+		}
+		e.Delta = plan.drawn(since(plan.baseRevision))
+		if before := plan.Previous.revision; plan.amends && plan.revision-before <= mostChanged {
+			e.Last = newPieces(ctx, tx.CRLPieces, plan.Issuer, plan.Shard, plan.Previous, false)
+			e.Changed = plan.drawn(collected(since(before)))
+		}
 		return use(e)
 	})
+}
+
+// collected reads all before it gives any: meanwhile the connection is free.
+func collected(read func(each func([]byte) error) error) func(each func([]byte) error) error {
+	return func(each func([]byte) error) error {
+		var all [][]byte
+		err := read(func(entry []byte) error {
+			all = append(all, bytes.Clone(entry))
+			return nil
+		})
+		for _, entry := range all {
+			if err == nil {
+				err = each(entry)
+			}
+		}
+		return err
+	}
 }
 
 // errEnough is that whoever draws wants no more.
@@ -90,8 +126,7 @@ func (s *Service) MayLeave(ctx context.Context, plan CRLPlan, serials []lifecycl
 			asked[i] = some[i][:]
 		}
 		rows, err := s.store.MayNotLeave(ctx, db.MayNotLeaveParams{
-			Serials: asked, IssuerID: &plan.Issuer, KeptRevision: plan.Previous.revision, KeepAll: plan.keepExpired,
-			KeptSince: &plan.Previous.ThisUpdate,
+			Serials: asked, IssuerID: &plan.Issuer, ReleasedSince: plan.Previous.revision, KeepAll: plan.keepExpired, KeptSince: &plan.keptSince,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("who may leave CRL %s/%d: %w", plan.Issuer, plan.Shard, err)
@@ -110,7 +145,8 @@ type CRLHead struct {
 	SHA256                 []byte // of the full list
 	FullSize, DeltaSize    int    // octets; 0: no delta
 
-	revision int64
+	revision   int64
+	baseNumber int64 // of the list that its delta completes; 0: none
 }
 
 // HeadCRL tells of a shard's newest published lists.
@@ -125,7 +161,7 @@ func newestCRL(ctx context.Context, q *db.Queries, issuer string, shard int) (CR
 	}
 	return CRLHead{
 		Number: c.Number, ThisUpdate: c.ThisUpdate, NextUpdate: c.NextUpdate, SHA256: c.SHA256,
-		FullSize: int(c.FullSize), DeltaSize: int(c.DeltaSize), revision: c.Revision,
+		FullSize: int(c.FullSize), DeltaSize: int(c.DeltaSize), revision: c.Revision, baseNumber: c.BaseNumber,
 	}, nil
 }
 
@@ -160,6 +196,10 @@ func read(from io.Reader, size int) ([]byte, error) {
 // OpenCRL reads a published list, or the delta that went with it, a piece at
 // a time; nil when there is none.
 func (s *Service) OpenCRL(ctx context.Context, issuer string, shard int, head CRLHead, delta bool) io.Reader {
+	return newPieces(ctx, s.store.CRLPieces, issuer, shard, head, delta)
+}
+
+func newPieces(ctx context.Context, read readPieces, issuer string, shard int, head CRLHead, delta bool) io.Reader {
 	size := head.FullSize
 	if delta {
 		size = head.DeltaSize
@@ -168,8 +208,11 @@ func (s *Service) OpenCRL(ctx context.Context, issuer string, shard int, head CR
 		return nil
 	}
 	of := db.CRLPiecesParams{IssuerID: issuer, Shard: int32(shard), Number: head.Number, Delta: delta, MaxRows: piecesAtOnce} //nolint:gosec // below 1024
-	return &pieces{ctx: ctx, s: s.store, of: of, size: size}
+	return &pieces{ctx: ctx, read: read, of: of, size: size}
 }
+
+// readPieces reads from the store, or in a transaction.
+type readPieces func(ctx context.Context, p db.CRLPiecesParams, each func(piece []byte) error) error
 
 // A list is kept in pieces that fill a page of the database each.
 const (
@@ -196,7 +239,7 @@ func putPiecesTx(ctx context.Context, tx store.Tx, plan CRLPlan, delta bool, der
 // pieces reads a list's bytes, some pieces at a time.
 type pieces struct {
 	ctx  context.Context //nolint:containedctx // a reader's
-	s    *store.Store
+	read readPieces
 	of   db.CRLPiecesParams // its Start: where the next piece begins
 	size int                // of the list
 	some []byte             // read ahead, the same memory each time
@@ -210,7 +253,7 @@ func (p *pieces) Read(into []byte) (int, error) {
 			return 0, io.EOF
 		}
 		p.some = p.some[:0]
-		err := p.s.CRLPieces(p.ctx, p.of, func(piece []byte) error {
+		err := p.read(p.ctx, p.of, func(piece []byte) error {
 			p.some = append(p.some, piece...)
 			return nil
 		})

@@ -307,13 +307,15 @@ func TestARevokedCertificateIsListedOnceAfterItsEnd(t *testing.T) {
 	}
 }
 
-func TestOneRevokedAfterItsEndIsListedOnceAllTheSame(t *testing.T) {
+// A list between two scheduled ones is none that lets somebody leave (RFC 5280 §3.3).
+func TestOneRevokedAfterItsEndIsOnAScheduledListAllTheSame(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	h.authority(t, 1)
 	id := h.certificate(t, lifecycle.CertActive)
 	end := *h.certificateRow(t, id).NotAfter
 	h.clock.set(end.Add(time.Hour))
+	other := h.certificate(t, lifecycle.CertActive)
 	h.finishCRL(t, h.beginCRL(t, true), "before")
 	h.clock.advance(time.Hour)
 	h.event(t, h.Revoke(t.Context(), maxence, id, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise})) // its expiry run is late
@@ -321,10 +323,22 @@ func TestOneRevokedAfterItsEndIsListedOnceAllTheSame(t *testing.T) {
 	if got := h.full(t, plan); len(got) != 1 {
 		t.Errorf("listed are %q", got)
 	}
-	h.finishCRL(t, plan, "once")
-	h.clock.advance(24 * time.Hour)
-	if got := h.full(t, h.beginCRL(t, true)); len(got) != 0 {
-		t.Errorf("then %q", got)
+	h.finishCRL(t, plan, "between")
+	for _, step := range []struct {
+		list      string
+		scheduled bool
+		want      int
+	}{{"the first scheduled one", true, 1}, {"one between", false, 1}, {"the next scheduled one", true, 0}} {
+		if h.clock.advance(24 * time.Hour); !step.scheduled { // one that is due for another's sake
+			h.clock.advance(-23 * time.Hour)
+			h.event(t, h.Hold(t.Context(), maxence, other))
+			h.event(t, h.Release(t.Context(), maxence, other))
+		}
+		plan := h.beginCRL(t, step.scheduled)
+		if got := h.full(t, plan); plan.Scheduled != step.scheduled || len(got) != step.want {
+			t.Errorf("%s (%v): listed are %q", step.list, plan.Scheduled, got)
+		}
+		h.finishCRL(t, plan, step.list)
 	}
 }
 

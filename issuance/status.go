@@ -111,21 +111,43 @@ func (s *Service) houseStatus(ctx context.Context, issuer string, serial lifecyc
 	return houseStatusOf(r).CertificateStatus, nil
 }
 
-// statusPage is how many statuses are read at a time.
+// statusPage is how many new answers are read at a time.
 const statusPage = 5000
 
-// Statuses reads all statuses in the order of their serials, a page after the
-// given one; a page that is not full is the last.
-func (s *Service) Statuses(ctx context.Context, after lifecycle.Serial) (page []OCSPStatus, last bool, err error) {
-	rows, err := s.store.CertificateStatuses(ctx, after[:], statusPage)
+// EveryStatus reads all statuses but those of the house's own certificates, in no
+// order and without their answers, and gives some at a time to take.
+func (s *Service) EveryStatus(ctx context.Context, take func([]OCSPStatus)) error {
+	err := s.store.EveryStatus(ctx, func(rows []db.EveryStatusRow) {
+		all := make([]OCSPStatus, len(rows))
+		for i, r := range rows {
+			all[i] = statusOf(db.CertificateStatus{
+				IssuerID: r.IssuerID, Serial: r.Serial, State: r.State, RevokedAt: r.RevokedAt, Reason: r.Reason,
+				InvalidityDate: r.InvalidityDate, StatusVersion: r.StatusVersion,
+			})
+		}
+		take(all)
+	})
 	if err != nil {
-		return nil, false, fmt.Errorf("statuses after %s: %w", after, err)
+		return fmt.Errorf("all statuses: %w", err)
 	}
-	page = make([]OCSPStatus, len(rows))
-	for i, r := range rows {
-		page[i] = statusOf(db.CertificateStatus(r))
+	return nil
+}
+
+// EveryAnswer does the same for the answers signed ahead.
+func (s *Service) EveryAnswer(ctx context.Context, take func([]OCSPAnswer)) error {
+	err := s.store.EveryAnswer(ctx, func(rows []db.EveryAnswerRow) {
+		all := make([]OCSPAnswer, len(rows))
+		for i, r := range rows {
+			all[i] = OCSPAnswer{
+				Serial: lifecycle.Serial(r.Serial), Version: r.StatusVersion, DER: r.DER, ThisUpdate: r.ThisUpdate, NextUpdate: r.NextUpdate,
+			}
+		}
+		take(all)
+	})
+	if err != nil {
+		return fmt.Errorf("all OCSP answers: %w", err)
 	}
-	return page, len(rows) < statusPage, nil
+	return nil
 }
 
 // StatusMark is up to where somebody knows the statuses.
@@ -173,16 +195,17 @@ func (s *Service) MarkStatuses(ctx context.Context) (StatusMark, error) {
 func (s *Service) StatusesSince(ctx context.Context, seen, now StatusMark) ([]OCSPStatus, error) {
 	var issuers []string
 	var shards []int32
-	var revisions []int64
+	var revisions, upto []int64
 	for shard, revision := range now.revisions {
 		if before := seen.revisions[shard]; before < revision {
-			issuers, shards, revisions = append(issuers, shard.issuer), append(shards, shard.shard), append(revisions, before)
+			issuers, shards = append(issuers, shard.issuer), append(shards, shard.shard)
+			revisions, upto = append(revisions, before), append(upto, revision)
 		}
 	}
 	if issuers == nil {
 		return nil, nil
 	}
-	rows, err := s.store.StatusesSince(ctx, issuers, shards, revisions)
+	rows, err := s.store.StatusesSince(ctx, db.StatusesSinceParams{Issuers: issuers, Shards: shards, Seen: revisions, Upto: upto})
 	if err != nil {
 		return nil, fmt.Errorf("changed statuses: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -91,18 +93,40 @@ func (l lists) draft(ctx context.Context, issuer authority, plan *issuance.CRLPl
 		c.ExpiredSince = issuer.Certificate.NotBefore
 	}
 	err = l.Service.ReadCRL(ctx, plan, func(e *issuance.CRLEntries) error {
-		if full, err = ca.DraftCRL(c, e.Full); err != nil {
+		if full, entries, err = l.full(ctx, c, e); err != nil || plan.BaseNumber == 0 {
 			return err
-		}
-		entries = e.Read
-		if plan.BaseNumber == 0 {
-			return nil
 		}
 		c.BaseNumber, c.Size = plan.BaseNumber, plan.Previous.DeltaSize
 		delta, err = ca.DraftCRL(c, e.Delta)
 		return err
 	})
 	return full, delta, entries, err
+}
+
+// full makes the full list of the last one and what changed since, where that may be
+// done, else of all entries; so it does, too, when the last one cannot be read.
+func (l lists) full(ctx context.Context, c ca.CRL, e *issuance.CRLEntries) (full *ca.ListDraft, entries int, err error) {
+	if e.Last != nil {
+		full, err = ca.DraftCRL(c, numbered(ca.Amend(e.Last, c.Issuer, e.Changed), &entries))
+		if err == nil || ctx.Err() != nil {
+			return full, entries, err
+		}
+		l.Logger.ErrorContext(ctx, "a list is made anew, since it cannot be made of the last one", slog.Int64("number", c.Number), slog.String("error", err.Error()))
+	}
+	full, err = ca.DraftCRL(c, e.Full)
+	return full, e.Read, err
+}
+
+// numbered counts what is drawn.
+func numbered(entries iter.Seq2[[]byte, error], n *int) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for entry, err := range entries {
+			*n++
+			if !yield(entry, err) {
+				return
+			}
+		}
+	}
 }
 
 // sign signs a list and compares it with the one that it replaces.

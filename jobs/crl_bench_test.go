@@ -22,8 +22,9 @@ import (
 )
 
 // BenchmarkGrowth has tables of different sizes, every certificate of them on the
-// list: what each act costs that a revocation waits for. Read and encode the list;
-// the whole publication from one change to the record, and to the folder it is
+// list: what each act costs that a revocation waits for. Read and encode the list, as
+// a scheduled one is made; make it of the last one and what changed, as others are; the
+// whole publication from one change to the record, and to the folder it is
 // served from; one change; the start of a door that holds all statuses and answers.
 func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
@@ -117,6 +118,19 @@ func benchmarkPublication(b *testing.B, n int) {
 		}
 		return p.Service.Hold(b.Context(), clerk, held)
 	}
+	ok(b, change())
+	p.at = p.at.Add(time.Minute)
+	plan, err := p.Service.BeginCRL(b.Context(), "issuing-1", 0, false, issuance.Mark{})
+	ok(b, err)
+	b.Run("read_and_amend", func(b *testing.B) {
+		bench.Comparison{Ours: bench.Side{Name: "ReadCRL_Amend", Ops: 1, Run: func() error {
+			_, _, entries, err := p.draft(b.Context(), issuer, &plan)
+			if err == nil && entries < n {
+				err = fmt.Errorf("%d entries of %d", entries, n)
+			}
+			return err
+		}}}.Measure(b)
+	})
 	b.Run("publish", func(b *testing.B) {
 		peak := 0.0
 		bench.Comparison{Ours: bench.Side{Name: "publish", Ops: 1, Prepare: change, Run: func() error {

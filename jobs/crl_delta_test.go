@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"testing"
@@ -152,7 +153,7 @@ func (p *publisher) connect(t testing.TB, url string) {
 	p.url, p.pool = url, pool
 	service, err := issuance.New(store.New(pool), testenv.Safe(), p, p, issuance.DefaultPolicy(), p.now)
 	ok(t, err)
-	tools := Tools{Service: service, Signers: p, Marks: p, Now: p.now}
+	tools := Tools{Service: service, Signers: p, Marks: p, Now: p.now, Logger: slog.New(slog.DiscardHandler)}
 	p.lists = lists{tools, &authorities{service: service, publicBase: "http://pki.montclair.example"}}
 }
 

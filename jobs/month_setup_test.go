@@ -222,10 +222,10 @@ func (m *month) numbered(t *testing.T, id lifecycle.CertificateID) (serial lifec
 	return lifecycle.Serial(octets), shard
 }
 
-// database is what the database says is revoked in a shard, and not long expired.
-func (m *month) database(t *testing.T, shard int, previous time.Time) told {
+// database is what the database says is revoked in a shard, and had not expired by then.
+func (m *month) database(t *testing.T, shard int, kept time.Time) told {
 	t.Helper()
-	rows, err := m.pool.Query(t.Context(), "SELECT serial, reason FROM certificate WHERE shard = $1 AND reason IS NOT NULL AND not_after > $2", shard, previous)
+	rows, err := m.pool.Query(t.Context(), "SELECT serial, reason FROM certificate WHERE shard = $1 AND reason IS NOT NULL AND not_after > $2", shard, kept)
 	ok(t, err)
 	all := told{}
 	for rows.Next() {
@@ -247,6 +247,16 @@ func (m *month) previous(t *testing.T, shard int) time.Time {
 	}
 	ok(t, err)
 	return head.ThisUpdate
+}
+
+// kept is when the scheduled list was made that stands before the one which a list is
+// or completes: who had expired by then is not listed any more. Zero for none.
+func (m *month) kept(t *testing.T, shard int, number int64) (at time.Time) {
+	t.Helper()
+	ok(t, m.pool.QueryRow(t.Context(), `SELECT coalesce(max(s.this_update), '0001-01-01') FROM crl n LEFT JOIN crl s
+		ON s.issuer_id = n.issuer_id AND s.shard = n.shard AND s.scheduled AND s.number < CASE WHEN n.scheduled THEN n.number ELSE n.base_number END
+		WHERE n.issuer_id = 'issuing-1' AND n.shard = $1 AND n.number = $2`, shard, number).Scan(&at))
+	return at
 }
 
 // fetched is a list as somebody has it who fetched it.
@@ -335,17 +345,17 @@ func learn(memory *revocation.Memory, all []issuance.OCSPStatus) {
 
 // readAll fills a door's memory, as the door does when it opens.
 func (p *publisher) readAll(ctx context.Context, memory *revocation.Memory) error {
-	var after lifecycle.Serial
-	for {
-		page, last, err := p.Service.Statuses(ctx, after)
-		if err != nil {
-			return err
-		}
-		if learn(memory, page); last {
-			return nil
-		}
-		after = page[len(page)-1].Serial
+	err := p.Service.EveryStatus(ctx, func(all []issuance.OCSPStatus) { learn(memory, all) })
+	if err != nil {
+		return err
 	}
+	return p.Service.EveryAnswer(ctx, func(all []issuance.OCSPAnswer) {
+		answered := make([]revocation.Answered, len(all))
+		for i, a := range all {
+			answered[i] = revocation.Answered{Serial: a.Serial, Version: a.Version, Answer: ca.Answer{DER: a.DER, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate}}
+		}
+		memory.LearnAnswers(answered)
+	})
 }
 
 // follow has the door learn what changed, as it does every second.

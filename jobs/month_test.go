@@ -167,7 +167,6 @@ func (m *month) kill(t *testing.T, args issuance.CRLPublishArgs) {
 // listed publishes, and compares what may be fetched then with what is true.
 func (m *month) listed(t *testing.T, args issuance.CRLPublishArgs) {
 	shard := int(args.Shard)
-	previous := m.previous(t, shard)
 	ok(t, m.publish(t.Context(), args, nil))
 	head, err := m.Service.HeadCRL(t.Context(), "issuing-1", shard)
 	ok(t, err)
@@ -183,16 +182,16 @@ func (m *month) listed(t *testing.T, args issuance.CRLPublishArgs) {
 	m.number[shard] = full.number
 	m.count["lists"]++
 	m.count["entries, all lists together"] += len(full.entries)
-	want := told{}
+	want, kept := told{}, m.kept(t, shard, full.number)
 	for _, l := range m.lives {
-		if l.revoked() && l.shard == shard && l.ends.After(previous) { // and once after its end
+		if l.revoked() && l.shard == shard && l.ends.After(kept) { // and until a scheduled one after its end
 			want[l.serial] = l.reason
 		}
 	}
 	if !maps.Equal(full.entries, want) {
 		t.Fatalf("step %d, shard %d, seed %d: list %d and the month differ: %s", m.step, shard, monthSeed, full.number, differ(full.entries, want))
 	}
-	if is := m.database(t, shard, previous); !maps.Equal(full.entries, is) {
+	if is := m.database(t, shard, kept); !maps.Equal(full.entries, is) {
 		t.Fatalf("step %d, shard %d, seed %d: list %d and the database differ: %s", m.step, shard, monthSeed, full.number, differ(full.entries, is))
 	}
 	if head.DeltaSize > 0 {
@@ -206,7 +205,7 @@ func (m *month) listed(t *testing.T, args issuance.CRLPublishArgs) {
 			}
 		}
 		for _, l := range m.lives { // what has left the full list is nobody's matter any more
-			if !l.ends.After(previous) {
+			if !l.ends.After(kept) {
 				delete(known, l.serial)
 			}
 		}

@@ -114,32 +114,28 @@ func (q *Queries) CRLShards(ctx context.Context, issuerID string) ([]CRLShardsRo
 const changedEntries = `-- name: ChangedEntries :many
 SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
-    WHERE c.issuer_id = $1 AND c.shard = $2 AND c.crl_revision > $3 AND c.serial IS NOT NULL
-        AND (c.revoked_at IS NULL OR $4::boolean OR c.not_after IS NULL OR c.not_after > $5 OR c.crl_revision > $6)
+    WHERE c.issuer_id = $1 AND c.shard = $2 AND c.crl_revision > $3 AND c.crl_revision <= $4 AND c.serial IS NOT NULL
     UNION ALL
     SELECT h.serial, h.crl_entry FROM house_certificate h
-    WHERE h.issuer_id = $1 AND h.shard = $2 AND h.revoked_at IS NOT NULL AND h.crl_revision > $3
-        AND ($4::boolean OR h.not_after IS NULL OR h.not_after > $5 OR h.crl_revision > $6)
+    WHERE h.issuer_id = $1 AND h.shard = $2 AND h.revoked_at IS NOT NULL AND h.crl_revision > $3 AND h.crl_revision <= $4
 ) e ORDER BY e.serial
 `
 
 type ChangedEntriesParams struct {
-	IssuerID     *string
-	Shard        *int32
-	Since        int64
-	KeepAll      bool
-	KeptSince    *time.Time
-	KeptRevision int64
+	IssuerID *string
+	Shard    *int32
+	Since    int64
+	Upto     int64
 }
 
+// What changed after a revision and up to another: the entries of what is revoked, removeFromCRL of
+// what was released.
 func (q *Queries) ChangedEntries(ctx context.Context, arg ChangedEntriesParams) ([][]byte, error) {
 	rows, err := q.db.Query(ctx, changedEntries,
 		arg.IssuerID,
 		arg.Shard,
 		arg.Since,
-		arg.KeepAll,
-		arg.KeptSince,
-		arg.KeptRevision,
+		arg.Upto,
 	)
 	if err != nil {
 		return nil, err
@@ -563,18 +559,18 @@ WHERE NOT EXISTS (
 `
 
 type MayNotLeaveParams struct {
-	Serials      [][]byte
-	IssuerID     *string
-	KeptRevision int64
-	KeepAll      bool
-	KeptSince    *time.Time
+	Serials       [][]byte
+	IssuerID      *string
+	ReleasedSince int64
+	KeepAll       bool
+	KeptSince     *time.Time
 }
 
 func (q *Queries) MayNotLeave(ctx context.Context, arg MayNotLeaveParams) ([][]byte, error) {
 	rows, err := q.db.Query(ctx, mayNotLeave,
 		arg.Serials,
 		arg.IssuerID,
-		arg.KeptRevision,
+		arg.ReleasedSince,
 		arg.KeepAll,
 		arg.KeptSince,
 	)
@@ -648,22 +644,36 @@ func (q *Queries) NewestPublishedCRL(ctx context.Context, issuerID string, shard
 	return i, err
 }
 
-const newestScheduledCRL = `-- name: NewestScheduledCRL :one
+const newestScheduledCRLs = `-- name: NewestScheduledCRLs :many
 SELECT number, revision, this_update FROM crl
-WHERE issuer_id = $1 AND shard = $2 AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1
+WHERE issuer_id = $1 AND shard = $2 AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 2
 `
 
-type NewestScheduledCRLRow struct {
+type NewestScheduledCRLsRow struct {
 	Number     int64
 	Revision   int64
 	ThisUpdate time.Time
 }
 
-func (q *Queries) NewestScheduledCRL(ctx context.Context, issuerID string, shard int32) (NewestScheduledCRLRow, error) {
-	row := q.db.QueryRow(ctx, newestScheduledCRL, issuerID, shard)
-	var i NewestScheduledCRLRow
-	err := row.Scan(&i.Number, &i.Revision, &i.ThisUpdate)
-	return i, err
+// The newest scheduled list and the one before it.
+func (q *Queries) NewestScheduledCRLs(ctx context.Context, issuerID string, shard int32) ([]NewestScheduledCRLsRow, error) {
+	rows, err := q.db.Query(ctx, newestScheduledCRLs, issuerID, shard)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NewestScheduledCRLsRow
+	for rows.Next() {
+		var i NewestScheduledCRLsRow
+		if err := rows.Scan(&i.Number, &i.Revision, &i.ThisUpdate); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 type PutCRLPiecesParams struct {

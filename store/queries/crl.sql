@@ -15,9 +15,10 @@ SELECT number, base_number, revision, scheduled, this_update, next_update, sha25
     full_size::integer AS full_size, delta_size::integer AS delta_size
 FROM crl WHERE issuer_id = @issuer_id AND shard = @shard AND full_size IS NOT NULL ORDER BY number DESC LIMIT 1;
 
--- name: NewestScheduledCRL :one
+-- The newest scheduled list and the one before it.
+-- name: NewestScheduledCRLs :many
 SELECT number, revision, this_update FROM crl
-WHERE issuer_id = @issuer_id AND shard = @shard AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 1;
+WHERE issuer_id = @issuer_id AND shard = @shard AND sha256 IS NOT NULL AND scheduled ORDER BY number DESC LIMIT 2;
 
 -- name: PutCRLPieces :copyfrom
 INSERT INTO crl_piece (issuer_id, shard, number, delta, start, der) VALUES (@issuer_id, @shard, @number, @delta, @start, @der);
@@ -92,22 +93,22 @@ SELECT e.crl_entry FROM (
         AND (@keep_all::boolean OR h.not_after IS NULL OR h.not_after > @kept_since OR h.crl_revision > @kept_revision)
 ) e ORDER BY e.serial;
 
+-- What changed after a revision and up to another: the entries of what is revoked, removeFromCRL of
+-- what was released.
 -- name: ChangedEntries :many
 SELECT e.crl_entry FROM (
     SELECT c.serial, c.crl_entry FROM certificate c
-    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since AND c.serial IS NOT NULL
-        AND (c.revoked_at IS NULL OR @keep_all::boolean OR c.not_after IS NULL OR c.not_after > @kept_since OR c.crl_revision > @kept_revision)
+    WHERE c.issuer_id = @issuer_id AND c.shard = @shard AND c.crl_revision > @since AND c.crl_revision <= @upto AND c.serial IS NOT NULL
     UNION ALL
     SELECT h.serial, h.crl_entry FROM house_certificate h
-    WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL AND h.crl_revision > @since
-        AND (@keep_all::boolean OR h.not_after IS NULL OR h.not_after > @kept_since OR h.crl_revision > @kept_revision)
+    WHERE h.issuer_id = @issuer_id AND h.shard = @shard AND h.revoked_at IS NOT NULL AND h.crl_revision > @since AND h.crl_revision <= @upto
 ) e ORDER BY e.serial;
 
 -- name: MayNotLeave :many
 SELECT s.serial::bytea AS serial FROM unnest(@serials::bytea[]) AS s(serial)
 WHERE NOT EXISTS (
         SELECT FROM certificate c WHERE c.serial = s.serial AND c.issuer_id = @issuer_id
-            AND (c.revoked_at IS NULL AND c.crl_revision > @kept_revision OR NOT @keep_all::boolean AND c.not_after <= @kept_since))
+            AND (c.revoked_at IS NULL AND c.crl_revision > @released_since OR NOT @keep_all::boolean AND c.not_after <= @kept_since))
     AND NOT EXISTS (
         SELECT FROM house_certificate h WHERE h.serial = s.serial AND h.issuer_id = @issuer_id
             AND NOT @keep_all::boolean AND h.not_after <= @kept_since);

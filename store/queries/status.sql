@@ -3,13 +3,13 @@ SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date,
     not_after, answer, this_update, next_update, stored
 FROM certificate_status WHERE serial = @serial AND issuer_id = @issuer_id;
 
--- Answers are joined from the page on: of the view's own join the planner does not
--- know that, and begins at every page with the first answer.
--- name: CertificateStatuses :many
-SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version, s.crl_revision,
-    s.not_after, a.der AS answer, a.this_update, a.next_update, a.stored
-FROM certificate_status s LEFT JOIN ocsp_answer a ON a.serial = s.serial AND a.status_version = s.status_version AND a.serial > @after
-WHERE s.serial > @after ORDER BY s.serial LIMIT @max_rows;
+-- Every status, and every answer, as they are stored: both tables are read from their
+-- first page to the last, which costs a tenth of looking each row up by its serial.
+-- name: EveryStatus :many
+SELECT issuer_id, serial, state, revoked_at, reason, invalidity_date, status_version FROM certificate_status;
+
+-- name: EveryAnswer :many
+SELECT serial, status_version, der, this_update, next_update FROM ocsp_answer;
 
 -- What is said of the house's own certificates: of one, of all, and of those that
 -- changed in the shards.
@@ -27,13 +27,19 @@ FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS sh
 -- name: StatusRevisions :many
 SELECT issuer_id, shard, revision FROM crl_shard;
 
--- Statuses that changed in the shards after the revision seen of each. A shard's
--- revision is read before: what is committed later comes too, and comes again.
+-- Statuses that changed in the shards after the revision seen of each, up to the one
+-- that it has now: of changes between two bounds the planner expects few, in
+-- whatever order they are joined, and takes their index.
 -- name: StatusesSince :many
 SELECT s.id, s.issuer_id, s.shard, s.serial, s.state, s.revoked_at, s.reason, s.invalidity_date, s.status_version,
     s.crl_revision, s.not_after, s.answer, s.this_update, s.next_update, s.stored
-FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS shard, unnest(@seen::bigint[]) AS seen) AS a
-    JOIN certificate_status s ON s.issuer_id = a.issuer_id AND s.shard = a.shard AND s.crl_revision > a.seen;
+FROM (SELECT unnest(@issuers::text[]) AS issuer_id, unnest(@shards::int[]) AS shard, unnest(@seen::bigint[]) AS seen, unnest(@upto::bigint[]) AS upto) AS a
+    CROSS JOIN LATERAL (
+        SELECT c.id, c.issuer_id, c.shard, c.serial, c.state, c.revoked_at, c.reason, c.invalidity_date, c.status_version,
+            c.crl_revision, c.not_after, c.answer, c.this_update, c.next_update, c.stored
+        FROM certificate_status c
+        WHERE c.issuer_id = a.issuer_id AND c.shard = a.shard AND c.crl_revision > a.seen AND c.crl_revision <= a.upto OFFSET 0
+    ) AS s;
 
 -- name: AnswersSince :many
 SELECT id, issuer_id, shard, serial, state, revoked_at, reason, invalidity_date, status_version, crl_revision,

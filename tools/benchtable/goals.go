@@ -54,6 +54,10 @@ var goals = map[string]map[string]goal{
 	"Bulk/seal_personalise_send": {"gain_one_by_one": {atLeast: 8}},
 	"Campaign":                   {"ops/s": {atLeast: 1000}},
 
+	"RevocationToWorld/entries=10000":   {"answered_s_longest": {atMost: 1}, "listed_s_longest": {atMost: 10}},
+	"RevocationToWorld/entries=100000":  {"answered_s_longest": {atMost: 1}, "listed_s_longest": {atMost: 10}},
+	"RevocationToWorld/entries=1000000": {"answered_s_longest": {atMost: 1}, "listed_s_longest": {atMost: 10}},
+
 	"StateChange/card_state_and_trail":                    {"x_update_only": {atMost: 2.86}},
 	"StateChange/certificate_state_trail_list_and_2_jobs": {"x_update_only": {atMost: 2.86}},
 }

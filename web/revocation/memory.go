@@ -105,6 +105,42 @@ func (m *Memory) learn(l *Learned) {
 	of[l.Serial] = h
 }
 
+// Answered is the answer that was signed ahead for one version of a certificate's
+// status, for a CertID with SHA-1.
+type Answered struct {
+	Serial  lifecycle.Serial
+	Version int32
+	ca.Answer
+}
+
+// LearnAnswers takes answers for statuses that are held, where they are of the same
+// version and none that lasts longer is there.
+func (m *Memory) LearnAnswers(all []Answered) {
+	for some := range slices.Chunk(all, learnedAtOnce) {
+		m.mu.Lock()
+		for i := range some {
+			m.learnAnswer(&some[i])
+		}
+		m.mu.Unlock()
+	}
+}
+
+func (m *Memory) learnAnswer(a *Answered) {
+	for _, of := range m.held { // a serial is one issuer's
+		h, there := of[a.Serial]
+		if !there {
+			continue
+		}
+		ahead := &h.ahead[slot(crypto.SHA1)]
+		if a.Version == h.version && a.NextUpdate.Unix() > ahead.nextUpdate {
+			m.answers.giveBack(ahead.spot)
+			*ahead = m.keep(NewPresigned(h.state, a.Answer))
+			of[a.Serial] = h
+		}
+		return
+	}
+}
+
 // keep puts an answer on the shelf.
 func (m *Memory) keep(answer *Presigned) kept {
 	if answer == nil {

@@ -95,6 +95,45 @@ func TestAnAnswerHeldIsTheLatestOfItsStatus(t *testing.T) {
 	sent("an answer of before that was kept too late", nil)
 }
 
+func TestAnswersThatComeByThemselvesAreOfTheStatusThatIsHeld(t *testing.T) {
+	t.Parallel()
+	d, memory := remembering(t)
+	good := ca.Status{State: ca.StateGood}
+	early, late := d.ahead(t, d.good, good, d.now.Add(-time.Minute)), d.ahead(t, d.good, good, d.now)
+	learn := func(version int32, of *Presigned) {
+		memory.LearnAnswers([]Answered{{Serial: d.good, Version: version, Answer: of.Answer}})
+	}
+	sent := func(when string, answer *Presigned) {
+		t.Helper()
+		known, there, _ := memory.look("issuing-1", d.good)
+		if has := known.Ahead[0]; !there || (has == nil) != (answer == nil) || has != nil && (!bytes.Equal(has.DER, answer.DER) || has.State != known.Status.State) {
+			t.Errorf("%s: another answer is held (%v)", when, there)
+		}
+		if answer == nil {
+			return // who asks has one signed
+		}
+		if _, got := d.ask(t, d.good, crypto.SHA1, nil); !bytes.Equal(got.body, answer.DER) {
+			t.Errorf("%s: another answer is sent", when)
+		}
+	}
+	memory.CaughtUp(d.now)
+	learn(0, early)
+	if _, there, _ := memory.look("issuing-1", d.good); there {
+		t.Error("an answer alone makes nothing held")
+	}
+	memory.Learn([]Learned{d.learned(d.good, 1, nil)})
+	learn(0, late)
+	sent("of an older status", nil)
+	learn(2, late)
+	sent("of one that is not known yet", nil)
+	learn(1, early)
+	sent("of this one", early)
+	learn(1, late)
+	sent("a later one", late)
+	learn(1, early)
+	sent("an earlier one", late)
+}
+
 func TestAnAnswerThatFitsOthersIsSignedOnce(t *testing.T) {
 	t.Parallel()
 	for _, hash := range []crypto.Hash{crypto.SHA1, crypto.SHA256} {

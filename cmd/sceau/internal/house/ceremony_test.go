@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -24,7 +25,20 @@ import (
 	"sceau/lifecycle"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m, testenv.WithMigrations(house.Migrate)) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(doorVariable); text != "" {
+		if err := serveDoor(text); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	options := []testenv.Option{testenv.WithMigrations(house.Migrate)}
+	if slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.bench=") }) {
+		options = append(options, testenv.Durable())
+	}
+	testenv.Main(m, options...)
+}
 
 // bankHouse is a bank before its first ceremony.
 type bankHouse struct {
@@ -43,7 +57,7 @@ type bankHouse struct {
 	address  string // of an open door, host:port
 }
 
-func newBankHouse(t *testing.T) *bankHouse {
+func newBankHouse(t testing.TB) *bankHouse {
 	t.Helper()
 	b := &bankHouse{
 		vault: testenv.OwnVault(t), now: time.Now().UTC().Truncate(time.Second), toSay: func(string) {},
@@ -68,7 +82,7 @@ func newBankHouse(t *testing.T) *bankHouse {
 	return b
 }
 
-func (b *bankHouse) open(t *testing.T, token string) *hsm.Client {
+func (b *bankHouse) open(t testing.TB, token string) *hsm.Client {
 	t.Helper()
 	client, err := hsm.Open(t.Context(), hsm.Config{Address: b.vault.Addr, Token: token})
 	if err != nil {
@@ -79,7 +93,7 @@ func (b *bankHouse) open(t *testing.T, token string) *hsm.Client {
 }
 
 // as is somebody at the ceremony.
-func (b *bankHouse) as(t *testing.T, person string) *hsm.Client {
+func (b *bankHouse) as(t testing.TB, person string) *hsm.Client {
 	t.Helper()
 	token, err := b.admin.NewToken(t.Context(), hsm.RoleCeremony, person)
 	if err != nil {
@@ -109,7 +123,7 @@ func names(acts []issuance.CeremonyAct) string {
 	return strings.Join(all, ", ")
 }
 
-func (b *bankHouse) hold(t *testing.T, c house.Ceremony) []issuance.CeremonyAct {
+func (b *bankHouse) hold(t testing.TB, c house.Ceremony) []issuance.CeremonyAct {
 	t.Helper()
 	acts, err := b.Hold(t.Context(), c)
 	if err != nil {
@@ -149,7 +163,7 @@ func TestACeremonyHeldAgainRenewsTheResponderAloneAndInTime(t *testing.T) {
 	}
 }
 
-func newest(ctx context.Context, t *testing.T, h *house.House) (ca, responder []byte) {
+func newest(ctx context.Context, t testing.TB, h *house.House) (ca, responder []byte) {
 	t.Helper()
 	all, err := h.Service.Authorities(ctx)
 	if err != nil {

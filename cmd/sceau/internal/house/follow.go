@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sceau/ca"
 	"sceau/issuance"
 	"sceau/lifecycle"
 	"sceau/web/revocation"
@@ -125,18 +126,13 @@ func (d *PublicDoor) readAll(ctx context.Context) error {
 		return err
 	}
 	d.learn(own)
-	var after lifecycle.Serial
-	for {
-		page, last, err := d.house.Service.Statuses(ctx, after)
-		if err != nil {
-			return err
-		}
-		d.learn(page)
-		if last {
-			return d.readChanges(ctx)
-		}
-		after = page[len(page)-1].Serial
+	if err := d.house.Service.EveryStatus(ctx, d.learn); err != nil {
+		return err
 	}
+	if err := d.house.Service.EveryAnswer(ctx, d.learnAnswers); err != nil {
+		return err
+	}
+	return d.readChanges(ctx)
 }
 
 // readChanges reads what changed since the last time.
@@ -213,4 +209,12 @@ func (d *PublicDoor) learn(all []issuance.OCSPStatus) {
 		}
 	}
 	d.memory.Learn(learned)
+}
+
+func (d *PublicDoor) learnAnswers(all []issuance.OCSPAnswer) {
+	answered := make([]revocation.Answered, len(all))
+	for i, a := range all {
+		answered[i] = revocation.Answered{Serial: a.Serial, Version: a.Version, Answer: ca.Answer{DER: a.DER, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate}}
+	}
+	d.memory.LearnAnswers(answered)
 }

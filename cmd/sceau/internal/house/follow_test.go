@@ -92,7 +92,7 @@ func openPublicDoor(t *testing.T) *openDoor {
 	return d
 }
 
-func fatal(t *testing.T, err error) {
+func fatal(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,20 @@ func (d *openDoor) ask(t *testing.T, n byte, nonce bool) int {
 	t.Helper()
 	request, err := d.responder.Request(serialNumber(n), crypto.SHA1)
 	fatal(t, err)
+	der := encodeRequest(t, request, nonce)
+	w := httptest.NewRecorder()
+	d.door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ocsp", bytes.NewReader(der)))
+	if bytes.Equal(w.Body.Bytes(), ca.ErrorResponse(ca.OCSPTryLater)) {
+		return tryLater
+	}
+	answer, err := ocsp.ParseResponse(w.Body.Bytes(), d.issuer)
+	fatal(t, err)
+	return answer.Status
+}
+
+// encodeRequest encodes a request of one certificate, with a nonce or without.
+func encodeRequest(t testing.TB, request *ca.OCSPRequest, nonce bool) []byte {
+	t.Helper()
 	type extension struct {
 		ID    asn1.ObjectIdentifier
 		Value []byte
@@ -126,14 +140,13 @@ func (d *openDoor) ask(t *testing.T, n byte, nonce bool) int {
 	}
 	der, err := asn1.Marshal(whole)
 	fatal(t, err)
-	w := httptest.NewRecorder()
-	d.door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/ocsp", bytes.NewReader(der)))
-	if bytes.Equal(w.Body.Bytes(), ca.ErrorResponse(ca.OCSPTryLater)) {
-		return tryLater
-	}
-	answer, err := ocsp.ParseResponse(w.Body.Bytes(), d.issuer)
-	fatal(t, err)
-	return answer.Status
+	return der
+}
+
+// healthPage is what a door says of itself.
+type healthPage struct {
+	Status       string `json:"status"`
+	Certificates int    `json:"certificates"`
 }
 
 // health is what the door says of itself.
@@ -141,20 +154,22 @@ func (d *openDoor) health(t *testing.T) (status string, certificates int) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	d.door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health", nil))
-	var page struct {
-		Status       string `json:"status"`
-		Certificates int    `json:"certificates"`
-	}
+	var page healthPage
 	fatal(t, json.Unmarshal(w.Body.Bytes(), &page))
 	return page.Status, page.Certificates
 }
 
 // await waits until something is so.
-func await(t *testing.T, what string, so func() bool) {
+func await(t testing.TB, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
+	awaitWithin(t, 30*time.Second, what, so)
+}
+
+func awaitWithin(t testing.TB, limit time.Duration, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !so(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 30 seconds", what)
+			t.Fatalf("%s: not within %s", what, limit)
 		}
 	}
 }
