@@ -43,6 +43,7 @@ func reasonOf(what string) (lifecycle.RevocationReason, error) {
 type revoking struct {
 	Certificate *shown    `json:"certificate,omitempty"`
 	Choices     []string  `json:"choices,omitempty"`
+	WrongCodes  int64     `json:"wrong_codes,omitempty"` // that were tried lately
 	What        string    `json:"what,omitempty"`
 	Since       string    `json:"since,omitempty"`
 	Receipt     string    `json:"receipt,omitempty"`
@@ -76,13 +77,18 @@ func (d *door) showRevoke(*visit) (answer, error) { return answer{page: pageRevo
 // tells nothing.
 const sameTime = 300 * time.Millisecond
 
-// evenly has a refusal wait until the time is over.
-func evenly(v *visit, over <-chan time.Time, err error) error {
-	if errors.Is(err, lifecycle.Forbidden) {
-		select {
-		case <-over:
-		case <-v.r.Context().Done():
-		}
+// refused has a refusal wait until the time is over. Who was wrong too often is told
+// so; who is right is never asked how often others were wrong.
+func (d *door) refused(v *visit, over <-chan time.Time, err error) error {
+	if !errors.Is(err, lifecycle.Forbidden) {
+		return err
+	}
+	select {
+	case <-over:
+	case <-v.r.Context().Done():
+	}
+	if !d.revocations.take(v.r.RemoteAddr, d.Now()) {
+		return errTooMany
 	}
 	return err
 }
@@ -106,12 +112,9 @@ func (d *door) openRevocation(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if !d.revocations.take(d.Now()) {
-		return answer{}, errTooMany
-	}
 	token, err := d.Service.OpenRevocation(v.r.Context(), typed.Reference, code)
 	if err != nil {
-		return answer{}, evenly(v, over, err)
+		return answer{}, d.refused(v, over, err)
 	}
 	v.revocation = token
 	http.SetCookie(v.w, &http.Cookie{
@@ -140,7 +143,11 @@ func (d *door) revoked(v *visit) (issuance.Enrolment, *revoking, error) {
 }
 
 func (d *door) showReasons(v *visit) (answer, error) {
-	_, shown, err := d.revoked(v)
+	e, shown, err := d.revoked(v)
+	if err != nil {
+		return answer{}, err
+	}
+	shown.WrongCodes, err = d.Service.WrongRevocationCodes(v.r.Context(), e.ID)
 	return answer{page: pageReason, revoking: shown}, err
 }
 
@@ -218,12 +225,9 @@ func (d *door) revokeSigned(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if !d.revocations.take(d.Now()) {
-		return answer{}, errTooMany
-	}
 	made, err := d.Service.RevokeBySignature(v.r.Context(), sent.Reference, reason, sent.Signature)
 	if err != nil {
-		return answer{}, evenly(v, over, err)
+		return answer{}, d.refused(v, over, err)
 	}
 	return answer{page: pageReceipt, revoking: receiptOf(&revoking{}, made)}, nil
 }
