@@ -284,10 +284,9 @@ func (s *Service) RevokeByHolder(ctx context.Context, e Enrolment, r Revocation)
 	return s.revokeByHolder(ctx, e.ID, r, lifecycle.ByCode, nil)
 }
 
-// RevocationStatement is what a holder signs by the certificate's own key to have it
-// revoked, in French and English at once: there is one text.
+// RevocationStatement is what a holder signs to have this certificate revoked.
 func (v CertificateView) RevocationStatement(reason lifecycle.RevocationReason) string {
-	return fmt.Sprintf("Je révoque mon certificat. I revoke my certificate.\n%s\n%s\n%s\n", v.ID, v.Serial, reason)
+	return lifecycle.RevocationStatement(v.ID, v.Serial, reason)
 }
 
 // RevokeBySignature revokes a certificate for who has its key, be it the holder or a

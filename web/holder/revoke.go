@@ -15,30 +15,6 @@ const revocationCookie = "__Host-sceau-revocation"
 
 const revokePath = "/revoke"
 
-// happened is what a holder says has happened, in the order of the page.
-var happened = []struct {
-	what   string
-	reason lifecycle.RevocationReason
-}{
-	{"lost", lifecycle.ReasonKeyCompromise}, // who found it may use it
-	{"stolen", lifecycle.ReasonKeyCompromise},
-	{"left", lifecycle.ReasonAffiliationChanged},
-	{"changed", lifecycle.ReasonAffiliationChanged},
-	{"replaced", lifecycle.ReasonSuperseded},
-	{"unused", lifecycle.ReasonCessationOfOperation},
-	{"other", lifecycle.ReasonUnspecified},
-}
-
-// reasonOf is the reason on the list.
-func reasonOf(what string) (lifecycle.RevocationReason, error) {
-	for _, h := range happened {
-		if h.what == what {
-			return h.reason, nil
-		}
-	}
-	return 0, &lifecycle.FieldError{Field: "what", Why: "use lost, stolen, left, changed, replaced, unused or other"}
-}
-
 // revoking is a revocation as pages and programs see it.
 type revoking struct {
 	Certificate *shown    `json:"certificate,omitempty"`
@@ -58,7 +34,7 @@ type told struct {
 }
 
 func (t told) revocation() (issuance.Revocation, error) {
-	reason, err := reasonOf(t.What)
+	reason, err := lifecycle.ReasonFor(t.What)
 	if err != nil {
 		return issuance.Revocation{}, err
 	}
@@ -135,11 +111,7 @@ func (d *door) revoked(v *visit) (issuance.Enrolment, *revoking, error) {
 		return e, nil, err
 	}
 	s, err := d.shown(v.r.Context(), e)
-	shown := &revoking{Certificate: s}
-	for _, h := range happened {
-		shown.Choices = append(shown.Choices, h.what)
-	}
-	return e, shown, err
+	return e, &revoking{Certificate: s, Choices: lifecycle.Happened()}, err
 }
 
 func (d *door) showReasons(v *visit) (answer, error) {
@@ -221,7 +193,7 @@ func (d *door) revokeSigned(v *visit) (answer, error) {
 		return answer{}, err
 	}
 	v.typed = sent.Reference
-	reason, err := reasonOf(sent.What)
+	reason, err := lifecycle.ReasonFor(sent.What)
 	if err != nil {
 		return answer{}, err
 	}
