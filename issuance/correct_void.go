@@ -99,9 +99,10 @@ func (s *Service) lockConcernedTx(ctx context.Context, tx store.Tx, company life
 	if err := lockOrdersTx(ctx, tx, orders); err != nil {
 		return nil, nil, err
 	}
-	locked, err := tx.LockHoldersOfCompany(ctx, company)
-	if !all {
-		locked = holders
+	locked := holders
+	if all {
+		locked, err = tx.LockHoldersOfCompany(ctx, company)
+	} else {
 		_, err = tx.LockHolder(ctx, holders[0])
 	}
 	if err != nil {
