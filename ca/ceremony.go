@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"time"
 
 	"sceau/lifecycle"
@@ -55,9 +56,16 @@ func SelfSignRoot(signer crypto.Signer, name Name, now time.Time) (*x509.Certifi
 }
 
 // SignIssuing certifies an issuing CA's key below the root. Its status will be
-// on the root's list of shard 0.
-func SignIssuing(root *Issuer, rootSigner crypto.Signer, pub crypto.PublicKey, name Name, serial lifecycle.Serial, now time.Time) (*x509.Certificate, error) {
-	return signNamed(root, rootSigner, blueprint{profile: IssuingCA(), key: pub, serial: serial, now: now}, name)
+// on the root's list of shard 0. The policies are the bank's own, besides those of
+// the built-in profiles.
+func SignIssuing(root *Issuer, rootSigner crypto.Signer, pub crypto.PublicKey, name Name, serial lifecycle.Serial, now time.Time, policies ...string) (*x509.Certificate, error) {
+	p := IssuingCA()
+	for _, oid := range policies {
+		if !slices.Contains(p.Policies, oid) {
+			p.Policies = append(p.Policies, oid)
+		}
+	}
+	return signNamed(root, rootSigner, blueprint{profile: p, key: pub, serial: serial, now: now}, name)
 }
 
 // SignOCSPResponder certifies a delegated responder of the issuer

@@ -129,7 +129,7 @@ func TestACampaignRenewsThousandsOfCardsAfterItsPilot(t *testing.T) {
 	must[lifecycle.OrderID](t)(h.Submit(t.Context(), alix, issuance.OrderRequest{
 		Kind: lifecycle.OrderRenewal, TargetCard: cards[200], Delivery: lifecycle.DeliverHome,
 	}))
-	h.event(t, h.ChangeAddress(t.Context(), alix, lifecycle.HolderID("H-0000000000000300"), issuance.Address{
+	h.event(t, h.move(t, alix, lifecycle.HolderID("H-0000000000000300"), issuance.Address{
 		Street: "2 rue Neuve", Postcode: "35000", City: "Rennes", Country: "FR",
 	}))
 	h.event(t, h.MoveCampaign(t.Context(), leonie, id, lifecycle.Go))

@@ -45,14 +45,24 @@ func (s *Service) ProposeProfile(ctx context.Context, by lifecycle.Actor, p cert
 	if err == nil && live.Kind != p.Kind {
 		return 0, &lifecycle.FieldError{Field: "kind", Why: fmt.Sprintf("certificates of %s are of kind %s: give another kind another name", p.Name, live.Kind)}
 	}
+	if err := policiesAllowed(ctx, s.store.Queries, p); err != nil {
+		return 0, err
+	}
 	return s.proposeEdition(ctx, by, profileTable(), p.Name, content)
 }
 
 // ApproveProfile makes a version the one by which certificates are approved from
 // then on, if its hash is that of what the approver saw. The version before retires;
-// what was approved by it is issued by it.
+// what was approved by it is issued by it. Another CA may sign since it was proposed:
+// its policies are held against the certificate of that one.
 func (s *Service) ApproveProfile(ctx context.Context, by lifecycle.Actor, name string, version int, seen [32]byte) error {
-	return s.approveEdition(ctx, by, profileTable(), name, version, seen)
+	return s.approveEdition(ctx, by, profileTable(), name, version, seen, func(tx store.Tx, e db.Edition) error {
+		p, err := certprofile.Read(e.Content)
+		if err != nil {
+			return err
+		}
+		return policiesAllowed(ctx, tx.Queries, p)
+	})
 }
 
 // RefuseProfile turns a version down, with the reason.

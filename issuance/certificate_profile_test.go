@@ -69,6 +69,64 @@ func TestAProfileTakesTwoPeopleAndTheHashOfWhatWasSeen(t *testing.T) {
 	wantKind(t, err, lifecycle.NotFound)
 }
 
+// A policy that the CA's certificate does not allow makes its certificates worthless
+// to whoever validates by policy.
+func TestAProfileNamesPoliciesThatTheCAMayAssert(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ours := nominative(t)
+	var builtIn []string
+	for _, p := range certprofile.BuiltIns() {
+		builtIn = append(builtIn, p.Policies...)
+	}
+	const own = "1.3.6.1.4.1.32473.7.1"
+	ours.Policies = []string{own}
+	early := must[int](t)(h.ProposeProfile(t.Context(), maxence, ours)) // before there is a CA
+
+	for id, certificate := range map[string][]byte{"issuing-1": caAllowing(t, 2, builtIn...), "root-1": longCA(t, 1)} {
+		h.event(t, h.RecordAuthority(t.Context(), maxence, issuance.Authority{
+			ID: id, Certificate: certificate, Mount: "transit", Key: id, Shards: 2, Online: id != "root-1",
+		}))
+	}
+	for id, allowed := range map[string][]string{"issuing-2": append(slices.Clone(builtIn), own), "issuing-3": {own}, "issuing-4": {"2.5.29.32.0"}, "issuing-5": nil} {
+		h.event(t, h.RecordAuthority(t.Context(), maxence, issuance.Authority{
+			ID: id, Certificate: caAllowing(t, int64(id[8]), allowed...), Mount: "transit", Key: id, Shards: 2, Online: true, Parent: "root-1",
+		}))
+		h.publishes(t, id)
+	}
+	h.publishes(t, "issuing-1")
+	_, err := h.ProposeProfile(t.Context(), maxence, ours)
+	wantField(t, err, "policies")
+	for _, say := range []string{own, "issuing-1", "new issuing CA first"} {
+		if !strings.Contains(err.Error(), say) {
+			t.Errorf("it does not say %q: %v", say, err)
+		}
+	}
+	wantField(t, h.ApproveProfile(t.Context(), irene, ours.Name, early, ours.Sum()), "policies")
+	ours.Policies = []string{certprofile.PolicyAuthentication, own}
+	_, err = h.ProposeProfile(t.Context(), maxence, ours)
+	wantField(t, err, "policies")
+	h.event(t, h.PoliciesAllowed(t.Context()))
+
+	next := func(id string) { // signs
+		agree(t, func(by lifecycle.Actor) (issuance.Agreement, error) { return h.SignWith(t.Context(), by, id) })
+	}
+	next("issuing-2")
+	both := must[int](t)(h.ProposeProfile(t.Context(), maxence, ours))
+	h.event(t, h.ApproveProfile(t.Context(), irene, ours.Name, both, ours.Sum()))
+	for _, id := range []string{"issuing-1", "issuing-3", "issuing-5"} { // none allows all that is live
+		_, err := h.SignWith(t.Context(), maxence, id)
+		wantField(t, err, "policies")
+	}
+	next("issuing-4")
+	h.event(t, h.PoliciesAllowed(t.Context()))
+	anything := ours
+	anything.Policies = []string{"1.2.3.4.5"}
+	h.newProfile(t, anything)
+	_, err = h.SignWith(t.Context(), maxence, "issuing-2") // and not back
+	wantField(t, err, "policies")
+}
+
 // The approver's hash covers the version: what is approved is issued, whatever
 // becomes of the profile since.
 func TestTheVersionIsFixedWhenTheOrderIsApproved(t *testing.T) {

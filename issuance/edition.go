@@ -67,11 +67,17 @@ func (s *Service) proposeEdition(ctx context.Context, by lifecycle.Actor, of edi
 func editionID(name string, version int32) string { return fmt.Sprintf("%s-%d", name, version) }
 
 // approveEdition makes a version the one that is used from then on, if its hash is
-// that of what the approver saw. The version before retires.
-func (s *Service) approveEdition(ctx context.Context, by lifecycle.Actor, of editionTable, name string, version int, seen [32]byte) error {
+// that of what the approver saw, and if it is still allowed. The version before
+// retires.
+func (s *Service) approveEdition(ctx context.Context, by lifecycle.Actor, of editionTable, name string, version int, seen [32]byte,
+	allowed func(tx store.Tx, e db.Edition) error,
+) error {
 	return s.decideEdition(ctx, by, of, name, version, lifecycle.Approve, "", func(tx store.Tx, e db.Edition) error {
 		if [32]byte(e.SHA256) != seen {
 			return fmt.Errorf("%w: that is not the hash of version %d: preview it, and approve what you see", lifecycle.Conflict, version)
+		}
+		if err := allowed(tx, e); err != nil {
+			return err
 		}
 		live, err := tx.LockLiveEdition(ctx, of.Thing, name)
 		if isNotFound(err) {

@@ -84,7 +84,8 @@ func lockOnlineTx(ctx context.Context, tx store.Tx, id string) (db.Issuer, error
 
 // SignWith has another CA sign holders' certificates. The one that signed until
 // now goes on with lists and answers. Two officers agree; the CA must have lists
-// and a responder first, since each of its certificates names them.
+// and a responder first, since each of its certificates names them, and the policies of
+// all profiles that are live.
 func (s *Service) SignWith(ctx context.Context, by lifecycle.Actor, issuer string) (Agreement, error) {
 	return s.agreedTx(ctx, by, "activate "+issuer, nil, func(tx store.Tx, _ map[string]string) error {
 		i, err := lockOnlineTx(ctx, tx, issuer)
@@ -94,7 +95,10 @@ func (s *Service) SignWith(ctx context.Context, by lifecycle.Actor, issuer strin
 		if _, err := lifecycle.Issuers.Next(i.State, lifecycle.Activate, by.Role); err != nil {
 			return fmt.Errorf("CA %s: %w", issuer, err)
 		}
-		return s.publishesTx(ctx, tx, i)
+		if err := s.publishesTx(ctx, tx, i); err != nil {
+			return err
+		}
+		return liveProfilesAllowed(ctx, tx.Queries, i)
 	}, func(tx store.Tx, detail map[string]string) error {
 		before, err := tx.SigningIssuerID(ctx)
 		if err != nil && !isNotFound(err) {

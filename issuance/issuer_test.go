@@ -18,8 +18,13 @@ import (
 
 var another = lifecycle.Actor{ID: "hugo", Role: lifecycle.RoleSecurityOfficer}
 
-// longCA is a CA's certificate of ten years with the serial.
-func longCA(t *testing.T, serial int64) []byte {
+// longCA is a CA's certificate of ten years with the serial, that allows every policy.
+func longCA(t tb, serial int64) []byte {
+	t.Helper()
+	return caAllowing(t, serial, "2.5.29.32.0")
+}
+
+func caAllowing(t tb, serial int64, policies ...string) []byte {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -28,6 +33,9 @@ func longCA(t *testing.T, serial int64) []byte {
 	template := &x509.Certificate{
 		SerialNumber: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(0x41), 120), big.NewInt(serial)),
 		Subject:      pkix.Name{CommonName: "CA"}, NotBefore: monday.AddDate(0, 0, -1), NotAfter: monday.AddDate(10, 0, 0),
+	}
+	for _, p := range policies {
+		template.Policies = append(template.Policies, must[x509.OID](t)(x509.ParseOID(p)))
 	}
 	return must[[]byte](t)(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))
 }

@@ -51,12 +51,13 @@ func noticeDetail(n db.InsertNoticeParams) map[string]string {
 }
 
 // NoticePlan is a notice that a worker sends. Its address is the holder's of
-// this moment, its language that of the moment when it was made.
+// this moment, or the one before a correction, its language that of the moment when it was made.
 type NoticePlan struct {
 	Notice       lifecycle.NoticeID
 	Over         bool // nothing is left to send
 	Kind         lifecycle.NoticeKind
 	Days         int // before the end, of an expiry notice
+	Corrected    lifecycle.Corrections
 	Attempts     int // this one among them
 	Address      string
 	Language     party.Language
@@ -83,9 +84,11 @@ func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (Notic
 			plan.Over = true
 			return nil
 		}
-		cert, err := tx.Certificate(ctx, n.CertificateID)
-		if err != nil {
-			return fmt.Errorf("certificate %s: %w", n.CertificateID, err)
+		var cert db.Certificate
+		if n.CertificateID != nil {
+			if cert, err = tx.Certificate(ctx, *n.CertificateID); err != nil {
+				return fmt.Errorf("certificate %s: %w", *n.CertificateID, err)
+			}
 		}
 		if n.Kind == lifecycle.NoticeExpiring && !expires(cert.State) {
 			plan.Over = true
@@ -102,12 +105,21 @@ func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (Notic
 		plan = NoticePlan{
 			Notice: id, Kind: n.Kind, Attempts: int(n.Attempts) + 1, Address: holder.Email, Language: party.Language(n.Language),
 			Country: holder.Country, GivenName: holder.GivenName, Surname: holder.Surname, Organisation: company.Name,
-			Serial: lifecycle.Serial(cert.Serial), At: n.DueAt, Ends: deref(cert.NotAfter), Reason: lifecycle.RevocationReason(deref(cert.Reason)),
+			At: n.DueAt, Ends: deref(cert.NotAfter), Reason: lifecycle.RevocationReason(deref(cert.Reason)),
 		}
-		if n.Kind == lifecycle.NoticeExpiring {
+		switch n.Kind { //nolint:exhaustive // the others have no more to tell
+		case lifecycle.NoticeExpiring:
 			plan.Days = int(n.Occasion)
+		case lifecycle.NoticeCorrected:
+			plan.Corrected = lifecycle.Corrections(n.Occasion)
 		}
-		return tx.TryNotice(ctx, holder.Email, id)
+		if len(cert.Serial) > 0 {
+			plan.Serial = lifecycle.Serial(cert.Serial)
+		}
+		if n.FormerAddress != nil {
+			plan.Address = *n.FormerAddress
+		}
+		return tx.TryNotice(ctx, plan.Address, id)
 	})
 	return plan, err
 }
@@ -177,7 +189,7 @@ func (s *Service) moveNotice(ctx context.Context, tx store.Tx, n db.Notice, on l
 // NoticeView is a notice as staff see it.
 type NoticeView struct {
 	ID          lifecycle.NoticeID
-	Certificate lifecycle.CertificateID
+	Certificate lifecycle.CertificateID // "" of a correction
 	Holder      lifecycle.HolderID
 	Kind        lifecycle.NoticeKind
 	Days        int // before the end, of an expiry notice
@@ -230,7 +242,7 @@ func (s *Service) Notice(ctx context.Context, id lifecycle.NoticeID) (NoticeView
 
 func noticeView(n db.Notice) NoticeView {
 	v := NoticeView{
-		ID: n.ID, Certificate: n.CertificateID, Holder: n.HolderID, Kind: n.Kind, State: n.State, Language: party.Language(n.Language),
+		ID: n.ID, Certificate: deref(n.CertificateID), Holder: n.HolderID, Kind: n.Kind, State: n.State, Language: party.Language(n.Language),
 		Due: n.DueAt, Attempts: int(n.Attempts), Address: n.Address, MessageID: n.MessageID, Sent: deref(n.SentAt), Failure: n.Failure,
 	}
 	if n.Kind == lifecycle.NoticeExpiring {

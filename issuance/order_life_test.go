@@ -173,10 +173,10 @@ func TestAnApproverIsToldOfASecondCardAndOfAMove(t *testing.T) {
 		t.Errorf("a card after 91 days raises %v", got)
 	}
 	waiting := h.shown(t, first)
-	err := h.ChangeAddress(t.Context(), alix, holder, issuance.Address{Street: strings.Repeat("x", 60), Postcode: "35000", City: "Rennes", Country: "FR"})
+	err := h.move(t, alix, holder, issuance.Address{Street: strings.Repeat("x", 60), Postcode: "35000", City: "Rennes", Country: "FR"})
 	wantField(t, unlist(err), "street")
-	wantKind(t, h.ChangeAddress(t.Context(), owen, holder, issuance.Address{}), lifecycle.Forbidden)
-	h.event(t, h.ChangeAddress(t.Context(), alix, holder, issuance.Address{Street: "2 rue du Bois", Postcode: "35000", City: "Rennes", Country: "FR"}))
+	wantKind(t, h.move(t, owen, holder, issuance.Address{}), lifecycle.Forbidden)
+	h.event(t, h.move(t, alix, holder, issuance.Address{Street: "2 rue du Bois", Postcode: "35000", City: "Rennes", Country: "FR"}))
 	wantKind(t, h.Approve(t.Context(), irene, first, waiting), lifecycle.Conflict) // it goes elsewhere now
 	if got := flags(120 * day); !slices.Equal(got, []issuance.Flag{issuance.AddressChanged}) {
 		t.Errorf("a card 29 days after a move raises %v", got)

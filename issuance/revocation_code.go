@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,10 +99,9 @@ func (s *Service) HasRevocationCode(ctx context.Context, id lifecycle.Certificat
 	return has, nil
 }
 
-// errRevocationCode is a code that opens nothing: unknown, wrong or tried too often,
-// whichever.
+// errRevocationCode is a code that opens nothing: unknown, wrong or void, whichever.
 func errRevocationCode() error {
-	return fmt.Errorf("%w: this reference and this code open nothing; after many wrong codes wait a quarter of an hour, or call the bank, day and night", lifecycle.Forbidden)
+	return fmt.Errorf("%w: this reference and this code open nothing; look at both again, or call the bank, day and night", lifecycle.Forbidden)
 }
 
 var clientForm = regexp.MustCompile(`^([0-9]{8})(?:-([0-9]{4}))?$`)
@@ -112,6 +113,12 @@ type reference struct {
 	certificate  lifecycle.CertificateID
 	serial       *lifecycle.Serial
 	client, user string
+}
+
+// hash stands for the reference where wrong codes are counted.
+func (r reference) hash() []byte {
+	sum := sha256.Sum256([]byte(r.text))
+	return sum[:]
 }
 
 func parseReference(typed string) (reference, error) {
@@ -131,23 +138,23 @@ func parseReference(typed string) (reference, error) {
 }
 
 // OpenRevocation opens a session for who has the revocation code of a certificate.
-// A try is counted before it is judged, for what was typed, whether there is such
-// a certificate or not: both cost the same.
+// A right code is always let through: it has 128 bits, so that guesses cannot find
+// it, and must not keep its holder from it. Wrong ones are counted, for what was
+// typed, whether there is such a certificate or not: both cost the same.
 func (s *Service) OpenRevocation(ctx context.Context, typed string, code lifecycle.RevocationCode) (SessionToken, error) {
 	ref, err := parseReference(typed)
 	if err != nil {
 		return "", err
 	}
-	key, now := sha256.Sum256([]byte(ref.text)), s.now()
-	tries, err := s.store.CountRevocationTry(ctx, key[:], now, now.Add(-s.policy.RevocationTryWindow))
-	if err != nil {
-		return "", fmt.Errorf("count a try: %w", err)
-	}
-	if int(tries) > s.policy.RevocationTries {
-		return "", errRevocationCode()
-	}
 	id, hash, err := s.codeFor(ctx, ref, code)
 	if err != nil {
+		if !errors.Is(err, lifecycle.Forbidden) {
+			return "", err
+		}
+		key, now := ref.hash(), s.now()
+		if countErr := s.store.CountRevocationTry(ctx, key, now, now.Add(-s.policy.RevocationTryWindow)); countErr != nil {
+			return "", fmt.Errorf("count a try: %w", countErr)
+		}
 		return "", err
 	}
 	var random [32]byte
@@ -155,7 +162,7 @@ func (s *Service) OpenRevocation(ctx context.Context, typed string, code lifecyc
 	token := SessionToken(base64.RawURLEncoding.EncodeToString(random[:]))
 	return token, s.withCertificate(ctx, id, func(tx store.Tx, cert *db.Certificate) error {
 		n, err := tx.OpenRevocationSession(ctx, db.OpenRevocationSessionParams{
-			SessionSHA256: token.hash(), SessionExpires: now.Add(RevocationSessionLife), CertificateID: id, CodeSHA256: hash[:],
+			SessionSHA256: token.hash(), SessionExpires: s.now().Add(RevocationSessionLife), CertificateID: id, CodeSHA256: hash[:],
 		})
 		if err != nil {
 			return fmt.Errorf("certificate %s: open a session: %w", id, err)
@@ -163,11 +170,46 @@ func (s *Service) OpenRevocation(ctx context.Context, typed string, code lifecyc
 		if n != 1 { // a new code was given meanwhile
 			return errRevocationCode()
 		}
-		if err := tx.ForgetRevocationTry(ctx, key[:]); err != nil {
-			return fmt.Errorf("certificate %s: %w", id, err)
+		wrong, err := s.wrongCodes(ctx, tx.Queries, cert)
+		if err != nil {
+			return err
 		}
-		return s.audit(ctx, tx, revocationCode, change{id: string(id), on: openCode, by: holderOf(*cert)}, "valid", "valid")
+		detail := map[string]string{"wrong codes before": strconv.FormatInt(wrong, 10)}
+		return s.audit(ctx, tx, revocationCode, change{id: string(id), on: openCode, by: holderOf(*cert), detail: detail}, "valid", "valid")
 	})
+}
+
+// WrongRevocationCodes is how many wrong codes were tried lately for a certificate,
+// by whatever reference.
+func (s *Service) WrongRevocationCodes(ctx context.Context, id lifecycle.CertificateID) (int64, error) {
+	cert, err := s.store.Certificate(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("certificate %s: %w", id, err)
+	}
+	return s.wrongCodes(ctx, s.store.Queries, &cert)
+}
+
+func (s *Service) wrongCodes(ctx context.Context, q *db.Queries, cert *db.Certificate) (int64, error) {
+	holder, err := q.Holder(ctx, cert.HolderID)
+	if err != nil {
+		return 0, fmt.Errorf("holder of certificate %s: %w", cert.ID, err)
+	}
+	company, err := q.Company(ctx, holder.CompanyID)
+	if err != nil {
+		return 0, fmt.Errorf("company of certificate %s: %w", cert.ID, err)
+	}
+	hashes := [][]byte{
+		reference{text: string(cert.ID)}.hash(), reference{text: company.ClientID}.hash(),
+		reference{text: company.ClientID + "-" + holder.UserNumber}.hash(),
+	}
+	if len(cert.Serial) > 0 {
+		hashes = append(hashes, reference{text: lifecycle.Serial(cert.Serial).String()}.hash())
+	}
+	n, err := q.RevocationTries(ctx, hashes, s.now().Add(-s.policy.RevocationTryWindow))
+	if err != nil {
+		return 0, fmt.Errorf("wrong codes for certificate %s: %w", cert.ID, err)
+	}
+	return n, nil
 }
 
 // RevocationSessionLife is how long a session lasts in which a certificate can be
@@ -242,10 +284,9 @@ func (s *Service) RevokeByHolder(ctx context.Context, e Enrolment, r Revocation)
 	return s.revokeByHolder(ctx, e.ID, r, lifecycle.ByCode, nil)
 }
 
-// RevocationStatement is what a holder signs by the certificate's own key to have it
-// revoked, in French and English at once: there is one text.
+// RevocationStatement is what a holder signs to have this certificate revoked.
 func (v CertificateView) RevocationStatement(reason lifecycle.RevocationReason) string {
-	return fmt.Sprintf("Je révoque mon certificat. I revoke my certificate.\n%s\n%s\n%s\n", v.ID, v.Serial, reason)
+	return lifecycle.RevocationStatement(v.ID, v.Serial, reason)
 }
 
 // RevokeBySignature revokes a certificate for who has its key, be it the holder or a

@@ -45,8 +45,7 @@ type Policy struct {
 	// and lists before the doctor warns, PublishAlarm before it is work.
 	PublishWithin, PublishAlarm time.Duration
 	ConfirmWithin               time.Duration // that a caller who was not recognised has
-	RevocationTries             int           // revocation codes tried for one reference within the window
-	RevocationTryWindow         time.Duration
+	RevocationTryWindow         time.Duration // in which wrong revocation codes are counted together
 	RenewWithin                 time.Duration // before its end a certificate can be renewed
 	SupersedeAfter              time.Duration // of its successor's acceptance it is revoked
 	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
@@ -66,8 +65,8 @@ func DefaultPolicy() Policy {
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 		PublishWithin: 10 * time.Minute, PublishAlarm: time.Hour, ConfirmWithin: 24 * time.Hour,
 		RenewWithin: 90 * 24 * time.Hour, SupersedeAfter: 14 * 24 * time.Hour,
-		RevocationTries: 10, RevocationTryWindow: 15 * time.Minute,
-		UnusedDossier: 365 * 24 * time.Hour,
+		RevocationTryWindow: 15 * time.Minute,
+		UnusedDossier:       365 * 24 * time.Hour,
 	}
 }
 

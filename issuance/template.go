@@ -35,7 +35,7 @@ func (s *Service) ProposeTemplate(ctx context.Context, by lifecycle.Actor, kind 
 // ApproveTemplate makes a version the one that letters are made with from then on,
 // if its hash is that of what the approver saw. The version before retires.
 func (s *Service) ApproveTemplate(ctx context.Context, by lifecycle.Actor, kind lifecycle.PrintKind, version int, seen [32]byte) error {
-	return s.approveEdition(ctx, by, letterTemplates(), string(kind), version, seen)
+	return s.approveEdition(ctx, by, letterTemplates(), string(kind), version, seen, func(store.Tx, db.Edition) error { return nil })
 }
 
 // RefuseTemplate turns a version down, with the reason.

@@ -192,7 +192,7 @@ func (h *house) post(t tb) issuance.Posted {
 func (h *house) authority(t tb, shards int) {
 	t.Helper()
 	h.event(t, h.RecordAuthority(t.Context(), maxence, issuance.Authority{
-		ID: "issuing-1", Certificate: []byte("certificate"), Mount: "transit", Key: "issuing-1", Shards: shards, Online: true,
+		ID: "issuing-1", Certificate: longCA(t, 2), Mount: "transit", Key: "issuing-1", Shards: shards, Online: true,
 	}))
 }
 

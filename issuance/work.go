@@ -163,7 +163,7 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 	case lifecycle.WorkFailedNotice:
 		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
 	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA,
-		lifecycle.WorkUnconfirmed:
+		lifecycle.WorkUnconfirmed, lifecycle.WorkCorrected:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -193,7 +193,7 @@ func Mends(kind lifecycle.WorkKind) string {
 	case lifecycle.WorkFailedLetter:
 		return "mend what is wrong and retry it"
 	case lifecycle.WorkCertificate:
-		return "correct the company's or holder's data, or have another version of its profile approved, and retry it; or revoke it"
+		return "correct the company's or holder's data, and have its order approved anew; or have another version of its profile approved, and retry it; or revoke it"
 	case lifecycle.WorkMissingCard:
 		return "wait for the bureau's next file, or retry it: the card is made again"
 	case lifecycle.WorkChip:
@@ -202,6 +202,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "mend what the holder finds wrong, order another certificate, then resolve it"
 	case lifecycle.WorkFailedNotice:
 		return "tell the holder by telephone, mend the address or the mail server, and retry it"
+	case lifecycle.WorkCorrected:
+		return "order cards and certificates in the place of those named, revoke the certificates, then resolve it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
 	case lifecycle.WorkUnconfirmed:

@@ -55,8 +55,8 @@ func (h *house) looked(t *testing.T, card lifecycle.CardID, field string) {
 func (h *house) mend(t *testing.T, holder lifecycle.HolderID) {
 	t.Helper()
 	manager := lifecycle.Actor{ID: "a.clairvallon", Role: lifecycle.RoleAccountManager}
-	must(t, h.ChangeAddress(t.Context(), manager, holder, issuance.Address{
-		Street: "1 rue de l'Église", Postcode: "35000", City: "Rennes", Country: "FR",
+	get[issuance.Corrected](t)(h.CorrectHolder(t.Context(), manager, holder, issuance.HolderCorrection{
+		Address: &issuance.Address{Street: "1 rue de l'Église", Postcode: "35000", City: "Rennes", Country: "FR"}, Why: "it did not fit",
 	}))
 }
 

@@ -75,6 +75,7 @@ var Cards = Table[CardState]{
 			{From: CardOrdered, On: Approve, To: CardApproved, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CardOrdered, On: Refuse, To: CardCancelled, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CardApproved, On: Edit, To: CardOrdered, By: orderers},
+			{From: CardApproved, On: Correct, To: CardOrdered},
 			{From: CardApproved, On: Register, To: CardReceived},
 			{From: CardApproved, On: Seal, To: CardPersonalising, By: postRoom},
 			{From: CardPersonalising, On: Personalise, To: CardPersonalised},
@@ -87,6 +88,7 @@ var Cards = Table[CardState]{
 			},
 			{From: CardApproved, On: KeepInHouse, To: CardInHouse},
 			{From: CardInHouse, On: Edit, To: CardOrdered, By: orderers},
+			{From: CardInHouse, On: Correct, To: CardOrdered},
 			{From: CardInHouse, On: WriteChip, To: CardWriting},
 			{From: CardWriting, On: WriteChip, To: CardWriting}, // the same chip, after the terminal died
 			{From: CardWriting, On: Make, To: CardAtBranch},

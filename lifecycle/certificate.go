@@ -49,6 +49,8 @@ var Certificates = Table[CertificateState]{
 			{From: CertOrdered, On: Refuse, To: CertCancelled, By: []Role{RoleApprover}, Not: NotRequester},
 			{From: CertApproved, On: Edit, To: CertOrdered, By: orderers},
 			{From: CertApproved, On: Invite, To: CertAwaitingKey},
+			{From: CertAwaitingKey, On: Correct, To: CertOrdered},
+			{From: CertStopped, On: Correct, To: CertOrdered},
 			{
 				From: CertAwaitingKey, On: TakeKey, To: CertIssuing, By: []Role{RoleHolder, RoleAccountManager, RoleOperator},
 				Then: []JobKind{JobCertificateIssue},

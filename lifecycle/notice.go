@@ -37,11 +37,26 @@ const (
 	NoticeReleased NoticeKind = "released"
 	NoticeRevoked  NoticeKind = "revoked"
 	NoticeExpiring NoticeKind = "expiring" // its occasion is the days before its end
+	// NoticeCorrected is of no certificate: what the bank has on record of the holder
+	// was corrected. Its occasion is the [Corrections].
+	NoticeCorrected NoticeKind = "corrected"
+)
+
+// Corrections are what was corrected at once.
+type Corrections int32
+
+// What can be corrected.
+const (
+	CorrectedName Corrections = 1 << iota // of a holder
+	CorrectedCompany
+	CorrectedLanguage
+	CorrectedEmail
+	CorrectedAddress // by post
 )
 
 // NoticeKinds lists them.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring}
+	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeCorrected}
 }
 
 // NoticeOf is what a holder is told of an event of a certificate; "" is nothing.

@@ -74,6 +74,7 @@ const (
 const (
 	Submit   Event = "submit" // the birth of a thing: recorded, never looked up
 	Edit     Event = "edit"
+	Correct  Event = "correct" // of what it says of its holder: an approval is void
 	Approve  Event = "approve"
 	Refuse   Event = "refuse"
 	Cancel   Event = "cancel"
@@ -101,8 +102,10 @@ var Orders = Table[OrderState]{
 		{From: OrderSubmitted, On: Refuse, To: OrderRefused, By: []Role{RoleApprover}, Not: NotRequester},
 		{From: OrderSubmitted, On: Cancel, To: OrderCancelled, By: orderers},
 		{From: OrderApproved, On: Edit, To: OrderSubmitted, By: orderers},
+		{From: OrderApproved, On: Correct, To: OrderSubmitted},
 		{From: OrderApproved, On: Cancel, To: OrderCancelled, By: orderers},
 		{From: OrderApproved, On: Start, To: OrderInProgress},
+		{From: OrderInProgress, On: Correct, To: OrderSubmitted}, // of a certificate whose key is not certified yet
 		{From: OrderInProgress, On: Complete, To: OrderCompleted},
 		{From: OrderInProgress, On: Fail, To: OrderFailed},
 		{From: OrderFailed, On: Retry, To: OrderInProgress, By: []Role{RoleOperator, RoleSecurityOfficer}},

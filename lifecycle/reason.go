@@ -1,6 +1,9 @@
 package lifecycle
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // RevocationReason is a CRLReason (RFC 5280 §5.3.1).
 type RevocationReason int
@@ -100,4 +103,44 @@ func HolderReasons() []CardReason {
 // OppositionReasons are the reasons a card can be opposed for.
 func OppositionReasons() []CardReason {
 	return []CardReason{CardLost, CardStolen, CardFraud, CardNotReceived, CardDeath, CardEndOfService}
+}
+
+// happened is what a holder says has happened, and the reason that follows, in the
+// order in which it is offered.
+var happened = []struct {
+	what   string
+	reason RevocationReason
+}{
+	{"lost", ReasonKeyCompromise}, // who found it may use it
+	{"stolen", ReasonKeyCompromise},
+	{"left", ReasonAffiliationChanged},
+	{"changed", ReasonAffiliationChanged},
+	{"replaced", ReasonSuperseded},
+	{"unused", ReasonCessationOfOperation},
+	{"other", ReasonUnspecified},
+}
+
+// Happened is what a holder can say has happened to a key.
+func Happened() []string {
+	all := make([]string, len(happened))
+	for i, h := range happened {
+		all[i] = h.what
+	}
+	return all
+}
+
+// ReasonFor is the reason on the list for what has happened.
+func ReasonFor(what string) (RevocationReason, error) {
+	for _, h := range happened {
+		if h.what == what {
+			return h.reason, nil
+		}
+	}
+	return 0, &FieldError{Field: "what", Why: "use " + strings.Join(Happened(), ", ")}
+}
+
+// RevocationStatement is what a holder signs by the certificate's own key to have it
+// revoked, in French and English at once: there is one text.
+func RevocationStatement(id CertificateID, serial string, reason RevocationReason) string {
+	return fmt.Sprintf("Je révoque mon certificat. I revoke my certificate.\n%s\n%s\n%s\n", id, serial, reason)
 }

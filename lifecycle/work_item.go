@@ -21,8 +21,8 @@ var WorkItems = Table[WorkState]{
 // WorkKind says why something waits for a member of staff.
 type WorkKind string
 
-// The kinds of work. Mail, return files, refused certificates and alarms have a work
-// item of their own, which is closed; the others wait by their own state, and end when
+// The kinds of work. Mail, return files, refused certificates, corrected names and
+// alarms have a work item of their own, which is closed; the others wait by their own state, and end when
 // that moves on.
 const (
 	WorkReturnedMail WorkKind = "returned_mail"       // a letter came back by post
@@ -38,11 +38,12 @@ const (
 	WorkUnconfirmed  WorkKind = "unconfirmed_caller"  // who asked for a revocation was not recognised
 	WorkNoCA         WorkKind = "no_signing_ca"       // the CA was revoked, and no other signs yet
 	WorkFailedNotice WorkKind = "failed_notice"       // no mail server takes it: the holder was not told
+	WorkCorrected    WorkKind = "corrected_data"      // cards and certificates carry a name that was corrected
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed, WorkCorrected}
 }
 
 // SeesToWork are the roles that take work on.

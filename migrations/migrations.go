@@ -25,6 +25,7 @@ var roles string
 const (
 	RoleApp    = "sceau_app"
 	RolePIN    = "sceau_pin"
+	RoleHolder = "sceau_holder"
 	RolePublic = "sceau_public"
 )
 

@@ -1,4 +1,5 @@
-// Package notice writes what a holder is told of a certificate by e-mail: a
+// Package notice writes what a holder is told of a certificate, or of a correction
+// of what the bank has on record, by e-mail: a
 // subject and a plain text, in the holder's language. Each says that the bank
 // asks for no code, and none carries a code, a link, or an identifier with which
 // somebody could try to sign in.
@@ -21,6 +22,7 @@ import (
 type Notice struct {
 	Kind         lifecycle.NoticeKind
 	Days         int // before the end, of an expiry notice
+	Corrected    lifecycle.Corrections
 	Language     party.Language
 	GivenName    string
 	Surname      string
@@ -63,12 +65,16 @@ func Compose(n Notice) (Text, error) {
 	// One pass: what stands in a name is not looked at again. Dates are those of
 	// UTC, by which a certificate ends.
 	fill := strings.NewReplacer("{bank}", n.Bank, "{phone}", n.Phone, "{name}", n.GivenName+" "+n.Surname, "{company}", n.Organisation,
-		"{at}", n.Language.Date(n.At.UTC()), "{ends}", n.Language.Date(n.Ends.UTC()), "{serial}", fmt.Sprintf("%X", n.Serial[len(n.Serial)-serialEnd:]))
+		"{at}", n.Language.Date(n.At.UTC()), "{ends}", n.Language.Date(n.Ends.UTC()), "{corrected}", w.list(n.Corrected), "{serial}", fmt.Sprintf("%X", n.Serial[len(n.Serial)-serialEnd:]))
 	paragraphs := append([]string{w.salutation}, told.text...)
 	if reason := w.reasons[n.Reason]; n.Kind == lifecycle.NoticeRevoked && reason != "" {
 		paragraphs = append(paragraphs[:2:2], append([]string{reason}, paragraphs[2:]...)...)
 	}
-	paragraphs = append(paragraphs, w.certificate, w.warning, "{bank}")
+	about := w.certificate
+	if n.Kind == lifecycle.NoticeCorrected {
+		about = w.holder
+	}
+	paragraphs = append(paragraphs, about, w.warning, "{bank}")
 	for i, p := range paragraphs {
 		paragraphs[i] = wrap(fill.Replace(p))
 	}
@@ -84,7 +90,10 @@ func (n Notice) check() error {
 	if n.Phone == "" || strings.Trim(n.Phone, "+0123456789 ().-/") != "" {
 		wrong.Add("phone", "write the bank's telephone number in digits, as +33 2 61 91 00 00")
 	}
-	if n.At.IsZero() || n.Ends.IsZero() && n.Kind != lifecycle.NoticeRevoked {
+	if n.Kind == lifecycle.NoticeCorrected && (n.Corrected < 1 || n.Corrected >= 1<<len(words{}.corrected)) {
+		wrong.Add("corrected", "say what was corrected")
+	}
+	if n.At.IsZero() || n.Ends.IsZero() && n.Kind != lifecycle.NoticeRevoked && n.Kind != lifecycle.NoticeCorrected {
 		wrong.Add("date", "is missing")
 	}
 	return wrong.Err()

@@ -1,6 +1,8 @@
 package notice
 
 import (
+	"strings"
+
 	"sceau/lifecycle"
 	"sceau/party"
 )
@@ -9,10 +11,12 @@ import (
 type words struct {
 	colon       string // between the bank and the subject
 	salutation  string
+	holder      string // whom it is about
 	certificate string // which one it is about
 	warning     string // stands in every notice
 	told        map[lifecycle.NoticeKind]told
 	expiring    map[int]told // by the days that are left
+	corrected   [5]string    // by the bits of [lifecycle.Corrections]
 	reasons     map[lifecycle.RevocationReason]string
 }
 
@@ -20,6 +24,17 @@ type words struct {
 type told struct {
 	subject string
 	text    []string
+}
+
+// list names what was corrected.
+func (w words) list(c lifecycle.Corrections) string {
+	var all []string
+	for bit, name := range w.corrected {
+		if c&(1<<bit) != 0 {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func tongues() map[party.Language]words {
@@ -44,6 +59,7 @@ func french() words {
 		"de ce message."
 	return words{
 		colon: " : ", salutation: "Bonjour {name},",
+		holder:      "Porteur : {name}, {company}",
 		certificate: "Porteur : {name}, {company}\nNuméro de série du certificat finissant par : {serial}",
 		warning: "Nous ne vous demandons jamais de code ni de mot de passe, ni par e-mail, ni par téléphone, ni par SMS, ni par chat. Ce " +
 			"message ne contient ni lien ni pièce jointe.",
@@ -60,12 +76,16 @@ func french() words {
 			lifecycle.NoticeReleased: {"la suspension de votre certificat est levée", []string{
 				"La suspension de votre certificat électronique a été levée le {at}. Vous pouvez de nouveau l’utiliser, jusqu’au {ends}.", unasked,
 			}},
+			lifecycle.NoticeCorrected: {"vos coordonnées ont été corrigées", []string{
+				"Nous avons corrigé le {at} ce que nous avons enregistré à votre sujet : {corrected}.", unasked,
+			}},
 			lifecycle.NoticeRevoked: {"votre certificat est révoqué", []string{
 				"Votre certificat électronique a été révoqué. La révocation a pris effet au plus tard le {at} ; elle est définitive et le " +
 					"certificat ne peut plus servir.",
 				"Si vous avez besoin d’un nouveau certificat, adressez-vous à votre chargé d’affaires.", unasked,
 			}},
 		},
+		corrected: [5]string{"votre nom", "le nom ou l’immatriculation de votre entreprise", "votre langue", "votre adresse e-mail", "votre adresse postale"},
 		expiring: expiries(
 			told{"votre certificat expire bientôt", []string{"Votre certificat électronique expire le {ends}.", renew}},
 			told{"dernier rappel, votre certificat expire le {ends}", []string{
@@ -89,6 +109,7 @@ func dutch() words {
 		"vernieuwing hoort altijd een nieuwe sleutel. Hebt u het al aangevraagd, dan kunt u dit bericht als niet geschreven beschouwen."
 	return words{
 		colon: ": ", salutation: "Beste {name},",
+		holder:      "Houder: {name}, {company}",
 		certificate: "Houder: {name}, {company}\nSerienummer van het certificaat eindigt op: {serial}",
 		warning: "Wij vragen u nooit naar een code of een wachtwoord: niet per e-mail, niet per telefoon, niet per sms en niet via chat. Dit " +
 			"bericht bevat geen link en geen bijlage.",
@@ -105,12 +126,16 @@ func dutch() words {
 			lifecycle.NoticeReleased: {"de opschorting van uw certificaat is opgeheven", []string{
 				"De opschorting van uw elektronisch certificaat is op {at} opgeheven. U kunt het weer gebruiken, tot en met {ends}.", unasked,
 			}},
+			lifecycle.NoticeCorrected: {"uw gegevens zijn verbeterd", []string{
+				"Op {at} hebben wij verbeterd wat wij over u hebben genoteerd: {corrected}.", unasked,
+			}},
 			lifecycle.NoticeRevoked: {"uw certificaat is ingetrokken", []string{
 				"Uw elektronisch certificaat is ingetrokken. De intrekking geldt uiterlijk sinds {at}; ze is definitief en het certificaat kan niet " +
 					"meer worden gebruikt.",
 				"Hebt u een nieuw certificaat nodig, neem dan contact op met uw relatiebeheerder.", unasked,
 			}},
 		},
+		corrected: [5]string{"uw naam", "de naam of het ondernemingsnummer van uw onderneming", "uw taal", "uw e-mailadres", "uw postadres"},
 		expiring: expiries(
 			told{"uw certificaat vervalt binnenkort", []string{"Uw elektronisch certificaat vervalt op {ends}.", renew}},
 			told{"laatste herinnering, uw certificaat vervalt op {ends}", []string{
@@ -135,6 +160,7 @@ func german() words {
 		"diese Nachricht als gegenstandslos."
 	return words{
 		colon: ": ", salutation: "Guten Tag {name},",
+		holder:      "Inhaber: {name}, {company}",
 		certificate: "Inhaber: {name}, {company}\nSeriennummer des Zertifikats endet auf: {serial}",
 		warning: "Wir fragen Sie nie nach einem Code oder einem Passwort: nicht per E-Mail, nicht am Telefon, nicht per SMS und nicht im Chat. " +
 			"Diese Nachricht enthält weder einen Link noch einen Anhang.",
@@ -151,12 +177,16 @@ func german() words {
 			lifecycle.NoticeReleased: {"die Aussetzung Ihres Zertifikats ist aufgehoben", []string{
 				"Die Aussetzung Ihres elektronischen Zertifikats wurde am {at} aufgehoben. Sie können es wieder verwenden, bis zum {ends}.", unasked,
 			}},
+			lifecycle.NoticeCorrected: {"Ihre Angaben wurden berichtigt", []string{
+				"Am {at} haben wir berichtigt, was wir über Sie gespeichert haben: {corrected}.", unasked,
+			}},
 			lifecycle.NoticeRevoked: {"Ihr Zertifikat ist widerrufen", []string{
 				"Ihr elektronisches Zertifikat wurde widerrufen. Der Widerruf gilt spätestens seit dem {at}; er ist endgültig, und das Zertifikat " +
 					"kann nicht mehr verwendet werden.",
 				"Wenn Sie ein neues Zertifikat benötigen, wenden Sie sich an Ihren Firmenkundenbetreuer.", unasked,
 			}},
 		},
+		corrected: [5]string{"Ihren Namen", "Namen oder Registernummer Ihres Unternehmens", "Ihre Sprache", "Ihre E-Mail-Adresse", "Ihre Postanschrift"},
 		expiring: expiries(
 			told{"Ihr Zertifikat läuft bald ab", []string{"Ihr elektronisches Zertifikat läuft am {ends} ab.", renew}},
 			told{"letzte Erinnerung, Ihr Zertifikat läuft am {ends} ab", []string{
@@ -180,6 +210,7 @@ func english() words {
 		"a new key. If you have asked already, please ignore this message."
 	return words{
 		colon: ": ", salutation: "Dear {name},",
+		holder:      "Holder: {name}, {company}",
 		certificate: "Holder: {name}, {company}\nSerial number of the certificate ends in: {serial}",
 		warning: "We never ask you for a code or a password: not by e-mail, not by phone, not by SMS and not by chat. This message has no link " +
 			"and no attachment.",
@@ -196,12 +227,16 @@ func english() words {
 			lifecycle.NoticeReleased: {"your certificate is no longer on hold", []string{
 				"The hold on your electronic certificate was released on {at}. You can use it again, until {ends}.", unasked,
 			}},
+			lifecycle.NoticeCorrected: {"your details were corrected", []string{
+				"On {at} we corrected what we have on record of you: {corrected}.", unasked,
+			}},
 			lifecycle.NoticeRevoked: {"your certificate has been revoked", []string{
 				"Your electronic certificate has been revoked, with effect from {at} at the latest. This is for ever: the certificate can no longer " +
 					"be used.",
 				"If you need a new certificate, talk to your account manager.", unasked,
 			}},
 		},
+		corrected: [5]string{"your name", "your company’s name or registration", "your language", "your e-mail address", "your postal address"},
 		expiring: expiries(
 			told{"your certificate expires soon", []string{"Your electronic certificate expires on {ends}.", renew}},
 			told{"last reminder, your certificate expires on {ends}", []string{

@@ -130,38 +130,44 @@ func (d *door) issued(ctx context.Context, seen enrolment) (enrolment, error) {
 
 func (d *door) call(ctx context.Context, method, path string, body any) (enrolment, error) {
 	var seen enrolment
+	err := d.ask(ctx, method, path, body, &seen)
+	return seen, err
+}
+
+// ask reads what the door answers, if it is more than that it was done.
+func (d *door) ask(ctx context.Context, method, path string, body, into any) error {
 	var content []byte
 	if body != nil {
 		var err error
 		if content, err = json.Marshal(body); err != nil {
-			return seen, fmt.Errorf("ask the door: %w", err)
+			return fmt.Errorf("ask the door: %w", err)
 		}
 	}
 	request, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(content))
 	if err != nil {
-		return seen, fmt.Errorf("%w: --door: %w", lifecycle.Invalid, err)
+		return fmt.Errorf("%w: --door: %w", lifecycle.Invalid, err)
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/json")
 	response, err := d.client.Do(request)
 	if err != nil {
-		return seen, fmt.Errorf("ask the door: %w: %w", lifecycle.Unavailable, err)
+		return fmt.Errorf("ask the door: %w: %w", lifecycle.Unavailable, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return seen, fmt.Errorf("ask the door: %w: %w", lifecycle.Unavailable, err)
+		return fmt.Errorf("ask the door: %w: %w", lifecycle.Unavailable, err)
 	}
 	if response.StatusCode >= http.StatusBadRequest {
-		return seen, problemOf(response.StatusCode, text)
+		return problemOf(response.StatusCode, text)
 	}
 	if response.StatusCode != http.StatusOK {
-		return seen, nil
+		return nil
 	}
-	if err := json.Unmarshal(text, &seen); err != nil {
-		return seen, fmt.Errorf("ask the door: its answer is not understood: %w", err)
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("ask the door: its answer is not understood: %w", err)
 	}
-	return seen, nil
+	return nil
 }
 
 // problemOf is what the door says of a request that it refuses (RFC 9457).

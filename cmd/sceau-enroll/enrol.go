@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto"
@@ -31,19 +30,21 @@ type holderKey interface {
 }
 
 // keyName is the key's name on a token and in a folder.
-func (s settings) keyName() string { return strings.ToLower(s.Certificate) }
+func (c common) keyName() string { return strings.ToLower(c.Certificate) }
 
 // key opens the key that an earlier run made, or makes it.
-func (s settings) key(ctx context.Context) (holderKey, error) {
+func (c common) key(ctx context.Context) (holderKey, error) {
 	switch {
-	case s.Software == (s.PKCS11Module != ""):
+	case c.Software == (c.PKCS11Module != ""):
 		return nil, fmt.Errorf("%w: where is the key to be? give --pkcs11-module, or --software", lifecycle.Invalid)
-	case s.Software && s.Out == "":
+	case c.Software && c.Out == "":
 		return nil, fmt.Errorf("%w: where does the key file go? give --out DIR", lifecycle.Invalid)
-	case s.Software:
-		return openFileKey(s.Out, s.keyName(), s.RSA)
+	case c.Software && c.existing:
+		return readFileKey(c.Out, c.keyName())
+	case c.Software:
+		return openFileKey(c.Out, c.keyName(), c.RSA)
 	}
-	return openTokenKey(ctx, s)
+	return openTokenKey(ctx, c)
 }
 
 // enrol is the whole journey. What was done before is not done again.
@@ -163,14 +164,11 @@ func (s settings) accept(ctx context.Context, door *door, key holderKey, seen en
 		return fmt.Errorf("%w: the statement is about another certificate", lifecycle.Conflict)
 	}
 	if !s.Accept {
-		if err := say(out, "Is all of it right? Type yes to sign this by your key."); err != nil {
+		yes, err := agreed(in, out, "Is all of it right? Type yes to sign this by your key.")
+		if err != nil {
 			return err
 		}
-		line, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		if strings.TrimSpace(strings.ToLower(line)) != "yes" {
+		if !yes {
 			return say(out, "Nothing is signed. Run this again, or refuse the content with --refuse and what is wrong.")
 		}
 	}

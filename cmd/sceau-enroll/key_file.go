@@ -27,6 +27,28 @@ func (fileKey) Close()                                        {}
 
 const keyBlock = "PRIVATE KEY" // PKCS #8
 
+// readFileKey reads a key that was made before.
+func readFileKey(folder, name string) (holderKey, error) {
+	path := filepath.Join(folder, name+".key")
+	text, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != keyBlock {
+		return nil, fmt.Errorf("%w: %s holds no key", lifecycle.Invalid, path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s holds no key", lifecycle.Invalid, path)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s holds no key that signs", lifecycle.Invalid, path)
+	}
+	return fileKey{signer}, nil
+}
+
 // openFileKey reads the key of an earlier run, or makes one. It is on the disk
 // before anything is asked for it.
 func openFileKey(folder, name string, useRSA bool) (holderKey, error) {
@@ -34,24 +56,8 @@ func openFileKey(folder, name string, useRSA bool) (holderKey, error) {
 		return nil, fmt.Errorf("%w: --out: %w", lifecycle.Invalid, err)
 	}
 	path := filepath.Join(folder, name+".key")
-	text, err := readSecret(path)
-	if err == nil {
-		block, _ := pem.Decode([]byte(text))
-		if block == nil || block.Type != keyBlock {
-			return nil, fmt.Errorf("%w: %s holds no key", lifecycle.Invalid, path)
-		}
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s holds no key", lifecycle.Invalid, path)
-		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, fmt.Errorf("%w: %s holds no key that signs", lifecycle.Invalid, path)
-		}
-		return fileKey{signer}, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if found, err := readFileKey(folder, name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return found, err
 	}
 	key, err := makeKey(useRSA)
 	if err != nil {

@@ -28,12 +28,12 @@ func (k tokenKey) Keep(ctx context.Context, certificate *x509.Certificate) error
 }
 
 // openTokenKey finds the key of an earlier run on the token, or makes one.
-func openTokenKey(ctx context.Context, s settings) (holderKey, error) {
-	token, err := pkcs11.Open(ctx, pkcs11.Config{Module: s.PKCS11Module, Token: s.TokenLabel, PINFile: s.PINFile})
+func openTokenKey(ctx context.Context, c common) (holderKey, error) {
+	token, err := pkcs11.Open(ctx, pkcs11.Config{Module: c.PKCS11Module, Token: c.TokenLabel, PINFile: c.PINFile})
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.onToken(ctx, token)
+	key, err := c.onToken(ctx, token)
 	if err != nil {
 		token.Close()
 		return nil, err
@@ -41,18 +41,20 @@ func openTokenKey(ctx context.Context, s settings) (holderKey, error) {
 	return key, nil
 }
 
-func (s settings) onToken(ctx context.Context, token *pkcs11.Token) (holderKey, error) {
+func (c common) onToken(ctx context.Context, token *pkcs11.Token) (holderKey, error) {
 	algorithm := hsm.P256
-	if s.RSA {
+	if c.RSA {
 		algorithm = hsm.RSA3072
 	}
-	if err := token.CreateSigningKey(ctx, s.keyName(), algorithm); err != nil {
-		return nil, err
+	if !c.existing {
+		if err := token.CreateSigningKey(ctx, c.keyName(), algorithm); err != nil {
+			return nil, err
+		}
 	}
-	key, err := token.SigningKey(ctx, s.keyName(), 1)
+	key, err := token.SigningKey(ctx, c.keyName(), 1)
 	if err != nil {
 		return nil, err
 	}
 	is, err := token.Identity(ctx)
-	return tokenKey{Signer: key.Signer(ctx), token: token, name: s.keyName(), is: device(is)}, err
+	return tokenKey{Signer: key.Signer(ctx), token: token, name: c.keyName(), is: device(is)}, err
 }

@@ -10,6 +10,6 @@ import (
 )
 
 // openTokenKey refuses: this binary has no cgo.
-func openTokenKey(context.Context, settings) (holderKey, error) {
+func openTokenKey(context.Context, common) (holderKey, error) {
 	return nil, fmt.Errorf("%w: this sceau-enroll speaks no PKCS #11: use one made by `make build-pkcs11`", lifecycle.Invalid)
 }

@@ -78,6 +78,13 @@ func (c certificateShowCmd) Run(w *world) error {
 	if e.Statement != "" {
 		_, _ = fmt.Fprintf(table, "accepted\t%s\nstatement\t%ssignature\t%x\n", e.Accepted.Format(time.RFC3339), e.Statement, e.Signature)
 	}
+	wrong, err := h.Service.WrongRevocationCodes(w.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if wrong > 0 {
+		_, _ = fmt.Fprintf(table, "wrong revocation codes lately\t%d\n", wrong)
+	}
 	told, err := h.Service.StatusChangesOf(w.ctx, c.ID)
 	if err != nil {
 		return err

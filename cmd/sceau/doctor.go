@@ -106,7 +106,9 @@ func authorities(w *world, h *house.House) []examination {
 		return []examination{{what: "certification authorities", err: err}}
 	}
 	var table []examination
-	table = append(table, whoSigns(w, h))
+	table = append(table, whoSigns(w, h), examination{
+		what: "policies of certificate profiles", found: "the CA that signs may assert them", err: h.Service.PoliciesAllowed(w.ctx),
+	})
 	for _, a := range all {
 		if a.State == lifecycle.IssuerEnded {
 			table = append(table, ended(w, h, a))

@@ -44,6 +44,8 @@ type cli struct {
 	Card     cardCmd        `cmd:"" help:"Look at a card, lock and unlock it, on record."`
 	Fees     feesCmd        `cmd:"" help:"Fees for accounting."`
 	Order    orderCmd       `cmd:"" help:"Orders: submit, show, approve, refuse, edit, cancel, list, retry."`
+	Company  companyCmd     `cmd:"" help:"Companies: correct what is on record, by two people."`
+	Holder   holderCmd      `cmd:"" help:"Holders: correct what is on record of them."`
 	Dossier  dossierCmd     `cmd:"" aliases:"dossiers" help:"Evidence of who holders are: open, add, scans, show, hold, what is to be erased."`
 	Items    workItemsCmd   `cmd:"" name:"work-items" help:"What waits for a person: list, claim, retry, resolve."`
 	Stock    stockCmd       `cmd:"" help:"Plastics, PIN-letter paper and CAP readers: receive, move, count, reject, destroy, list."`

@@ -4,6 +4,8 @@
 --
 --   sceau_app     doors of the office and of relying services, workers but for PIN letters
 --   sceau_pin     the PIN-letter worker: it never sees a card number
+--   sceau_holder  the door for holders: what an enrolment and a revocation touch, no card,
+--                 no dossier, no key of a relying service
 --   sceau_public  the revocation door: status, lists, CA certificates; it cannot write
 
 -- One process at a time: PostgreSQL lets no two change the rights of one table at
@@ -14,7 +16,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['sceau_app', 'sceau_pin', 'sceau_public'] LOOP
+    FOREACH name IN ARRAY ARRAY['sceau_app', 'sceau_pin', 'sceau_holder', 'sceau_public'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
                 EXECUTE format('CREATE ROLE %I LOGIN', name);
@@ -55,6 +57,24 @@ GRANT SELECT ON edition TO sceau_pin;
 GRANT SELECT ON holder, company TO sceau_pin;
 GRANT INSERT ON document, audit_entry, work_item TO sceau_pin;
 
+-- Who answers the internet: a certificate's life between its code and its end. What
+-- an order holds, who its holder is and what its profile says is read; evidence,
+-- trail and notices are written and not read again.
+GRANT SELECT ON certificate, holder, company, orders, edition, issuer, delegate, blocked_key, enrolment, key_device,
+    revocation_code, revocation_try, revocation_request TO sceau_holder;
+GRANT UPDATE (state, csr, spki_sha256, rejection, issuer_id, shard, serial, reserved_at, revoked_at, reason, invalidity_date, status_version, crl_revision, crl_entry, updated_at)
+    ON certificate TO sceau_holder;
+GRANT UPDATE (state, failure, updated_at, completed_at) ON orders TO sceau_holder;
+GRANT UPDATE (created_at) ON issuer TO sceau_holder; -- FOR SHARE asks for the right to update some column
+GRANT UPDATE (code_sha256, tries, session_sha256, session_expires) ON enrolment TO sceau_holder;
+GRANT INSERT, UPDATE, DELETE ON key_device TO sceau_holder;
+GRANT INSERT, UPDATE ON revocation_code, revocation_try TO sceau_holder;
+GRANT INSERT, UPDATE (state, ended_at, why) ON revocation_request TO sceau_holder;
+GRANT INSERT ON acceptance, audit_entry, blocked_key, caller_answer, notice, status_change, work_item TO sceau_holder;
+GRANT SELECT (certificate_id, kind, occasion) ON notice TO sceau_holder; -- as ON CONFLICT asks for
+GRANT SELECT (certificate_id), INSERT ON reminder TO sceau_holder;
+GRANT SELECT (issuer_id, shard, revision), UPDATE (revision) ON crl_shard TO sceau_holder;
+
 GRANT SELECT ON issuer, delegate, crl, crl_piece, crl_shard, ocsp_answer, certificate_status, house_status, cross_certificate TO sceau_public;
 
 -- River's tables, whatever its version has.
@@ -65,6 +85,10 @@ BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'river\_%' AND tablename <> 'river_migration' LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO sceau_pin', name);
     END LOOP;
+    IF to_regclass('river_job') IS NOT NULL THEN -- jobs are asked for, not worked
+        GRANT SELECT, INSERT, UPDATE (kind) ON river_job TO sceau_holder;
+        GRANT USAGE ON SEQUENCE river_job_id_seq TO sceau_holder;
+    END IF;
     FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND sequencename LIKE 'river\_%' LOOP
         EXECUTE format('GRANT USAGE ON SEQUENCE %I TO sceau_pin', name);
     END LOOP;

@@ -962,6 +962,17 @@ func (q *Queries) SubjectOwner(ctx context.Context, sha256 []byte) (string, erro
 	return owner, err
 }
 
+const unapproveCertificate = `-- name: UnapproveCertificate :exec
+UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '',
+    rejection = '', profile_version = NULL, dossier_id = NULL WHERE id = $1 AND tbs IS NULL
+`
+
+// What an approval fixed and a holder brought, of a certificate that is approved anew.
+func (q *Queries) UnapproveCertificate(ctx context.Context, id lifecycle.CertificateID) error {
+	_, err := q.db.Exec(ctx, unapproveCertificate, id)
+	return err
+}
+
 const unreserveSerial = `-- name: UnreserveSerial :exec
 UPDATE certificate SET serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '' WHERE id = $1 AND tbs IS NULL
 `

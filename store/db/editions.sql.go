@@ -159,6 +159,30 @@ func (q *Queries) LiveEdition(ctx context.Context, thing string, name string) (i
 	return column_1, err
 }
 
+const liveEditionNames = `-- name: LiveEditionNames :many
+SELECT name FROM edition WHERE thing = $1 AND state = 'live' ORDER BY name
+`
+
+func (q *Queries) LiveEditionNames(ctx context.Context, thing string) ([]string, error) {
+	rows, err := q.db.Query(ctx, liveEditionNames, thing)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockEdition = `-- name: LockEdition :one
 SELECT name, version, state, content, sha256, proposed_by, proposed_at, decided_by, decided_at, reason, thing
 FROM edition WHERE thing = $1 AND name = $2 AND version = $3 FOR UPDATE

@@ -346,7 +346,7 @@ type KeyDevice struct {
 
 type Notice struct {
 	ID            lifecycle.NoticeID
-	CertificateID lifecycle.CertificateID
+	CertificateID *lifecycle.CertificateID
 	HolderID      lifecycle.HolderID
 	Kind          lifecycle.NoticeKind
 	Occasion      int32
@@ -359,6 +359,7 @@ type Notice struct {
 	SentAt        *time.Time
 	Failure       string
 	UpdatedAt     time.Time
+	FormerAddress *string
 }
 
 type Order struct {

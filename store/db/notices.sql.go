@@ -66,6 +66,32 @@ func (q *Queries) DueReminders(ctx context.Context, at time.Time, maxRows int32)
 	return items, nil
 }
 
+const insertCorrectionNotice = `-- name: InsertCorrectionNotice :exec
+INSERT INTO notice (id, holder_id, kind, occasion, state, language, former_address, due_at, updated_at)
+VALUES ($1, $2, 'corrected', $3, 'requested', $4, $5, $6, $6)
+`
+
+type InsertCorrectionNoticeParams struct {
+	ID            lifecycle.NoticeID
+	HolderID      lifecycle.HolderID
+	Occasion      int32
+	Language      string
+	FormerAddress *string
+	DueAt         time.Time
+}
+
+func (q *Queries) InsertCorrectionNotice(ctx context.Context, arg InsertCorrectionNoticeParams) error {
+	_, err := q.db.Exec(ctx, insertCorrectionNotice,
+		arg.ID,
+		arg.HolderID,
+		arg.Occasion,
+		arg.Language,
+		arg.FormerAddress,
+		arg.DueAt,
+	)
+	return err
+}
+
 const insertNotice = `-- name: InsertNotice :execrows
 INSERT INTO notice (id, certificate_id, holder_id, kind, occasion, state, language, due_at, updated_at)
 SELECT $1::text, $2::text, h.id, $3::text, $4::integer, 'requested', h.language, $5::timestamptz, $5::timestamptz
@@ -108,7 +134,7 @@ func (q *Queries) InsertReminder(ctx context.Context, certificateID lifecycle.Ce
 }
 
 const lockNotice = `-- name: LockNotice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
 FROM notice WHERE id = $1 FOR UPDATE
 `
 
@@ -130,12 +156,13 @@ func (q *Queries) LockNotice(ctx context.Context, id lifecycle.NoticeID) (Notice
 		&i.SentAt,
 		&i.Failure,
 		&i.UpdatedAt,
+		&i.FormerAddress,
 	)
 	return i, err
 }
 
 const notice = `-- name: Notice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
 FROM notice WHERE id = $1
 `
 
@@ -157,12 +184,13 @@ func (q *Queries) Notice(ctx context.Context, id lifecycle.NoticeID) (Notice, er
 		&i.SentAt,
 		&i.Failure,
 		&i.UpdatedAt,
+		&i.FormerAddress,
 	)
 	return i, err
 }
 
 const notices = `-- name: Notices :many
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
 FROM notice
 WHERE ($1::text = '' OR state::text = $1) AND ($2::text = '' OR certificate_id = $2) AND id > $3
 ORDER BY id LIMIT $4
@@ -204,6 +232,7 @@ func (q *Queries) Notices(ctx context.Context, arg NoticesParams) ([]Notice, err
 			&i.SentAt,
 			&i.Failure,
 			&i.UpdatedAt,
+			&i.FormerAddress,
 		); err != nil {
 			return nil, err
 		}

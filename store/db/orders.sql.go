@@ -254,7 +254,10 @@ func (q *Queries) FlagsOfOrders(ctx context.Context, cardDays int32, addressDays
 
 const hadAHand = `-- name: HadAHand :one
 SELECT (EXISTS (SELECT 1 FROM audit_entry a
-        WHERE a.thing_id = $1::text AND a.actor = $2 AND a.event IN ('submit', 'edit'))
+        WHERE a.thing_id = $1::text AND (a.actor = $2 AND a.event IN ('submit', 'edit')
+            OR a.event = 'correct' AND a.detail ->> 'by' = $2))
+    OR EXISTS (SELECT 1 FROM orders h JOIN audit_entry a ON a.thing_id = h.holder_id
+        WHERE h.id = $1::text AND a.event = 'correct' AND a.at >= h.created_at AND coalesce(a.detail ->> 'proposed_by', a.actor) = $2)
     OR EXISTS (SELECT 1 FROM orders o JOIN import i ON i.id = o.import_id
         WHERE o.id = $1::text AND i.taken_by = $2))::boolean AS had_a_hand
 `
@@ -269,7 +272,10 @@ func (q *Queries) HadAHand(ctx context.Context, orderID string, actor string) (b
 const hadAHandInOrders = `-- name: HadAHandInOrders :many
 SELECT o.id FROM orders o
 WHERE o.id = ANY ($1::text[]) AND (EXISTS (SELECT 1 FROM audit_entry a
-        WHERE a.thing_id = o.id AND a.actor = $2 AND a.event IN ('submit', 'edit'))
+        WHERE a.thing_id = o.id AND (a.actor = $2 AND a.event IN ('submit', 'edit')
+            OR a.event = 'correct' AND a.detail ->> 'by' = $2))
+    OR EXISTS (SELECT 1 FROM audit_entry a WHERE a.thing_id = o.holder_id AND a.event = 'correct' AND a.at >= o.created_at
+        AND coalesce(a.detail ->> 'proposed_by', a.actor) = $2)
     OR EXISTS (SELECT 1 FROM import i WHERE i.id = o.import_id AND i.taken_by = $2))
 `
 
@@ -778,6 +784,15 @@ func (q *Queries) OrdersWithReader(ctx context.Context, ids []string) ([]lifecyc
 		return nil, err
 	}
 	return items, nil
+}
+
+const raiseOrderRevision = `-- name: RaiseOrderRevision :exec
+UPDATE orders SET revision = revision + 1 WHERE id = $1
+`
+
+func (q *Queries) RaiseOrderRevision(ctx context.Context, id lifecycle.OrderID) error {
+	_, err := q.db.Exec(ctx, raiseOrderRevision, id)
+	return err
 }
 
 const setOrderState = `-- name: SetOrderState :execrows

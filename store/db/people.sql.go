@@ -88,6 +88,56 @@ func (q *Queries) Branches(ctx context.Context) ([]Branch, error) {
 	return items, nil
 }
 
+const cardsOfHolders = `-- name: CardsOfHolders :many
+SELECT id FROM card WHERE holder_id = ANY ($1::text[]) AND state NOT IN ('ordered', 'approved', 'in_house', 'opposed', 'expired', 'destroyed', 'cancelled')
+ORDER BY id
+`
+
+// Live means on which a name stands that was corrected.
+func (q *Queries) CardsOfHolders(ctx context.Context, holders []string) ([]lifecycle.CardID, error) {
+	rows, err := q.db.Query(ctx, cardsOfHolders, holders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.CardID
+	for rows.Next() {
+		var id lifecycle.CardID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const certificatesOfHolders = `-- name: CertificatesOfHolders :many
+SELECT id FROM certificate WHERE holder_id = ANY ($1::text[]) AND state IN ('issued', 'active', 'held') ORDER BY id
+`
+
+func (q *Queries) CertificatesOfHolders(ctx context.Context, holders []string) ([]lifecycle.CertificateID, error) {
+	rows, err := q.db.Query(ctx, certificatesOfHolders, holders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.CertificateID
+	for rows.Next() {
+		var id lifecycle.CertificateID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const company = `-- name: Company :one
 SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM company WHERE id = $1
 `
@@ -124,6 +174,52 @@ func (q *Queries) CompanyByClientID(ctx context.Context, clientID string) (Compa
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const correctCompany = `-- name: CorrectCompany :exec
+UPDATE company SET name = $1, country = $2, registry_number = $3 WHERE id = $4
+`
+
+type CorrectCompanyParams struct {
+	Name           string
+	Country        string
+	RegistryNumber string
+	ID             lifecycle.CompanyID
+}
+
+func (q *Queries) CorrectCompany(ctx context.Context, arg CorrectCompanyParams) error {
+	_, err := q.db.Exec(ctx, correctCompany,
+		arg.Name,
+		arg.Country,
+		arg.RegistryNumber,
+		arg.ID,
+	)
+	return err
+}
+
+const correctHolder = `-- name: CorrectHolder :exec
+UPDATE holder SET given_name = $1, surname = $2, language = $3, email = $4, updated_at = $5 WHERE id = $6
+`
+
+type CorrectHolderParams struct {
+	GivenName string
+	Surname   string
+	Language  string
+	Email     string
+	UpdatedAt time.Time
+	ID        lifecycle.HolderID
+}
+
+func (q *Queries) CorrectHolder(ctx context.Context, arg CorrectHolderParams) error {
+	_, err := q.db.Exec(ctx, correctHolder,
+		arg.GivenName,
+		arg.Surname,
+		arg.Language,
+		arg.Email,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	return err
 }
 
 const holder = `-- name: Holder :one
@@ -220,6 +316,30 @@ func (q *Queries) Holders(ctx context.Context, maxRows int32) ([]HoldersRow, err
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const holdersOfCompany = `-- name: HoldersOfCompany :many
+SELECT id FROM holder WHERE company_id = $1 ORDER BY id
+`
+
+func (q *Queries) HoldersOfCompany(ctx context.Context, companyID lifecycle.CompanyID) ([]lifecycle.HolderID, error) {
+	rows, err := q.db.Query(ctx, holdersOfCompany, companyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.HolderID
+	for rows.Next() {
+		var id lifecycle.HolderID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -437,6 +557,25 @@ func (q *Queries) InsertTariff(ctx context.Context, arg InsertTariffParams) erro
 	return err
 }
 
+const lockCompany = `-- name: LockCompany :one
+SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM company WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) LockCompany(ctx context.Context, id lifecycle.CompanyID) (Company, error) {
+	row := q.db.QueryRow(ctx, lockCompany, id)
+	var i Company
+	err := row.Scan(
+		&i.ID,
+		&i.ClientID,
+		&i.Name,
+		&i.Country,
+		&i.RegistryNumber,
+		&i.BranchID,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const lockHolder = `-- name: LockHolder :one
 SELECT id, company_id, user_number, given_name, surname, language, email, complement, street, postcode, city, country,
     created_at, updated_at, address_changed_at, large_print FROM holder WHERE id = $1 FOR UPDATE
@@ -493,6 +632,75 @@ func (q *Queries) LockHolderForShare(ctx context.Context, id lifecycle.HolderID)
 		&i.LargePrint,
 	)
 	return i, err
+}
+
+const lockHoldersOfCompany = `-- name: LockHoldersOfCompany :many
+SELECT id FROM holder WHERE company_id = $1 ORDER BY id FOR UPDATE
+`
+
+func (q *Queries) LockHoldersOfCompany(ctx context.Context, companyID lifecycle.CompanyID) ([]lifecycle.HolderID, error) {
+	rows, err := q.db.Query(ctx, lockHoldersOfCompany, companyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []lifecycle.HolderID
+	for rows.Next() {
+		var id lifecycle.HolderID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ordersOnHolders = `-- name: OrdersOnHolders :many
+SELECT o.id, coalesce(c.id, '')::text AS card_id, coalesce(o.target_card, '')::text AS replaced, coalesce(n.id, '')::text AS certificate_id,
+    coalesce(n.state::text, '')::text AS certificate_state
+FROM orders o LEFT JOIN card c ON c.order_id = o.id LEFT JOIN certificate n ON n.order_id = o.id
+WHERE o.holder_id = ANY ($1::text[]) AND (o.state = 'approved'
+    OR $2::boolean AND o.state = 'in_progress' AND n.state IN ('awaiting_key', 'issuing', 'stopped'))
+ORDER BY o.id
+`
+
+type OrdersOnHoldersRow struct {
+	ID               lifecycle.OrderID
+	CardID           string
+	Replaced         string
+	CertificateID    string
+	CertificateState string
+}
+
+// What a correction voids, of one holder or of a company's: orders that are approved and
+// not begun, and where a certificate would say it those whose key is not certified yet.
+func (q *Queries) OrdersOnHolders(ctx context.Context, holders []string, certified bool) ([]OrdersOnHoldersRow, error) {
+	rows, err := q.db.Query(ctx, ordersOnHolders, holders, certified)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrdersOnHoldersRow
+	for rows.Next() {
+		var i OrdersOnHoldersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CardID,
+			&i.Replaced,
+			&i.CertificateID,
+			&i.CertificateState,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const productAt = `-- name: ProductAt :one

@@ -140,20 +140,17 @@ func (q *Queries) CodesOfClient(ctx context.Context, clientID string, userNumber
 	return items, nil
 }
 
-const countRevocationTry = `-- name: CountRevocationTry :one
+const countRevocationTry = `-- name: CountRevocationTry :exec
 INSERT INTO revocation_try AS t (reference_sha256, tries, since) VALUES ($1, 1, $2)
 ON CONFLICT (reference_sha256) DO UPDATE SET
     tries = CASE WHEN t.since <= $3::timestamptz THEN 1 ELSE t.tries + 1 END,
     since = CASE WHEN t.since <= $3::timestamptz THEN excluded.since ELSE t.since END
-RETURNING tries
 `
 
-// A try is counted before it is judged; a window that is over begins again.
-func (q *Queries) CountRevocationTry(ctx context.Context, referenceSha256 []byte, now time.Time, over time.Time) (int32, error) {
-	row := q.db.QueryRow(ctx, countRevocationTry, referenceSha256, now, over)
-	var tries int32
-	err := row.Scan(&tries)
-	return tries, err
+// A window that is over begins again.
+func (q *Queries) CountRevocationTry(ctx context.Context, referenceSha256 []byte, now time.Time, over time.Time) error {
+	_, err := q.db.Exec(ctx, countRevocationTry, referenceSha256, now, over)
+	return err
 }
 
 const endRepresentative = `-- name: EndRepresentative :execrows
@@ -174,15 +171,6 @@ DELETE FROM revocation_try WHERE since <= $1
 
 func (q *Queries) ForgetRevocationTries(ctx context.Context, over time.Time) error {
 	_, err := q.db.Exec(ctx, forgetRevocationTries, over)
-	return err
-}
-
-const forgetRevocationTry = `-- name: ForgetRevocationTry :exec
-DELETE FROM revocation_try WHERE reference_sha256 = $1
-`
-
-func (q *Queries) ForgetRevocationTry(ctx context.Context, referenceSha256 []byte) error {
-	_, err := q.db.Exec(ctx, forgetRevocationTry, referenceSha256)
 	return err
 }
 
@@ -582,6 +570,17 @@ func (q *Queries) RevocationRequests(ctx context.Context, arg RevocationRequests
 		return nil, err
 	}
 	return items, nil
+}
+
+const revocationTries = `-- name: RevocationTries :one
+SELECT coalesce(sum(tries), 0)::bigint FROM revocation_try WHERE reference_sha256 = ANY($1::bytea[]) AND since > $2::timestamptz
+`
+
+func (q *Queries) RevocationTries(ctx context.Context, referencesSha256 [][]byte, over time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, revocationTries, referencesSha256, over)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const setRequestState = `-- name: SetRequestState :execrows

@@ -122,6 +122,11 @@ UPDATE certificate SET stopped = @stopped WHERE id = @id AND tbs IS NULL;
 -- name: UnreserveSerial :exec
 UPDATE certificate SET serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '' WHERE id = @id AND tbs IS NULL;
 
+-- What an approval fixed and a holder brought, of a certificate that is approved anew.
+-- name: UnapproveCertificate :exec
+UPDATE certificate SET csr = NULL, spki_sha256 = NULL, serial = NULL, issuer_id = NULL, shard = NULL, reserved_at = NULL, stopped = '',
+    rejection = '', profile_version = NULL, dossier_id = NULL WHERE id = @id AND tbs IS NULL;
+
 -- name: BindSubject :exec
 INSERT INTO subject_name (sha256, owner, first_used) VALUES (@sha256, @owner, @first_used) ON CONFLICT (sha256) DO NOTHING;
 

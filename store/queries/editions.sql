@@ -23,6 +23,9 @@ SELECT coalesce(max(version), 0)::integer FROM edition WHERE thing = @thing AND 
 SELECT name, version, state, sha256, proposed_by, proposed_at, decided_by, decided_at, reason
 FROM edition WHERE thing = @thing ORDER BY name, version DESC LIMIT @max_rows;
 
+-- name: LiveEditionNames :many
+SELECT name FROM edition WHERE thing = @thing AND state = 'live' ORDER BY name;
+
 -- name: SetEditionState :execrows
 UPDATE edition SET state = @to_state WHERE thing = @thing AND name = @name AND version = @version AND state = @from_state;
 

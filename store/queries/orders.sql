@@ -38,6 +38,9 @@ UPDATE orders SET delivery = sqlc.narg('delivery'), branch_id = sqlc.narg('branc
     currency = @currency, with_reader = @with_reader, reader_fee_cents = @reader_fee_cents, waiver = @waiver, revision = revision + 1, requested_by = @requested_by, updated_at = @at
 WHERE id = @id AND revision = @revision;
 
+-- name: RaiseOrderRevision :exec
+UPDATE orders SET revision = revision + 1 WHERE id = @id;
+
 -- name: InsertApproval :exec
 INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at)
 VALUES (@order_id, @revision, @decision, @requested_by, @decided_by, @content_hash, @note, @decided_at);
@@ -48,7 +51,10 @@ FROM approval WHERE order_id = @order_id ORDER BY revision;
 
 -- name: HadAHand :one
 SELECT (EXISTS (SELECT 1 FROM audit_entry a
-        WHERE a.thing_id = @order_id::text AND a.actor = @actor AND a.event IN ('submit', 'edit'))
+        WHERE a.thing_id = @order_id::text AND (a.actor = @actor AND a.event IN ('submit', 'edit')
+            OR a.event = 'correct' AND a.detail ->> 'by' = @actor))
+    OR EXISTS (SELECT 1 FROM orders h JOIN audit_entry a ON a.thing_id = h.holder_id
+        WHERE h.id = @order_id::text AND a.event = 'correct' AND a.at >= h.created_at AND coalesce(a.detail ->> 'proposed_by', a.actor) = @actor)
     OR EXISTS (SELECT 1 FROM orders o JOIN import i ON i.id = o.import_id
         WHERE o.id = @order_id::text AND i.taken_by = @actor))::boolean AS had_a_hand;
 
@@ -101,7 +107,10 @@ FROM orders o JOIN holder h ON h.id = o.holder_id WHERE o.id = ANY (@ids::text[]
 -- name: HadAHandInOrders :many
 SELECT o.id FROM orders o
 WHERE o.id = ANY (@ids::text[]) AND (EXISTS (SELECT 1 FROM audit_entry a
-        WHERE a.thing_id = o.id AND a.actor = @actor AND a.event IN ('submit', 'edit'))
+        WHERE a.thing_id = o.id AND (a.actor = @actor AND a.event IN ('submit', 'edit')
+            OR a.event = 'correct' AND a.detail ->> 'by' = @actor))
+    OR EXISTS (SELECT 1 FROM audit_entry a WHERE a.thing_id = o.holder_id AND a.event = 'correct' AND a.at >= o.created_at
+        AND coalesce(a.detail ->> 'proposed_by', a.actor) = @actor)
     OR EXISTS (SELECT 1 FROM import i WHERE i.id = o.import_id AND i.taken_by = @actor));
 
 -- name: SetOrdersState :execrows

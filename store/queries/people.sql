@@ -69,6 +69,39 @@ UPDATE holder SET complement = @complement, street = @street, postcode = @postco
     updated_at = @updated_at, address_changed_at = @updated_at
 WHERE id = @id;
 
+-- name: HoldersOfCompany :many
+SELECT id FROM holder WHERE company_id = @company_id ORDER BY id;
+
+-- name: LockHoldersOfCompany :many
+SELECT id FROM holder WHERE company_id = @company_id ORDER BY id FOR UPDATE;
+
+-- name: LockCompany :one
+SELECT id, client_id, name, country, registry_number, branch_id, created_at FROM company WHERE id = @id FOR UPDATE;
+
+-- name: CorrectHolder :exec
+UPDATE holder SET given_name = @given_name, surname = @surname, language = @language, email = @email, updated_at = @updated_at WHERE id = @id;
+
+-- name: CorrectCompany :exec
+UPDATE company SET name = @name, country = @country, registry_number = @registry_number WHERE id = @id;
+
+-- What a correction voids, of one holder or of a company's: orders that are approved and
+-- not begun, and where a certificate would say it those whose key is not certified yet.
+-- name: OrdersOnHolders :many
+SELECT o.id, coalesce(c.id, '')::text AS card_id, coalesce(o.target_card, '')::text AS replaced, coalesce(n.id, '')::text AS certificate_id,
+    coalesce(n.state::text, '')::text AS certificate_state
+FROM orders o LEFT JOIN card c ON c.order_id = o.id LEFT JOIN certificate n ON n.order_id = o.id
+WHERE o.holder_id = ANY (@holders::text[]) AND (o.state = 'approved'
+    OR @certified::boolean AND o.state = 'in_progress' AND n.state IN ('awaiting_key', 'issuing', 'stopped'))
+ORDER BY o.id;
+
+-- Live means on which a name stands that was corrected.
+-- name: CardsOfHolders :many
+SELECT id FROM card WHERE holder_id = ANY (@holders::text[]) AND state NOT IN ('ordered', 'approved', 'in_house', 'opposed', 'expired', 'destroyed', 'cancelled')
+ORDER BY id;
+
+-- name: CertificatesOfHolders :many
+SELECT id FROM certificate WHERE holder_id = ANY (@holders::text[]) AND state IN ('issued', 'active', 'held') ORDER BY id;
+
 -- name: Holders :many
 SELECT h.id, c.client_id, h.user_number, h.language, h.given_name, h.surname
 FROM holder h JOIN company c ON c.id = h.company_id ORDER BY c.client_id, h.user_number LIMIT @max_rows;

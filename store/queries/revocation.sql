@@ -85,16 +85,15 @@ ON CONFLICT (certificate_id) DO UPDATE SET code_sha256 = excluded.code_sha256, m
 -- name: HasRevocationCode :one
 SELECT EXISTS (SELECT FROM revocation_code WHERE certificate_id = @certificate_id);
 
--- A try is counted before it is judged; a window that is over begins again.
--- name: CountRevocationTry :one
+-- A window that is over begins again.
+-- name: CountRevocationTry :exec
 INSERT INTO revocation_try AS t (reference_sha256, tries, since) VALUES (@reference_sha256, 1, @now)
 ON CONFLICT (reference_sha256) DO UPDATE SET
     tries = CASE WHEN t.since <= @over::timestamptz THEN 1 ELSE t.tries + 1 END,
-    since = CASE WHEN t.since <= @over::timestamptz THEN excluded.since ELSE t.since END
-RETURNING tries;
+    since = CASE WHEN t.since <= @over::timestamptz THEN excluded.since ELSE t.since END;
 
--- name: ForgetRevocationTry :exec
-DELETE FROM revocation_try WHERE reference_sha256 = @reference_sha256;
+-- name: RevocationTries :one
+SELECT coalesce(sum(tries), 0)::bigint FROM revocation_try WHERE reference_sha256 = ANY(@references_sha256::bytea[]) AND since > @over::timestamptz;
 
 -- name: ForgetRevocationTries :exec
 DELETE FROM revocation_try WHERE since <= @over;

@@ -14,7 +14,8 @@ SELECT count(*) FROM work_item WHERE thing_id = @thing_id;
 -- waited is none.
 -- name: OpenWork :many
 WITH waits AS (
-    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' WHEN 'certificate' THEN 'refused_certificate' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+    SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' WHEN 'certificate' THEN 'refused_certificate'
+            WHEN 'correction' THEN 'corrected_data' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL
@@ -29,7 +30,7 @@ WITH waits AS (
         (SELECT max(a.at) FROM audit_entry a WHERE a.thing_id = l.id AND a.event = 'fail'), l.created_at)
     FROM pin_letter l WHERE l.state = 'failed'
     UNION ALL
-    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that certificate ' || n.certificate_id || ' is ' || n.kind || ': ' || n.failure,
+    SELECT 'failed_notice', n.id, 'notice', n.id, '', 'the holder was not told that ' || coalesce('certificate ' || n.certificate_id, 'what the bank has on record') || ' is ' || n.kind || ': ' || n.failure,
         n.updated_at
     FROM notice n WHERE n.state = 'failed'
     UNION ALL

@@ -169,3 +169,61 @@ func TestTheProgramRefuses(t *testing.T) {
 		t.Errorf("it is %s", got)
 	}
 }
+
+// Who has the key ends its certificate without a code, and nobody else does.
+func TestTheProgramRevokes(t *testing.T) {
+	t.Parallel()
+	b, program := open(t), buildEnroll(t)
+	for _, more := range [][]string{{}, {"--rsa"}} {
+		p := b.person(program, b.certificate())
+		keys := filepath.Join(p.dir, "keys")
+		ended := make(chan struct{})
+		var out string
+		var err error
+		go func() {
+			defer close(ended)
+			out, err = p.run(append([]string{"--software", "--out", keys, "--accept"}, more...)...)
+		}()
+		p.issuesWhenAsked()
+		<-ended
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		revoke := func(id lifecycle.CertificateID, said string, more ...string) (string, error) {
+			cmd := exec.CommandContext(t.Context(), program, append([]string{
+				"revoke", "--door", b.server.URL, "--door-ca", filepath.Join(p.dir, "door.pem"), "--certificate", string(id), "--software", "--what", "lost",
+			}, more...)...)
+			cmd.Stdin = strings.NewReader(said)
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		for _, wrong := range []struct {
+			says string
+			args []string
+		}{
+			{"--out", nil},
+			{"--serial", []string{"--out", t.TempDir()}},
+			{"no such file", []string{"--out", t.TempDir(), "--serial", b.view(p.id).Serial}}, // no key is made
+			{"serial", []string{"--out", keys, "--serial", "xyz"}},
+			{"no signature", []string{"--out", keys, "--serial", strings.Repeat("4", 32), "--yes"}},
+			{"must be one of", []string{"--out", keys, "--what", "bored"}},
+		} {
+			if out, err := revoke(p.id, "yes\n", wrong.args...); err == nil || !strings.Contains(out, wrong.says) {
+				t.Errorf("%v: %v: %s", wrong.args, err, out)
+			}
+		}
+		if out, err := revoke(p.id, "no\n", "--out", keys); err != nil || !strings.Contains(out, "nothing is revoked") {
+			t.Errorf("%v: %s", err, out)
+		}
+		if b.state(p.id) != lifecycle.CertActive {
+			t.Fatal("it is revoked before its holder said yes")
+		}
+		out, err = revoke(p.id, "yes\n", "--out", keys)
+		if err != nil || !strings.Contains(out, "Receipt: RV-") || !strings.Contains(out, "keyCompromise") || b.state(p.id) != lifecycle.CertRevoked {
+			t.Errorf("%s: %v: %s", b.state(p.id), err, out)
+		}
+		if again, err := revoke(p.id, "", "--out", keys, "--yes"); err != nil || !strings.Contains(again, out[strings.Index(out, "RV-"):]) {
+			t.Errorf("twice: %v: %s", err, again)
+		}
+	}
+}

@@ -36,7 +36,7 @@ type door struct {
 	Config
 
 	tries       throttle
-	revocations throttle // of codes that revoke: who enrols badly keeps nobody from it
+	revocations callers // who were wrong: none is kept from being right
 }
 
 // Bounds of a request.
@@ -53,7 +53,6 @@ func New(c Config) (http.Handler, error) {
 	}
 	d := &door{Config: c}
 	d.tries.rate, d.tries.most = triesASecond, triesAtOnce
-	d.revocations.rate, d.revocations.most = triesASecond, triesAtOnce
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]handler{
 		"GET /{$}":                          d.showDoor,

@@ -15,34 +15,11 @@ const revocationCookie = "__Host-sceau-revocation"
 
 const revokePath = "/revoke"
 
-// happened is what a holder says has happened, in the order of the page.
-var happened = []struct {
-	what   string
-	reason lifecycle.RevocationReason
-}{
-	{"lost", lifecycle.ReasonKeyCompromise}, // who found it may use it
-	{"stolen", lifecycle.ReasonKeyCompromise},
-	{"left", lifecycle.ReasonAffiliationChanged},
-	{"changed", lifecycle.ReasonAffiliationChanged},
-	{"replaced", lifecycle.ReasonSuperseded},
-	{"unused", lifecycle.ReasonCessationOfOperation},
-	{"other", lifecycle.ReasonUnspecified},
-}
-
-// reasonOf is the reason on the list.
-func reasonOf(what string) (lifecycle.RevocationReason, error) {
-	for _, h := range happened {
-		if h.what == what {
-			return h.reason, nil
-		}
-	}
-	return 0, &lifecycle.FieldError{Field: "what", Why: "use lost, stolen, left, changed, replaced, unused or other"}
-}
-
 // revoking is a revocation as pages and programs see it.
 type revoking struct {
 	Certificate *shown    `json:"certificate,omitempty"`
 	Choices     []string  `json:"choices,omitempty"`
+	WrongCodes  int64     `json:"wrong_codes,omitempty"` // that were tried lately
 	What        string    `json:"what,omitempty"`
 	Since       string    `json:"since,omitempty"`
 	Receipt     string    `json:"receipt,omitempty"`
@@ -57,7 +34,7 @@ type told struct {
 }
 
 func (t told) revocation() (issuance.Revocation, error) {
-	reason, err := reasonOf(t.What)
+	reason, err := lifecycle.ReasonFor(t.What)
 	if err != nil {
 		return issuance.Revocation{}, err
 	}
@@ -76,13 +53,18 @@ func (d *door) showRevoke(*visit) (answer, error) { return answer{page: pageRevo
 // tells nothing.
 const sameTime = 300 * time.Millisecond
 
-// evenly has a refusal wait until the time is over.
-func evenly(v *visit, over <-chan time.Time, err error) error {
-	if errors.Is(err, lifecycle.Forbidden) {
-		select {
-		case <-over:
-		case <-v.r.Context().Done():
-		}
+// refused has a refusal wait until the time is over. Who was wrong too often is told
+// so; who is right is never asked how often others were wrong.
+func (d *door) refused(v *visit, over <-chan time.Time, err error) error {
+	if !errors.Is(err, lifecycle.Forbidden) {
+		return err
+	}
+	select {
+	case <-over:
+	case <-v.r.Context().Done():
+	}
+	if !d.revocations.take(v.r.RemoteAddr, d.Now()) {
+		return errTooMany
 	}
 	return err
 }
@@ -106,12 +88,9 @@ func (d *door) openRevocation(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if !d.revocations.take(d.Now()) {
-		return answer{}, errTooMany
-	}
 	token, err := d.Service.OpenRevocation(v.r.Context(), typed.Reference, code)
 	if err != nil {
-		return answer{}, evenly(v, over, err)
+		return answer{}, d.refused(v, over, err)
 	}
 	v.revocation = token
 	http.SetCookie(v.w, &http.Cookie{
@@ -132,15 +111,15 @@ func (d *door) revoked(v *visit) (issuance.Enrolment, *revoking, error) {
 		return e, nil, err
 	}
 	s, err := d.shown(v.r.Context(), e)
-	shown := &revoking{Certificate: s}
-	for _, h := range happened {
-		shown.Choices = append(shown.Choices, h.what)
-	}
-	return e, shown, err
+	return e, &revoking{Certificate: s, Choices: lifecycle.Happened()}, err
 }
 
 func (d *door) showReasons(v *visit) (answer, error) {
-	_, shown, err := d.revoked(v)
+	e, shown, err := d.revoked(v)
+	if err != nil {
+		return answer{}, err
+	}
+	shown.WrongCodes, err = d.Service.WrongRevocationCodes(v.r.Context(), e.ID)
 	return answer{page: pageReason, revoking: shown}, err
 }
 
@@ -214,16 +193,13 @@ func (d *door) revokeSigned(v *visit) (answer, error) {
 		return answer{}, err
 	}
 	v.typed = sent.Reference
-	reason, err := reasonOf(sent.What)
+	reason, err := lifecycle.ReasonFor(sent.What)
 	if err != nil {
 		return answer{}, err
 	}
-	if !d.revocations.take(d.Now()) {
-		return answer{}, errTooMany
-	}
 	made, err := d.Service.RevokeBySignature(v.r.Context(), sent.Reference, reason, sent.Signature)
 	if err != nil {
-		return answer{}, evenly(v, over, err)
+		return answer{}, d.refused(v, over, err)
 	}
 	return answer{page: pageReceipt, revoking: receiptOf(&revoking{}, made)}, nil
 }

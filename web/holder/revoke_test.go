@@ -11,6 +11,7 @@ import (
 
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/store/db"
 )
 
 // enrolled is an active certificate, its revocation code and a signer by its key.
@@ -138,18 +139,16 @@ func TestWrongRevocationCodes(t *testing.T) {
 	enrolment := b.invited(b.certificate())
 	v.tryCode(string(id), enrolment).want(t, http.StatusForbidden) // another kind of code
 
-	var race sync.WaitGroup
-	for range 12 {
-		guess := b.browser()
-		race.Go(func() { guess.tryCode(string(id), others) })
+	if n := must[int64](t)(b.service.WrongRevocationCodes(t.Context(), id)); n != 2 {
+		t.Errorf("%d wrong codes are counted, not 2", n)
 	}
-	race.Wait()
-	v.tryCode(string(id), code).want(t, http.StatusForbidden) // tried too often
-	b.clock.advance(15*time.Minute + time.Second)
 	v.tryCode(string(id), code).want(t, http.StatusSeeOther)
-	var tries int
-	if err := b.pool.QueryRow(t.Context(), "SELECT count(*) FROM revocation_try WHERE tries > 10").Scan(&tries); err != nil || tries != 0 {
-		t.Errorf("a right code left %d counters, %v", tries, err)
+	v.get("/revoke/reason").want(t, http.StatusOK, "Codes faux")
+	b.clock.advance(15*time.Minute - time.Second)
+	v.tryCode(string(id), code).want(t, http.StatusSeeOther)
+	b.clock.advance(time.Second)
+	if page := v.get("/revoke/reason"); strings.Contains(page.text, "Codes faux") {
+		t.Error("wrong codes of long ago are shown")
 	}
 
 	// A new code, by staff who recognised the holder, voids the old one.
@@ -172,6 +171,43 @@ func TestWrongRevocationCodes(t *testing.T) {
 	if err := b.pool.QueryRow(t.Context(), "SELECT code_sha256 FROM revocation_code WHERE certificate_id = $1", id).Scan(&kept); err != nil || len(kept) != 32 {
 		t.Errorf("kept: %x, %v", kept, err)
 	}
+}
+
+// Whoever guesses, at one reference or at the whole door, keeps nobody from revoking.
+func TestGuessersKeepNoHolderFromRevoking(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	id, code, sign := b.enrolled()
+	_, others, _ := b.enrolled()
+	serial := b.view(id).Serial
+	const guesses = 60 // three times what one caller has
+	statuses := make([]int, guesses)
+	var race sync.WaitGroup
+	for i := range guesses {
+		guess, reference := b.browser(), []string{string(id), serial}[i%2]
+		race.Go(func() { statuses[i] = guess.tryCode(reference, others).status })
+	}
+	race.Wait()
+	told := map[int]int{}
+	for _, status := range statuses {
+		told[status]++
+	}
+	if told[http.StatusForbidden] != 20 || told[http.StatusTooManyRequests] != 40 {
+		t.Errorf("the guesser was told %v", told)
+	}
+	statement := b.view(id).RevocationStatement(lifecycle.ReasonSuperseded)
+	b.program().json("/revoke/signed", map[string]any{"reference": id, "what": "lost", "signature": sign(statement)}).want(t, http.StatusTooManyRequests)
+
+	v := b.browser() // at the guesser's own address, so that no other is worse off
+	v.tryCode(string(id), code).want(t, http.StatusSeeOther)
+	v.get("/revoke/reason").want(t, http.StatusOK, "Codes faux", ">60<")
+	entries := must[[]db.AuditEntry](t)(b.service.AuditOf(t.Context(), string(id)))
+	if last := entries[len(entries)-1]; last.Event != "open" || !strings.Contains(string(last.Detail), `"60"`) {
+		t.Errorf("on record: %+v", last)
+	}
+	b.program().json("/revoke/signed", map[string]any{"reference": id, "what": "replaced", "signature": sign(statement)}).want(t, http.StatusOK, "RV-")
+	b.clock.advance(5 * time.Second)
+	b.browser().tryCode(string(id), others).want(t, http.StatusForbidden) // some time later the guesser has tries again
 }
 
 // Held, expired, and twice at once.

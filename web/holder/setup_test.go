@@ -97,7 +97,7 @@ func (c *clock) advance(d time.Duration) {
 }
 
 // bank is the door over use cases on a database of the test's own, with the
-// rights of doors, and an issuing CA whose key is in memory.
+// rights of staff's processes, the door with its own, and an issuing CA whose key is in memory.
 type bank struct {
 	t       *testing.T
 	service *issuance.Service
@@ -134,14 +134,22 @@ func open(t *testing.T, adapt ...func(*issuance.Policy)) *bank {
 	b := &bank{t: t, clock: &clock{at: time.Now()}, log: &syncBuffer{}}
 	b.pool = must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), base))
 	t.Cleanup(b.pool.Close)
-	app := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), testenv.DatabaseAs(t, base, migrations.RoleApp)))
-	t.Cleanup(app.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(b.log.String())
+		}
+	})
+	as := func(role string) *store.Store {
+		pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), testenv.DatabaseAs(t, base, role)))
+		t.Cleanup(pool.Close)
+		return store.New(pool)
+	}
 	policy := issuance.DefaultPolicy()
 	for _, a := range adapt {
 		a(&policy)
 	}
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
-	b.service = must[*issuance.Service](t)(issuance.New(store.New(app), testenv.Safe(), queue, jobs.CSRChecker{}, policy, b.clock.now))
+	b.service = must[*issuance.Service](t)(issuance.New(as(migrations.RoleApp), testenv.Safe(), queue, jobs.CSRChecker{}, policy, b.clock.now))
 	house := issuance.Bank{Branches: []issuance.Branch{
 		{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"},
 	}}
@@ -152,8 +160,9 @@ func open(t *testing.T, adapt ...func(*issuance.Policy)) *bank {
 		t.Fatal(err)
 	}
 	b.ceremony()
+	own := must[*issuance.Service](t)(issuance.New(as(migrations.RoleHolder), nil, queue, jobs.CSRChecker{}, policy, b.clock.now))
 	door := must[http.Handler](t)(holder.New(holder.Config{
-		Service: b.service, Ready: func(context.Context) error { return nil }, Now: b.clock.now, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
+		Service: own, Ready: func(context.Context) error { return nil }, Now: b.clock.now, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 		Chain: func(context.Context, string) ([][]byte, error) { return [][]byte{b.issuer.Raw}, nil },
 		Bundle: func(all ...[]byte) ([]byte, error) {
 			return ca.CertsOnly(must[*x509.Certificate](t)(x509.ParseCertificate(all[0])), b.issuer)
@@ -169,7 +178,7 @@ func (b *bank) ceremony() {
 	b.key = newKey(b.t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Test Issuing CA"}, NotBefore: b.clock.now().Add(-time.Hour), NotAfter: b.clock.now().AddDate(10, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Policies: []x509.OID{must[x509.OID](b.t)(x509.ParseOID("2.5.29.32.0"))},
 	}
 	der := must[[]byte](b.t)(x509.CreateCertificate(rand.Reader, template, template, b.key.Public(), b.key))
 	b.issuer = must[*x509.Certificate](b.t)(x509.ParseCertificate(der))

@@ -22,6 +22,7 @@ var revocationTexts = map[string][4]string{
 		"Sans le code, appelez votre banque : elle révoque le certificat après quelques questions.", "Zonder de code belt u uw bank: die trekt het certificaat in na enkele vragen.",
 		"Ohne den Code rufen Sie Ihre Bank an: Sie widerruft das Zertifikat nach einigen Fragen.", "Without the code, call your bank: it revokes the certificate after some questions.",
 	},
+	"revoke.wrong":         {"Codes faux essayés récemment par quelqu'un", "Foute codes die iemand onlangs heeft geprobeerd", "Falsche Codes, die jemand kürzlich versucht hat", "Wrong codes that somebody tried lately"},
 	"revoke.what":          {"Que s'est-il passé ?", "Wat is er gebeurd?", "Was ist geschehen?", "What happened?"},
 	"revoke.what.lost":     {"J'ai perdu l'appareil ou le fichier où se trouve la clé", "Ik ben het apparaat of bestand met de sleutel kwijt", "Ich habe das Gerät oder die Datei mit dem Schlüssel verloren", "I lost the device or file that holds the key"},
 	"revoke.what.stolen":   {"La clé ou son code ont été volés, ou quelqu'un d'autre les connaît", "De sleutel of de code is gestolen, of iemand anders kent ze", "Der Schlüssel oder sein Code wurde gestolen, oder jemand anders kennt ihn", "The key or its code was stolen, or somebody else knows it"},
@@ -62,10 +63,10 @@ var revocationTexts = map[string][4]string{
 	},
 
 	"revoke.refused": {
-		"Cette référence et ce code n'ouvrent rien, ou la session est terminée. Après plusieurs codes faux, attendez un quart d'heure ; ou appelez votre banque, jour et nuit.",
-		"Deze referentie en code openen niets, of de sessie is voorbij. Wacht na enkele foute codes een kwartier; of bel uw bank, dag en nacht.",
-		"Diese Referenz und dieser Code öffnen nichts, oder die Sitzung ist beendet. Warten Sie nach einigen falschen Codes eine Viertelstunde; oder rufen Sie Ihre Bank an, Tag und Nacht.",
-		"This reference and this code open nothing, or the session is over. After some wrong codes wait a quarter of an hour; or call your bank, day and night.",
+		"Cette référence et ce code n'ouvrent rien, ou la session est terminée. Vérifiez-les ; ou appelez votre banque, jour et nuit.",
+		"Deze referentie en code openen niets, of de sessie is voorbij. Kijk ze na; of bel uw bank, dag en nacht.",
+		"Diese Referenz und dieser Code öffnen nichts, oder die Sitzung ist beendet. Prüfen Sie beide; oder rufen Sie Ihre Bank an, Tag und Nacht.",
+		"This reference and this code open nothing, or the session is over. Look at both again; or call your bank, day and night.",
 	},
 	"revoke.409": {
 		"Ce certificat ne peut plus être révoqué : il est expiré, annulé ou déjà révoqué.", "Dit certificaat kan niet meer worden ingetrokken: het is verlopen, geannuleerd of al ingetrokken.",

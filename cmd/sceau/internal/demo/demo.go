@@ -52,6 +52,7 @@ type demonstration struct {
 	bank        *house.Bank
 	house       *house.House // as the database role of doors and workers
 	pinHouse    *house.House // as the PIN-letter worker's
+	holderHouse *house.House // as the door for holders'
 	publicHouse *house.House // as the revocation door's
 	workers     []*jobs.Client
 	doors       doors

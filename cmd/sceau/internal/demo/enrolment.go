@@ -37,7 +37,7 @@ func (d *demonstration) codeFile() string   { return filepath.Join(d.holderHome(
 // openHolderDoor opens the door for holders, over TLS as everywhere: its cookies
 // go no other way.
 func (d *demonstration) openHolderDoor(ctx context.Context) error {
-	handler, err := d.house.Holders()
+	handler, err := d.holderHouse.Holders()
 	if err != nil {
 		return err
 	}

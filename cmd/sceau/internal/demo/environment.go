@@ -155,7 +155,7 @@ func (d *demonstration) openEnvironment(ctx context.Context) error {
 		if d.vaults != nil {
 			d.vaults.close()
 		}
-		for _, h := range []*house.House{d.house, d.pinHouse, d.publicHouse} {
+		for _, h := range []*house.House{d.house, d.pinHouse, d.holderHouse, d.publicHouse} {
 			if h != nil {
 				h.Close()
 			}
@@ -184,7 +184,7 @@ func (d *demonstration) openDatabase(ctx context.Context) error {
 	}
 	d.bank, d.databaseURL = bank, url
 	for role, opened := range map[string]**house.House{
-		migrations.RoleApp: &d.house, migrations.RolePIN: &d.pinHouse, migrations.RolePublic: &d.publicHouse,
+		migrations.RoleApp: &d.house, migrations.RolePIN: &d.pinHouse, migrations.RoleHolder: &d.holderHouse, migrations.RolePublic: &d.publicHouse,
 	} {
 		var numbers *hsm.Client
 		if role == migrations.RoleApp {

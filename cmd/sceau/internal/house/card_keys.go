@@ -3,6 +3,7 @@ package house
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ type Plan struct {
 	Environment string    `yaml:"environment"` // test or live
 	Witnesses   []string  `yaml:"witnesses"`
 	Keys        []PlanKey `yaml:"keys"`
+	// Policies are what an issuing CA that is made may assert, besides those of the
+	// built-in certificate profiles.
+	Policies []string `yaml:"policies"`
 }
 
 // PlanKey is one card key. With custodians each of them enters a component;
@@ -66,6 +70,11 @@ func ReadPlan(path string) (Plan, error) {
 func (p Plan) check() error {
 	if p.Environment != "test" && p.Environment != "live" {
 		return fmt.Errorf("%w: the plan's environment is test or live", lifecycle.Invalid)
+	}
+	for _, oid := range p.Policies {
+		if _, err := x509.ParseOID(oid); err != nil {
+			return &lifecycle.FieldError{Field: "policies", Why: fmt.Sprintf("%q is no object identifier in dotted form", oid)}
+		}
 	}
 	seen := map[string]bool{}
 	for _, k := range p.Keys {

@@ -209,7 +209,7 @@ func (h *House) makeIssuing(ctx context.Context, c *Ceremony, id string) (*x509.
 		return nil, err
 	}
 	name := c.caName(numbered("Issuing CA", generation(id)))
-	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), name, newSerial(), h.config.Now())
+	certificate, err := ca.SignIssuing(root, rootSigner, key.Public(), name, newSerial(), h.config.Now(), c.Plan.Policies...)
 	if err != nil {
 		return nil, err
 	}
