@@ -37,11 +37,12 @@ const (
 	NoticeReleased NoticeKind = "released"
 	NoticeRevoked  NoticeKind = "revoked"
 	NoticeExpiring NoticeKind = "expiring" // its occasion is the days before its end
+	NoticeRenewal  NoticeKind = "renewal"  // a campaign renews it; its occasion counts
 )
 
 // NoticeKinds lists them.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring}
+	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeRenewal}
 }
 
 // NoticeOf is what a holder is told of an event of a certificate; "" is nothing.
