@@ -38,9 +38,9 @@ func (c CertificateCriteria) check() error {
 	return errs.Err()
 }
 
-// pickCertificates is the first page of those picked now. What is named in the criteria
-// has to be there; an account manager picks of their own branch.
-func (s *Service) pickCertificates(ctx context.Context, tx store.Tx, by lifecycle.Actor, c CertificateCriteria) (db.PickCertificatesParams, error) {
+// firstPickTx is the first page of those picked now. What is named in the criteria has to
+// be there; an account manager picks of their own branch.
+func (s *Service) firstPickTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, c CertificateCriteria) (db.PickCertificatesParams, error) {
 	now := s.now()
 	p := db.PickCertificatesParams{
 		At: &now, EndsBy: &c.EndsBy, Profile: c.Profile, Issuer: c.Issuer, Company: c.Company, Branch: c.Branch, MaxRows: campaignPage,
@@ -120,36 +120,44 @@ func (s *Service) PreviewCertificates(ctx context.Context, by lifecycle.Actor, c
 	if !slices.Contains(lifecycle.Proposes(), by.Role) {
 		return 0, fmt.Errorf("%w: %s may not propose a campaign", lifecycle.Forbidden, by.Role)
 	}
-	err = s.store.InTx(ctx, func(tx store.Tx) error {
-		return s.eachPicked(ctx, tx, by, c, func(page []db.PickCertificatesRow) error {
-			for _, r := range page {
-				n++
-				if err := show(PickedCertificate{
-					ID: r.ID, Profile: r.Profile, Issuer: deref(r.IssuerID), Ends: deref(r.NotAfter), UserNumber: r.UserNumber, GivenName: r.GivenName,
-					Surname: r.Surname, ClientID: r.ClientID, Company: r.Company,
-				}); err != nil {
-					return err
-				}
+	var first db.PickCertificatesParams
+	err = s.store.InTx(ctx, func(tx store.Tx) (err error) {
+		first, err = s.firstPickTx(ctx, tx, by, c)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = eachPicked(ctx, s.store.Queries, first, func(page []db.PickCertificatesRow) error {
+		for _, r := range page {
+			n++
+			if err := show(PickedCertificate{
+				ID: r.ID, Profile: r.Profile, Issuer: deref(r.IssuerID), Ends: deref(r.NotAfter), UserNumber: r.UserNumber, GivenName: r.GivenName,
+				Surname: r.Surname, ClientID: r.ClientID, Company: r.Company,
+			}); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	return n, err
 }
 
-func (s *Service) eachPicked(ctx context.Context, tx store.Tx, by lifecycle.Actor, c CertificateCriteria, take func([]db.PickCertificatesRow) error) error {
-	p, err := s.pickCertificates(ctx, tx, by, c)
-	for err == nil {
-		var page []db.PickCertificatesRow
-		if page, err = tx.PickCertificates(ctx, p); err != nil {
+// eachPicked reads page by page, from the first.
+func eachPicked(ctx context.Context, q *db.Queries, p db.PickCertificatesParams, take func([]db.PickCertificatesRow) error) error {
+	for {
+		page, err := q.PickCertificates(ctx, p)
+		if err != nil {
 			return fmt.Errorf("pick certificates: %w", err)
 		}
 		if len(page) == 0 {
 			return nil
 		}
-		err, p.After = take(page), page[len(page)-1].ID
+		if err := take(page); err != nil {
+			return err
+		}
+		p.After = page[len(page)-1].ID
 	}
-	return err
 }
 
 // campaignProfile is the version of a profile by which a campaign's certificates are made.
@@ -165,7 +173,11 @@ const noProfiles = "[]"
 // takeCertificatesTx puts the certificates that are picked into a campaign, and answers by
 // which versions of their profiles the new ones are made.
 func (s *Service) takeCertificatesTx(ctx context.Context, tx store.Tx, by lifecycle.Actor, p *Proposed, c CertificateCriteria) (profiles string, err error) {
-	err = s.eachPicked(ctx, tx, by, c, func(page []db.PickCertificatesRow) error {
+	first, err := s.firstPickTx(ctx, tx, by, c)
+	if err != nil {
+		return "", err
+	}
+	err = eachPicked(ctx, tx.Queries, first, func(page []db.PickCertificatesRow) error {
 		n, err := tx.InsertCampaignCertificates(ctx, p.ID, texts(page, func(r db.PickCertificatesRow) lifecycle.CertificateID { return r.ID }))
 		p.Size += int(n)
 		return err
