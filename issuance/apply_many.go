@@ -34,6 +34,8 @@ type (
 	severalCards       = several[db.Card, lifecycle.CardState]
 	severalCardLetters = several[db.CardLetter, lifecycle.LetterState]
 	severalPINLetters  = several[db.PINLetter, lifecycle.LetterState]
+
+	severalCertificates = several[db.Certificate, lifecycle.CertificateState]
 )
 
 // writtenAlready is for rows that this transaction has written where they end, with
@@ -168,6 +170,23 @@ func (s *Service) moveCards(ctx context.Context, tx store.Tx, cards []db.Card, e
 		func(c db.Card) (string, lifecycle.CardState) { return string(c.ID), c.State }, cardJob)
 	for i := range cards {
 		cards[i].State = to
+	}
+	return err
+}
+
+// moveCertificates moves certificates that are in one state, by events of which no holder
+// is told and from which no job follows.
+func (s *Service) moveCertificates(ctx context.Context, tx store.Tx, certs []db.Certificate, e severalCertificates) error {
+	if e.set == nil {
+		e.set = func(ids []string, from, to lifecycle.CertificateState) (int64, error) {
+			return tx.SetCertificatesState(ctx, db.SetCertificatesStateParams{ToState: to, At: s.now(), IDs: ids, FromState: from})
+		}
+	}
+	to, err := applyMany(ctx, s, tx, lifecycle.Certificates, certs, e,
+		func(c db.Certificate) (string, lifecycle.CertificateState) { return string(c.ID), c.State },
+		func(db.Certificate, lifecycle.JobKind) Job { return nil })
+	for i := range certs {
+		certs[i].State = to
 	}
 	return err
 }

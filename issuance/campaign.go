@@ -79,14 +79,15 @@ func (c Criteria) after(last lifecycle.CardID) db.PickCardsParams {
 // campaignPage is how many cards are looked at together.
 const campaignPage = 5000
 
-// CampaignRequest proposes to renew many cards.
+// CampaignRequest proposes to renew many cards, or many certificates.
 type CampaignRequest struct {
-	Why    string // the approver reads it
-	Filter Criteria
-	Cards  io.Reader // a list of card identifiers, a line each; nil: by the filter
-	Pilot  int       // how many are renewed first, and looked at
-	Hourly int       // cards an hour at most; 0: as fast as can be
-	Waiver string    // why nothing is charged
+	Why          string // the approver reads it
+	Filter       Criteria
+	Cards        io.Reader            // a list of card identifiers, a line each; nil: by the filter
+	Certificates *CertificateCriteria // of a campaign of certificates, instead
+	Pilot        int                  // how many are renewed first, and looked at
+	Hourly       int                  // so many an hour at most; 0: as fast as can be
+	Waiver       string               // why nothing is charged
 	// SecondCards takes also the cards of holders who had a card ordered shortly
 	// before; else those are left to an approver who looks at each.
 	SecondCards bool
@@ -101,15 +102,21 @@ func (r CampaignRequest) check() error {
 		errs.Add("waiver", "say why in at most 500 characters")
 	}
 	if r.Pilot < 1 || r.Pilot > 1000 {
-		errs.Add("pilot", "a pilot has 1 to 1000 cards")
+		errs.Add("pilot", "a pilot has 1 to 1000")
 	}
 	if r.Hourly < 0 || r.Hourly > 10_000_000 {
-		errs.Add("hourly", "use 1 to 10 000 000 cards an hour, or 0 for as fast as can be")
+		errs.Add("hourly", "use 1 to 10 000 000 an hour, or 0 for as fast as can be")
 	}
 	if r.Cards != nil && r.Filter != (Criteria{}) {
 		errs.Add("filter", "pick by filter or by file, not by both")
 	}
-	if r.Cards == nil {
+	switch {
+	case r.Certificates != nil:
+		if r.Cards != nil || r.Filter != (Criteria{}) || r.SecondCards {
+			errs.Add("filter", "pick certificates or cards, not both")
+		}
+		errs.Merge(r.Certificates.check())
+	case r.Cards == nil:
 		errs.Merge(r.Filter.check())
 	}
 	return errs.Err()
@@ -148,13 +155,13 @@ func (s *Service) pick(ctx context.Context, q *db.Queries, filter Criteria, take
 // Proposed is what became of a proposal.
 type Proposed struct {
 	ID      lifecycle.CampaignID
-	Cards   int
+	Size    int         // its cards or certificates
 	Refused int         // lines of the list whose card is left out
 	Wrong   []LineError // why, of the first thousand
 }
 
-// ProposeCampaign records a campaign with the cards that filter or list pick now:
-// those, and no others, are what will be approved.
+// ProposeCampaign records a campaign with what filter or list pick now: that, and
+// nothing else, is what will be approved.
 func (s *Service) ProposeCampaign(ctx context.Context, by lifecycle.Actor, r CampaignRequest) (Proposed, error) {
 	p := Proposed{ID: lifecycle.CampaignID(s.newID(lifecycle.PrefixCampaign))}
 	if !slices.Contains(lifecycle.Proposes(), by.Role) {
@@ -163,48 +170,58 @@ func (s *Service) ProposeCampaign(ctx context.Context, by lifecycle.Actor, r Cam
 	if err := r.check(); err != nil {
 		return p, err
 	}
-	var list []byte
+	var list, criteria []byte
+	var err error
 	if r.Cards != nil {
-		var err error
 		if list, err = readCardList(r.Cards); err != nil {
 			return p, err
 		}
 		digest := sha256.Sum256(list)
 		r.Filter.File = hex.EncodeToString(digest[:])
 	}
-	criteria, err := json.Marshal(r.Filter)
+	row := db.InsertCampaignParams{
+		ID: p.ID, Subject: lifecycle.OfCards, State: lifecycle.CampaignProposed, Why: r.Why, Pilot: int32(r.Pilot), //nolint:gosec // check has looked
+		Hourly: int32(r.Hourly), Waiver: r.Waiver, SecondCards: r.SecondCards, RequestedBy: by.ID, RequesterAs: string(by.Role), CreatedAt: s.now(), //nolint:gosec // likewise
+		Size: 1, Digest: make([]byte, sha256.Size),
+	}
+	if r.Certificates == nil {
+		criteria, err = json.Marshal(r.Filter)
+	} else {
+		row.Subject, row.Profiles = lifecycle.OfCertificates, noProfiles
+		criteria, err = json.Marshal(r.Certificates)
+	}
 	if err != nil {
 		return p, fmt.Errorf("criteria: %w", err)
 	}
-	row := db.InsertCampaignParams{
-		ID: p.ID, State: lifecycle.CampaignProposed, Why: r.Why, Criteria: string(criteria), Pilot: int32(r.Pilot), //nolint:gosec // check has looked
-		Hourly: int32(r.Hourly), Waiver: r.Waiver, SecondCards: r.SecondCards, RequestedBy: by.ID, RequesterAs: string(by.Role), CreatedAt: s.now(), //nolint:gosec // likewise
-		Cards: 1, Digest: make([]byte, sha256.Size),
-	}
+	row.Criteria = string(criteria)
 	err = s.store.InTx(ctx, func(tx store.Tx) error {
 		if err := tx.InsertCampaign(ctx, row); err != nil {
 			return fmt.Errorf("campaign %s: %w", p.ID, err)
 		}
-		if list != nil {
+		picked := db.SetCampaignPickedParams{ID: p.ID}
+		switch {
+		case list != nil:
 			err = s.takeListTx(ctx, tx, &p, list)
-		} else {
+		case r.Certificates != nil:
+			picked.Profiles, err = s.takeCertificatesTx(ctx, tx, by, &p, *r.Certificates)
+		default:
 			err = s.pick(ctx, tx.Queries, r.Filter, func(page []lifecycle.CardID) error {
 				taken, err := tx.InsertCampaignCards(ctx, p.ID, texts(page, func(id lifecycle.CardID) lifecycle.CardID { return id }))
-				p.Cards += len(taken)
+				p.Size += len(taken)
 				return err
 			})
 		}
 		if err != nil {
 			return err
 		}
-		if p.Cards == 0 {
-			return &lifecycle.FieldError{Field: "filter", Why: "no card in use is picked: nothing to renew"}
+		if p.Size == 0 {
+			return &lifecycle.FieldError{Field: "filter", Why: "nothing in use is picked: nothing to renew"}
 		}
-		_, digest, err := digestCampaign(ctx, tx.Queries, p.ID)
-		if err != nil {
+		picked.Size = int32(p.Size) //nolint:gosec // a million at most
+		if _, picked.Digest, err = digestCampaign(ctx, tx.Queries, p.ID, row.Subject); err != nil {
 			return err
 		}
-		if err := tx.SetCampaignPicked(ctx, int32(p.Cards), digest, p.ID); err != nil { //nolint:gosec // a million at most
+		if err := tx.SetCampaignPicked(ctx, picked); err != nil {
 			return fmt.Errorf("campaign %s: %w", p.ID, err)
 		}
 		return s.born(ctx, tx, "campaign", string(p.ID), string(row.State), by, nil)
@@ -212,22 +229,22 @@ func (s *Service) ProposeCampaign(ctx context.Context, by lifecycle.Actor, r Cam
 	return p, err
 }
 
-// digestCampaign reads which cards a campaign has.
-func digestCampaign(ctx context.Context, q *db.Queries, id lifecycle.CampaignID) (cards int, digest []byte, err error) {
+// digestCampaign reads which cards or certificates a campaign has.
+func digestCampaign(ctx context.Context, q *db.Queries, id lifecycle.CampaignID, of lifecycle.CampaignSubject) (size int, digest []byte, err error) {
 	sum := sha256.New()
-	var last lifecycle.CardID
+	last := ""
 	for {
-		page, err := q.CampaignCards(ctx, id, last, campaignPage)
+		page, err := campaignOf(of).ids(ctx, q, id, last)
 		if err != nil {
-			return 0, nil, fmt.Errorf("cards of campaign %s: %w", id, err)
+			return 0, nil, fmt.Errorf("what campaign %s has: %w", id, err)
 		}
 		if len(page) == 0 {
-			return cards, sum.Sum(nil), nil
+			return size, sum.Sum(nil), nil
 		}
-		for _, card := range page {
-			_, _ = io.WriteString(sum, string(card)+"\n")
+		for _, one := range page {
+			_, _ = io.WriteString(sum, one+"\n")
 		}
-		cards, last = cards+len(page), page[len(page)-1]
+		size, last = size+len(page), page[len(page)-1]
 	}
 }
 
@@ -245,13 +262,18 @@ func (s *Service) DecideCampaign(ctx context.Context, by lifecycle.Actor, id lif
 		detail["note"] = note
 	}
 	return s.withCampaign(ctx, id, func(tx store.Tx, c *db.Campaign) error {
-		n, digest, err := digestCampaign(ctx, tx.Queries, id)
+		n, digest, err := digestCampaign(ctx, tx.Queries, id, c.Subject)
 		if err != nil {
 			return err
 		}
 		now := contentOfCampaign(*c).Hash()
-		if subtle.ConstantTimeCompare(now[:], shown[:]) != 1 || n != int(c.Cards) || subtle.ConstantTimeCompare(digest, c.Digest) != 1 {
+		if subtle.ConstantTimeCompare(now[:], shown[:]) != 1 || n != int(c.Size) || subtle.ConstantTimeCompare(digest, c.Digest) != 1 {
 			return fmt.Errorf("campaign %s: %w: it is not what was shown; look at it again", id, lifecycle.Conflict)
+		}
+		if approve {
+			if err := sameProfilesTx(ctx, tx, *c); err != nil {
+				return err
+			}
 		}
 		if err := s.moveCampaign(ctx, tx, c, on, by, detail); err != nil || !approve {
 			return err
@@ -272,25 +294,24 @@ func (s *Service) MoveCampaign(ctx context.Context, by lifecycle.Actor, id lifec
 	})
 }
 
-// RetryCampaign has the cards that failed ordered again, once what was wrong is
-// mended. One that is under way also gets its job back, if it had lost it to an
-// error.
-func (s *Service) RetryCampaign(ctx context.Context, by lifecycle.Actor, id lifecycle.CampaignID) (cards int, err error) {
+// RetryCampaign has what failed ordered again, once what was wrong is mended. A
+// campaign that is under way also gets its job back, if it had lost it to an error.
+func (s *Service) RetryCampaign(ctx context.Context, by lifecycle.Actor, id lifecycle.CampaignID) (again int, err error) {
 	err = s.withCampaign(ctx, id, func(tx store.Tx, c *db.Campaign) error {
-		n, err := tx.RetryCampaignCards(ctx, id)
+		n, err := campaignOf(c.Subject).retry(ctx, tx.Queries, id)
 		if err != nil {
 			return fmt.Errorf("campaign %s: %w", id, err)
 		}
 		underWay := c.State == lifecycle.CampaignPiloting || c.State == lifecycle.CampaignRunning
-		if cards = int(n); cards == 0 && !underWay {
-			return fmt.Errorf("campaign %s: %w: none of its cards failed", id, lifecycle.Illegal)
+		if again = int(n); again == 0 && !underWay {
+			return fmt.Errorf("campaign %s: %w: nothing of it failed", id, lifecycle.Illegal)
 		}
 		if err := tx.SetCampaignReached(ctx, c.NextAt, "", id); err != nil {
 			return fmt.Errorf("campaign %s: %w", id, err)
 		}
-		return s.moveCampaign(ctx, tx, c, lifecycle.Retry, by, map[string]string{"cards": fmt.Sprint(cards)})
+		return s.moveCampaign(ctx, tx, c, lifecycle.Retry, by, map[string]string{"again": fmt.Sprint(again)})
 	})
-	return cards, err
+	return again, err
 }
 
 func (s *Service) withCampaign(ctx context.Context, id lifecycle.CampaignID, work func(tx store.Tx, c *db.Campaign) error) error {

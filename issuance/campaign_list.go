@@ -106,7 +106,7 @@ func (s *Service) takePageTx(ctx context.Context, tx store.Tx, p *Proposed, page
 		case !fresh[l.card]:
 			l.why = "it stands in the list before"
 		default:
-			p.Cards++
+			p.Size++
 			delete(fresh, l.card) // once more in this page is twice
 			continue
 		}

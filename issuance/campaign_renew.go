@@ -70,9 +70,9 @@ func (s *Service) renewalsTx(ctx context.Context, tx store.Tx, c db.Campaign, ro
 		if why == "" && places[row.Place] {
 			why = anotherOnItsWay
 		}
-		state, order := cardFailed, ""
+		state, order := hasFailed, ""
 		if why == "" {
-			state, order, places[row.Place] = cardOrdered, orderIDs[i], true
+			state, order, places[row.Place] = isOrdered, orderIDs[i], true
 			if err := s.addRenewal(&r, row, o, order, cardIDs[i], numbers[i]); err != nil {
 				return r, err
 			}

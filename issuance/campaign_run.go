@@ -10,10 +10,10 @@ import (
 	"sceau/store/db"
 )
 
-// RunCampaign orders the next cards of a campaign, at most some hundreds, seals
-// them into batches and asks for those after them, in one transaction with done:
-// done and undone are told apart by the rows alone. It answers how long to wait
-// when the next cards are not due; a campaign that is not running is left alone.
+// RunCampaign orders the next cards or certificates of a campaign, at most some
+// hundreds, seals cards into batches and asks for those after them, in one transaction
+// with done: done and undone are told apart by the rows alone. It answers how long to
+// wait when the next are not due; a campaign that is not running is left alone.
 func (s *Service) RunCampaign(ctx context.Context, id lifecycle.CampaignID, done Done) (wait time.Duration, err error) {
 	err = s.withCampaign(ctx, id, func(tx store.Tx, c *db.Campaign) error {
 		if c.State != lifecycle.CampaignPiloting && c.State != lifecycle.CampaignRunning {
@@ -26,23 +26,18 @@ func (s *Service) RunCampaign(ctx context.Context, id lifecycle.CampaignID, done
 		if err != nil {
 			return err
 		}
-		var rows []db.LockWaitingCardsRow
+		var some chunk
 		if n > 0 {
-			if rows, err = tx.LockWaitingCards(ctx, db.LockWaitingCardsParams{
-				CampaignID: id, After: lifecycle.CardID(c.Reached), SecondSince: s.now().Add(-s.policy.SecondCardWithin), MaxRows: n,
-			}); err != nil {
-				return fmt.Errorf("next cards of campaign %s: %w", id, err)
+			if some, err = campaignOf(c.Subject).order(ctx, s, tx, *c, n); err != nil {
+				return err
 			}
 		}
-		if err := s.orderChunkTx(ctx, tx, *c, rows); err != nil {
-			return err
-		}
-		return s.afterChunkTx(ctx, tx, c, rows, n, done)
+		return s.afterChunkTx(ctx, tx, c, some, int(n), done)
 	})
 	return wait, err
 }
 
-// untilDue is how long a campaign waits for its next cards, for as many an hour as
+// untilDue is how long a campaign waits for what is next, for as many an hour as
 // were allowed. A clock that was set back makes it no longer than that.
 func (s *Service) untilDue(c db.Campaign) time.Duration {
 	if c.NextAt == nil || c.Hourly == 0 || c.State == lifecycle.CampaignPiloting {
@@ -55,23 +50,23 @@ func (s *Service) untilDue(c db.Campaign) time.Duration {
 	return max(wait, 0)
 }
 
-// pause is the time that n cards take at so many an hour.
+// pause is the time that n take at so many an hour.
 func pause(n int, hourly int32) time.Duration {
 	return time.Duration(n) * time.Hour / time.Duration(hourly)
 }
 
-// chunkTx is how many cards come next: of a pilot what it lacks.
+// chunkTx is how many come next: of a pilot what it lacks.
 func chunkTx(ctx context.Context, tx store.Tx, c db.Campaign) (int32, error) {
 	n := int32(bulkSize)
 	if c.State == lifecycle.CampaignPiloting {
-		counts, err := tx.CountCampaignCards(ctx, c.ID)
+		progress, err := campaignOf(c.Subject).progress(ctx, tx.Queries, c.ID)
 		if err != nil {
 			return 0, fmt.Errorf("progress of campaign %s: %w", c.ID, err)
 		}
 		left := c.Pilot
-		for _, state := range counts {
-			if state.State != cardWaiting {
-				left -= int32(state.N) //nolint:gosec // no more than its cards
+		for state, of := range progress {
+			if state != toOrder {
+				left -= int32(of) //nolint:gosec // no more than its cards
 			}
 		}
 		return max(min(n, left), 0), nil
@@ -82,31 +77,44 @@ func chunkTx(ctx context.Context, tx store.Tx, c db.Campaign) (int32, error) {
 	return n, nil
 }
 
-// The states of a campaign's card; an ordered one is where its new card is.
+// The states of a campaign's card or certificate. An ordered card is where its new card
+// is, an ordered certificate where its renewal is; a certificate is skipped when its
+// life went on otherwise.
 const (
-	cardWaiting = "waiting"
-	cardOrdered = "ordered"
-	cardFailed  = "failed"
+	toOrder   = "waiting"
+	isOrdered = "ordered"
+	isSkipped = "skipped"
+	hasFailed = "failed"
 )
 
+// chunk is what was looked at together.
+type chunk struct {
+	n    int
+	last string
+}
+
 // afterChunkTx ends pilot or campaign when nothing is left to do, else asks for
-// the next cards. The caller's job ends first: there is one a campaign.
-func (s *Service) afterChunkTx(ctx context.Context, tx store.Tx, c *db.Campaign, rows []db.LockWaitingCardsRow, asked int32, done Done) error {
+// what is next. The caller's job ends first: there is one a campaign. A campaign of
+// certificates goes on until nobody is waited for any more.
+func (s *Service) afterChunkTx(ctx context.Context, tx store.Tx, c *db.Campaign, some chunk, asked int, done Done) error {
 	if err := done.run(tx); err != nil {
 		return err
 	}
-	if len(rows) > 0 {
+	if some.n > 0 {
 		next := c.NextAt
 		if c.Hourly > 0 {
-			next = new(s.now().Add(pause(len(rows), c.Hourly)))
+			next = new(s.now().Add(pause(some.n, c.Hourly)))
 		}
-		if err := tx.SetCampaignReached(ctx, next, string(rows[len(rows)-1].ID), c.ID); err != nil {
+		if err := tx.SetCampaignReached(ctx, next, some.last, c.ID); err != nil {
 			return fmt.Errorf("campaign %s: %w", c.ID, err)
 		}
 	}
-	if len(rows) < int(asked) || asked == 0 {
-		if c.State == lifecycle.CampaignPiloting {
+	if some.n < asked || asked == 0 {
+		switch {
+		case c.State == lifecycle.CampaignPiloting:
 			return s.moveCampaign(ctx, tx, c, lifecycle.EndPilot, campaigns, nil)
+		case c.Subject == lifecycle.OfCertificates:
+			return nil
 		}
 		return s.moveCampaign(ctx, tx, c, lifecycle.Complete, campaigns, nil)
 	}

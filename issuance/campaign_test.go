@@ -139,9 +139,9 @@ func TestACampaignRenewsThousandsOfCardsAfterItsPilot(t *testing.T) {
 	h.wantProgress(t, id, lifecycle.CampaignCompleted, map[string]int{"failed": 3, "personalising": n - 4})
 	failures := must[[]issuance.CampaignFailure](t)(h.CampaignFailures(t.Context(), id, ""))
 	want := []issuance.CampaignFailure{
-		{Card: cards[100], Why: "it is opposed"},
-		{Card: cards[200], Why: "another card is on its way in its place"},
-		{Card: cards[300], Why: "its holder's address has changed lately: order it by itself"},
+		{On: string(cards[100]), State: "failed", Why: "it is opposed"},
+		{On: string(cards[200]), State: "failed", Why: "another card is on its way in its place"},
+		{On: string(cards[300]), State: "failed", Why: "its holder's address has changed lately: order it by itself"},
 	}
 	if fmt.Sprint(failures) != fmt.Sprint(want) {
 		t.Errorf("failures %v, want %v", failures, want)
@@ -258,7 +258,7 @@ func TestACampaignLeavesSecondCardsToAnApproverUnlessOneHasSeenThem(t *testing.T
 	h.chunks(t, id)
 	h.wantProgress(t, id, lifecycle.CampaignCompleted, map[string]int{"failed": 1, "personalising": 3})
 	failures := must[[]issuance.CampaignFailure](t)(h.CampaignFailures(t.Context(), id, ""))
-	want := issuance.CampaignFailure{Card: cards[3], Why: "its holder had another card ordered lately: order it by itself"}
+	want := issuance.CampaignFailure{On: string(cards[3]), State: "failed", Why: "its holder had another card ordered lately: order it by itself"}
 	if len(failures) != 1 || failures[0] != want {
 		t.Errorf("failures %v", failures)
 	}
@@ -375,8 +375,8 @@ func TestACampaignsListTellsItsWrongLines(t *testing.T) {
 		{Line: 6, Field: "card", Why: "it is opposed: it cannot be renewed"},
 		{Line: 7, Field: "card", Why: "there is no such card"},
 	}
-	if p.Cards != 3 || p.Refused != 4 || fmt.Sprint(p.Wrong) != fmt.Sprint(want) {
-		t.Errorf("%d cards, %d refused: %v", p.Cards, p.Refused, p.Wrong)
+	if p.Size != 3 || p.Refused != 4 || fmt.Sprint(p.Wrong) != fmt.Sprint(want) {
+		t.Errorf("%d cards, %d refused: %v", p.Size, p.Refused, p.Wrong)
 	}
 	for name, list := range map[string][]byte{"empty": nil, "too long": bytes.Repeat([]byte("C-0000000000000000\n"), 500_000), "no card": []byte("x\n")} {
 		_, err := h.ProposeCampaign(t.Context(), alix, issuance.CampaignRequest{Why: "named", Pilot: 1, Cards: bytes.NewReader(list)})

@@ -15,16 +15,18 @@ import (
 // CampaignContent is what an approver decides on. Its hash is what the approval
 // covers.
 type CampaignContent struct {
-	ID          lifecycle.CampaignID `json:"id"`
-	Why         string               `json:"why"`
-	Criteria    string               `json:"criteria"`
-	Cards       int                  `json:"cards"`
-	Digest      string               `json:"digest"` // of the cards' identifiers
-	Pilot       int                  `json:"pilot"`
-	Hourly      int                  `json:"hourly"`
-	Waiver      string               `json:"waiver,omitempty"`
-	SecondCards bool                 `json:"second_cards,omitempty"` // flagged ones too
-	RequestedBy string               `json:"requested_by"`
+	ID          lifecycle.CampaignID      `json:"id"`
+	Subject     lifecycle.CampaignSubject `json:"subject"`
+	Why         string                    `json:"why"`
+	Criteria    string                    `json:"criteria"`
+	Profiles    string                    `json:"profiles,omitempty"` // by which versions certificates are made
+	Size        int                       `json:"size"`
+	Digest      string                    `json:"digest"` // of the identifiers of its cards or certificates
+	Pilot       int                       `json:"pilot"`
+	Hourly      int                       `json:"hourly"`
+	Waiver      string                    `json:"waiver,omitempty"`
+	SecondCards bool                      `json:"second_cards,omitempty"` // flagged ones too
+	RequestedBy string                    `json:"requested_by"`
 }
 
 // Hash is the SHA-256 of the content.
@@ -38,7 +40,7 @@ func (c CampaignContent) Hash() [32]byte {
 
 func contentOfCampaign(c db.Campaign) CampaignContent {
 	return CampaignContent{
-		ID: c.ID, Why: c.Why, Criteria: c.Criteria, Cards: int(c.Cards), Digest: hex.EncodeToString(c.Digest), Pilot: int(c.Pilot),
+		ID: c.ID, Subject: c.Subject, Why: c.Why, Criteria: c.Criteria, Profiles: c.Profiles, Size: int(c.Size), Digest: hex.EncodeToString(c.Digest), Pilot: int(c.Pilot),
 		Hourly: int(c.Hourly), Waiver: c.Waiver, SecondCards: c.SecondCards, RequestedBy: c.RequestedBy,
 	}
 }
@@ -51,7 +53,8 @@ type CampaignView struct {
 	ApprovedBy string
 	Created    time.Time
 	// Progress counts its cards: those that are waiting and failed, and of those
-	// that were ordered the new cards by their states.
+	// that were ordered the new cards by their states. Of certificates it counts the
+	// steps of their renewals.
 	Progress map[string]int
 }
 
@@ -69,14 +72,11 @@ func (s *Service) Campaign(ctx context.Context, id lifecycle.CampaignID) (Campai
 
 func (s *Service) campaignView(ctx context.Context, c db.Campaign) (CampaignView, error) {
 	v := CampaignView{
-		CampaignContent: contentOfCampaign(c), State: c.State, ApprovedBy: c.ApprovedBy, Created: c.CreatedAt, Progress: map[string]int{},
+		CampaignContent: contentOfCampaign(c), State: c.State, ApprovedBy: c.ApprovedBy, Created: c.CreatedAt,
 	}
-	counts, err := s.store.CountCampaignCards(ctx, c.ID)
-	if err != nil {
+	var err error
+	if v.Progress, err = campaignOf(c.Subject).progress(ctx, s.store.Queries, c.ID); err != nil {
 		return v, fmt.Errorf("progress of campaign %s: %w", c.ID, err)
-	}
-	for _, n := range counts {
-		v.Progress[n.State] = int(n.N)
 	}
 	return v, nil
 }
@@ -96,21 +96,22 @@ func (s *Service) Campaigns(ctx context.Context, after lifecycle.CampaignID) ([]
 	return views, nil
 }
 
-// CampaignFailure is a card that was not ordered, and why.
+// CampaignFailure is a card or certificate that was not ordered, and why.
 type CampaignFailure struct {
-	Card lifecycle.CardID
-	Why  string
+	On    string
+	State string // a certificate whose life went on meanwhile is skipped, not failed
+	Why   string
 }
 
-// CampaignFailures pages through them, after the given card.
-func (s *Service) CampaignFailures(ctx context.Context, id lifecycle.CampaignID, after lifecycle.CardID) ([]CampaignFailure, error) {
-	rows, err := s.store.CampaignFailures(ctx, id, after, pageSize)
+// CampaignFailures pages through them, after the given card or certificate.
+func (s *Service) CampaignFailures(ctx context.Context, id lifecycle.CampaignID, after string) ([]CampaignFailure, error) {
+	c, err := s.store.Campaign(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("campaign %s: %w", id, err)
+	}
+	failures, err := campaignOf(c.Subject).failures(ctx, s.store.Queries, id, after)
 	if err != nil {
 		return nil, fmt.Errorf("failures of campaign %s: %w", id, err)
-	}
-	failures := make([]CampaignFailure, len(rows))
-	for i, r := range rows {
-		failures[i] = CampaignFailure{r.CardID, r.Failure}
 	}
 	return failures, nil
 }

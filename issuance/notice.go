@@ -71,8 +71,8 @@ type NoticePlan struct {
 	Reason       lifecycle.RevocationReason
 }
 
-// BeginNotice records the attempt to send a notice. An expiry that is no news any
-// more is not told.
+// BeginNotice records the attempt to send a notice. An expiry or a renewal that is no
+// news any more is not told.
 func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (NoticePlan, error) {
 	plan := NoticePlan{Notice: id}
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
@@ -90,7 +90,9 @@ func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (Notic
 				return fmt.Errorf("certificate %s: %w", *n.CertificateID, err)
 			}
 		}
-		if n.Kind == lifecycle.NoticeExpiring && !expires(cert.State) {
+		if stale, err := staleTx(ctx, tx, n, cert); err != nil {
+			return err
+		} else if stale {
 			plan.Over = true
 			return s.moveNotice(ctx, tx, n, lifecycle.Cancel, lifecycle.System("notice"), sent{})
 		}
@@ -122,6 +124,22 @@ func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (Notic
 		return tx.TryNotice(ctx, plan.Address, id)
 	})
 	return plan, err
+}
+
+// staleTx tells whether a notice of a coming end is no news any more: the certificate has
+// ended, or the new one waits for nothing that its holder does.
+func staleTx(ctx context.Context, tx store.Tx, n db.Notice, cert db.Certificate) (bool, error) {
+	switch {
+	case n.Kind != lifecycle.NoticeExpiring && n.Kind != lifecycle.NoticeRenewal:
+		return false, nil
+	case !expires(cert.State) || n.Kind == lifecycle.NoticeExpiring:
+		return !expires(cert.State), nil
+	}
+	waits, err := tx.RenewalWaits(ctx, cert.ID)
+	if err != nil {
+		return false, fmt.Errorf("renewal of certificate %s: %w", cert.ID, err)
+	}
+	return !waits, nil
 }
 
 // FinishNotice records that the mail server has taken a notice.

@@ -45,7 +45,7 @@ func (s *Service) Renew(ctx context.Context, by lifecycle.Actor, id lifecycle.Ce
 		if err != nil {
 			return fmt.Errorf("certificate of order %s: %w", order, err)
 		}
-		return tx.InsertRenewal(ctx, db.InsertRenewalParams{CertificateID: made.ID, Renews: id, OrderedBy: by.ID, OrderedAt: s.now()})
+		return tx.InsertRenewal(ctx, db.InsertRenewalParams{CertificateID: made.ID, Renews: id, Reason: string(lifecycle.RenewExpiry), OrderedBy: by.ID, OrderedAt: s.now()})
 	})
 	return order, err
 }

@@ -48,6 +48,8 @@ type Policy struct {
 	RevocationTryWindow         time.Duration // in which wrong revocation codes are counted together
 	RenewWithin                 time.Duration // before its end a certificate can be renewed
 	SupersedeAfter              time.Duration // of its successor's acceptance it is revoked
+	TellEvery                   time.Duration // the least between two of a campaign's notices to one holder
+	TellAtMost                  int           // notices that a campaign sends of one certificate
 	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
@@ -65,6 +67,7 @@ func DefaultPolicy() Policy {
 		CRLInterval: 24 * time.Hour, CRLValidity: 7 * 24 * time.Hour, OCSPValidity: 12 * time.Hour, RevocationWatch: 15 * time.Minute,
 		PublishWithin: 10 * time.Minute, PublishAlarm: time.Hour, ConfirmWithin: 24 * time.Hour,
 		RenewWithin: 90 * 24 * time.Hour, SupersedeAfter: 14 * 24 * time.Hour,
+		TellEvery: 7 * 24 * time.Hour, TellAtMost: 8,
 		RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier:       365 * 24 * time.Hour,
 	}

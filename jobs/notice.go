@@ -57,9 +57,12 @@ func (t Tools) mailNotice(ctx context.Context, p issuance.NoticePlan) (string, e
 	})
 }
 
-// remind makes the notices of certificates that expire soon.
+// remind makes the notices of certificates that expire soon, and those of campaigns.
 func (t Tools) remind(ctx context.Context, _ issuance.RemindArgs, done issuance.Done) error {
 	if _, err := t.Service.RemindDue(ctx); err != nil {
+		return err
+	}
+	if _, err := t.Service.FollowCampaigns(ctx); err != nil {
 		return err
 	}
 	return t.Service.Complete(ctx, done)

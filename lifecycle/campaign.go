@@ -9,7 +9,7 @@ type CampaignState string
 const (
 	CampaignProposed  CampaignState = "proposed"
 	CampaignApproved  CampaignState = "approved"
-	CampaignPiloting  CampaignState = "piloting" // a few of its cards are ordered
+	CampaignPiloting  CampaignState = "piloting" // a few of its subjects are ordered
 	CampaignPiloted   CampaignState = "piloted"  // staff look at them
 	CampaignRunning   CampaignState = "running"
 	CampaignPaused    CampaignState = "paused"
@@ -59,6 +59,30 @@ var Campaigns = Table[CampaignState]{
 		from([]CampaignState{CampaignProposed, CampaignApproved, CampaignPiloting, CampaignPiloted, CampaignRunning, CampaignPaused},
 			Move[CampaignState]{On: Cancel, To: CampaignCancelled, By: orderers}),
 	),
+}
+
+// CampaignSubject is what a campaign renews.
+type CampaignSubject string
+
+// The subjects of campaigns.
+const (
+	OfCards        CampaignSubject = "card"
+	OfCertificates CampaignSubject = "certificate"
+)
+
+// RenewalReason says why a certificate is renewed.
+type RenewalReason string
+
+// The reasons of renewals. Any but the first renews certificates long before they end.
+const (
+	RenewExpiry        RenewalReason = "expiry"
+	RenewProfileChange RenewalReason = "profile_change" // its profile says something else now
+	RenewCAChange      RenewalReason = "ca_change"      // another CA signs now
+)
+
+// RenewalReasons lists them.
+func RenewalReasons() []RenewalReason {
+	return []RenewalReason{RenewExpiry, RenewProfileChange, RenewCAChange}
 }
 
 // Proposes are the roles that may propose a campaign.

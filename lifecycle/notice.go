@@ -37,6 +37,7 @@ const (
 	NoticeReleased NoticeKind = "released"
 	NoticeRevoked  NoticeKind = "revoked"
 	NoticeExpiring NoticeKind = "expiring" // its occasion is the days before its end
+	NoticeRenewal  NoticeKind = "renewal"  // a campaign renews it; its occasion counts
 	// NoticeCorrected is of no certificate: what the bank has on record of the holder
 	// was corrected. Its occasion is the [Corrections].
 	NoticeCorrected NoticeKind = "corrected"
@@ -56,7 +57,7 @@ const (
 
 // NoticeKinds lists them.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeCorrected}
+	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeRenewal, NoticeCorrected}
 }
 
 // NoticeOf is what a holder is told of an event of a certificate; "" is nothing.

@@ -84,6 +84,11 @@ func french() words {
 					"certificat ne peut plus servir.",
 				"Si vous avez besoin d’un nouveau certificat, adressez-vous à votre chargé d’affaires.", unasked,
 			}},
+			lifecycle.NoticeRenewal: {"votre certificat est à renouveler", []string{
+				"Votre certificat électronique, valable jusqu’au {ends}, doit être remplacé par un nouveau, avec une nouvelle clé.",
+				"Adressez-vous à votre chargé d’affaires : il vous dira s’il lui faut des justificatifs et vous remettra ce qui permet de " +
+					"retirer le nouveau certificat.", "En cas de doute sur ce message, appelez-nous au {phone}.",
+			}},
 		},
 		corrected: [5]string{"votre nom", "le nom ou l’immatriculation de votre entreprise", "votre langue", "votre adresse e-mail", "votre adresse postale"},
 		expiring: expiries(
@@ -133,6 +138,11 @@ func dutch() words {
 				"Uw elektronisch certificaat is ingetrokken. De intrekking geldt uiterlijk sinds {at}; ze is definitief en het certificaat kan niet " +
 					"meer worden gebruikt.",
 				"Hebt u een nieuw certificaat nodig, neem dan contact op met uw relatiebeheerder.", unasked,
+			}},
+			lifecycle.NoticeRenewal: {"uw certificaat moet worden vernieuwd", []string{
+				"Uw elektronisch certificaat, geldig tot en met {ends}, moet worden vervangen door een nieuw, met een nieuwe sleutel.",
+				"Neem contact op met uw relatiebeheerder: die zegt u of er bewijsstukken nodig zijn en overhandigt u wat u nodig hebt om het " +
+					"nieuwe certificaat op te halen.", "Twijfelt u aan dit bericht, bel ons dan op {phone}.",
 			}},
 		},
 		corrected: [5]string{"uw naam", "de naam of het ondernemingsnummer van uw onderneming", "uw taal", "uw e-mailadres", "uw postadres"},
@@ -185,6 +195,11 @@ func german() words {
 					"kann nicht mehr verwendet werden.",
 				"Wenn Sie ein neues Zertifikat benötigen, wenden Sie sich an Ihren Firmenkundenbetreuer.", unasked,
 			}},
+			lifecycle.NoticeRenewal: {"Ihr Zertifikat muss erneuert werden", []string{
+				"Ihr elektronisches Zertifikat, gültig bis zum {ends}, muss durch ein neues mit einem neuen Schlüssel ersetzt werden.",
+				"Bitte wenden Sie sich an Ihren Firmenkundenbetreuer: Er sagt Ihnen, ob Nachweise nötig sind, und übergibt Ihnen, was Sie zum " +
+					"Abholen des neuen Zertifikats brauchen.", "Im Zweifel rufen Sie uns bitte an: {phone}.",
+			}},
 		},
 		corrected: [5]string{"Ihren Namen", "Namen oder Registernummer Ihres Unternehmens", "Ihre Sprache", "Ihre E-Mail-Adresse", "Ihre Postanschrift"},
 		expiring: expiries(
@@ -234,6 +249,11 @@ func english() words {
 				"Your electronic certificate has been revoked, with effect from {at} at the latest. This is for ever: the certificate can no longer " +
 					"be used.",
 				"If you need a new certificate, talk to your account manager.", unasked,
+			}},
+			lifecycle.NoticeRenewal: {"your certificate must be renewed", []string{
+				"Your electronic certificate, valid until {ends}, must be replaced by a new one, with a new key.",
+				"Talk to your account manager, who will tell you whether evidence is needed and hand over to you what it takes to collect the new " +
+					"certificate.", "If you doubt this message, call us on {phone}.",
 			}},
 		},
 		corrected: [5]string{"your name", "your company’s name or registration", "your language", "your e-mail address", "your postal address"},

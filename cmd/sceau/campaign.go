@@ -13,20 +13,24 @@ import (
 	"sceau/lifecycle"
 )
 
-// campaignCmd renews many cards under one decision of two people.
+// campaignCmd renews many cards, or many certificates, under one decision of two people.
 type campaignCmd struct {
-	Propose  campaignProposeCmd  `cmd:"" help:"Propose to renew the cards that a filter or a list picks; --preview only counts them."`
-	Show     campaignShowCmd     `cmd:"" help:"Show a campaign, how far it is, and the content hash that an approver names."`
-	Approve  campaignApproveCmd  `cmd:"" help:"Approve what was shown; never by who proposed it."`
-	Refuse   campaignRefuseCmd   `cmd:"" help:"Refuse what was shown."`
-	Pilot    campaignPilotCmd    `cmd:"" help:"Renew the first few cards, to be looked at."`
-	Go       campaignGoCmd       `cmd:"" help:"Renew all others, once the pilot is right."`
-	Pause    campaignPauseCmd    `cmd:"" help:"Order no more cards for now."`
-	Resume   campaignResumeCmd   `cmd:"" help:"Go on."`
-	Cancel   campaignCancelCmd   `cmd:"" help:"Order no more cards; those that were ordered go on."`
-	List     campaignListCmd     `cmd:"" help:"List the campaigns and how far they are."`
-	Failures campaignFailuresCmd `cmd:"" help:"List the cards that were not ordered, and why."`
-	Retry    campaignRetryCmd    `cmd:"" help:"Order the failed ones again, once what was wrong is mended."`
+	Propose  campaignProposeCmd      `cmd:"" help:"Propose to renew the cards that a filter or a list picks; --preview only counts them."`
+	Certs    campaignCertificatesCmd `cmd:"" name:"propose-certificates" help:"Propose to renew the certificates that a filter picks; --preview only lists and counts them."`
+	Show     campaignShowCmd         `cmd:"" help:"Show a campaign, how far it is, and the content hash that an approver names."`
+	Approve  campaignApproveCmd      `cmd:"" help:"Approve what was shown; never by who proposed it."`
+	Refuse   campaignRefuseCmd       `cmd:"" help:"Refuse what was shown."`
+	Pilot    campaignPilotCmd        `cmd:"" help:"Renew the first few, to be looked at."`
+	Go       campaignGoCmd           `cmd:"" help:"Renew all others, once the pilot is right."`
+	Pause    campaignPauseCmd        `cmd:"" help:"Order no more for now, and tell no holder anything."`
+	Resume   campaignResumeCmd       `cmd:"" help:"Go on."`
+	Cancel   campaignCancelCmd       `cmd:"" help:"Order no more; what was ordered goes on."`
+	List     campaignListCmd         `cmd:"" help:"List the campaigns and how far they are."`
+	Failures campaignFailuresCmd     `cmd:"" help:"List what was not ordered, and why."`
+	Retry    campaignRetryCmd        `cmd:"" help:"Order the failed ones again, once what was wrong is mended."`
+	Steps    campaignStepsCmd        `cmd:"" help:"List a campaign's certificates, and how far each is."`
+	Told     campaignToldCmd         `cmd:"" help:"List which holders of a campaign's certificates were told what, and when."`
+	Late     campaignLateCmd         `cmd:"" help:"Write who of a campaign of certificates is late, as CSV."`
 }
 
 type campaignProposeCmd struct {
@@ -89,7 +93,7 @@ func (c campaignProposeCmd) Run(w *world) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(w.out, "%s: %d cards, %d lines left out\n", p.ID, p.Cards, p.Refused)
+	_, err = fmt.Fprintf(w.out, "%s: %d cards, %d lines left out\n", p.ID, p.Size, p.Refused)
 	return err
 }
 
@@ -135,7 +139,7 @@ func (f campaignFlags) tell(w *world, h *house.House) error {
 }
 
 func campaignLine(out io.Writer, v issuance.CampaignView) error {
-	line := fmt.Sprintf("%s  %s  %d cards", v.ID, v.State, v.Cards)
+	line := fmt.Sprintf("%s  %s  %d %ss", v.ID, v.State, v.Size, v.Subject)
 	for _, state := range slices.Sorted(maps.Keys(v.Progress)) {
 		line += fmt.Sprintf("  %s %d", state, v.Progress[state])
 	}
@@ -155,10 +159,12 @@ func (c campaignShowCmd) Run(w *world) error {
 		if err := campaignLine(w.out, v); err != nil {
 			return err
 		}
-		hash := v.Hash()
-		_, err = fmt.Fprintf(w.out, "why       %s\npicked    %s\nsecond    %t (holders who had another card ordered lately)\npilot     %d, then %d an hour (0: as fast as can be)\nwaiver    %s\nproposed  %s, %s\napproved  %s\nshown     %x\n",
-			v.Why, v.Criteria, v.SecondCards, v.Pilot, v.Hourly, v.Waiver, v.RequestedBy, v.Created.Format(time.DateTime), v.ApprovedBy, hash)
-		return err
+		of := fmt.Sprintf("second    %t (holders who had another card ordered lately)", v.SecondCards)
+		if v.Subject == lifecycle.OfCertificates {
+			of = "profiles  " + v.Profiles
+		}
+		return say(w, "why       %s\npicked    %s\n%s\npilot     %d, then %d an hour (0: as fast as can be)\nwaiver    %s\nproposed  %s, %s\napproved  %s\nshown     %x",
+			v.Why, v.Criteria, of, v.Pilot, v.Hourly, v.Waiver, v.RequestedBy, v.Created.Format(time.DateTime), v.ApprovedBy, v.Hash())
 	})
 }
 
@@ -273,17 +279,16 @@ type campaignFailuresCmd struct{ campaignFlags }
 // Run lists.
 func (c campaignFailuresCmd) Run(w *world) error {
 	return c.with(w, "", func(h *house.House, _ lifecycle.Actor) error {
-		var after lifecycle.CardID
-		for {
+		for after := ""; ; {
 			page, err := h.Service.CampaignFailures(w.ctx, c.Campaign, after)
 			if err != nil || len(page) == 0 {
 				return err
 			}
 			for _, f := range page {
-				if _, err := fmt.Fprintf(w.out, "%s  %s\n", f.Card, f.Why); err != nil {
+				if err := say(w, "%s  %s  %s", f.On, f.State, f.Why); err != nil {
 					return err
 				}
-				after = f.Card
+				after = f.On
 			}
 		}
 	})

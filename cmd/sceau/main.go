@@ -56,7 +56,7 @@ type cli struct {
 	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
-	Campaign campaignCmd    `cmd:"" help:"Renew many cards under one decision of two people."`
+	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
 	Terminal terminalCmd    `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Lint     lintCmd        `cmd:"" help:"Hold certificates and lists against RFC 5280, ETSI EN 319 412 and the RGS."`

@@ -13,8 +13,8 @@ import (
 )
 
 const campaign = `-- name: Campaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id = $1
 `
 
@@ -26,7 +26,7 @@ func (q *Queries) Campaign(ctx context.Context, id lifecycle.CampaignID) (Campai
 		&i.State,
 		&i.Why,
 		&i.Criteria,
-		&i.Cards,
+		&i.Size,
 		&i.Digest,
 		&i.Pilot,
 		&i.Hourly,
@@ -40,6 +40,8 @@ func (q *Queries) Campaign(ctx context.Context, id lifecycle.CampaignID) (Campai
 		&i.Reached,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Subject,
+		&i.Profiles,
 	)
 	return i, err
 }
@@ -99,8 +101,8 @@ func (q *Queries) CampaignFailures(ctx context.Context, campaignID lifecycle.Cam
 }
 
 const campaigns = `-- name: Campaigns :many
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id > $1 ORDER BY id LIMIT $2
 `
 
@@ -118,7 +120,7 @@ func (q *Queries) Campaigns(ctx context.Context, after lifecycle.CampaignID, max
 			&i.State,
 			&i.Why,
 			&i.Criteria,
-			&i.Cards,
+			&i.Size,
 			&i.Digest,
 			&i.Pilot,
 			&i.Hourly,
@@ -132,6 +134,8 @@ func (q *Queries) Campaigns(ctx context.Context, after lifecycle.CampaignID, max
 			&i.Reached,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Subject,
+			&i.Profiles,
 		); err != nil {
 			return nil, err
 		}
@@ -204,16 +208,18 @@ func (q *Queries) CountCampaignCards(ctx context.Context, campaignID lifecycle.C
 }
 
 const insertCampaign = `-- name: InsertCampaign :exec
-INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+INSERT INTO campaign (id, subject, state, why, criteria, profiles, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
 `
 
 type InsertCampaignParams struct {
 	ID          lifecycle.CampaignID
+	Subject     lifecycle.CampaignSubject
 	State       lifecycle.CampaignState
 	Why         string
 	Criteria    string
-	Cards       int32
+	Profiles    string
+	Size        int32
 	Digest      []byte
 	Pilot       int32
 	Hourly      int32
@@ -227,10 +233,12 @@ type InsertCampaignParams struct {
 func (q *Queries) InsertCampaign(ctx context.Context, arg InsertCampaignParams) error {
 	_, err := q.db.Exec(ctx, insertCampaign,
 		arg.ID,
+		arg.Subject,
 		arg.State,
 		arg.Why,
 		arg.Criteria,
-		arg.Cards,
+		arg.Profiles,
+		arg.Size,
 		arg.Digest,
 		arg.Pilot,
 		arg.Hourly,
@@ -345,8 +353,8 @@ func (q *Queries) InsertRenewedCards(ctx context.Context, arg InsertRenewedCards
 }
 
 const lockCampaign = `-- name: LockCampaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id = $1 FOR UPDATE
 `
 
@@ -358,7 +366,7 @@ func (q *Queries) LockCampaign(ctx context.Context, id lifecycle.CampaignID) (Ca
 		&i.State,
 		&i.Why,
 		&i.Criteria,
-		&i.Cards,
+		&i.Size,
 		&i.Digest,
 		&i.Pilot,
 		&i.Hourly,
@@ -372,6 +380,8 @@ func (q *Queries) LockCampaign(ctx context.Context, id lifecycle.CampaignID) (Ca
 		&i.Reached,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Subject,
+		&i.Profiles,
 	)
 	return i, err
 }
@@ -584,11 +594,23 @@ func (q *Queries) SetCampaignCards(ctx context.Context, arg SetCampaignCardsPara
 }
 
 const setCampaignPicked = `-- name: SetCampaignPicked :exec
-UPDATE campaign SET cards = $1, digest = $2 WHERE id = $3
+UPDATE campaign SET size = $1, digest = $2, profiles = $3 WHERE id = $4
 `
 
-func (q *Queries) SetCampaignPicked(ctx context.Context, cards int32, digest []byte, iD lifecycle.CampaignID) error {
-	_, err := q.db.Exec(ctx, setCampaignPicked, cards, digest, iD)
+type SetCampaignPickedParams struct {
+	Size     int32
+	Digest   []byte
+	Profiles string
+	ID       lifecycle.CampaignID
+}
+
+func (q *Queries) SetCampaignPicked(ctx context.Context, arg SetCampaignPickedParams) error {
+	_, err := q.db.Exec(ctx, setCampaignPicked,
+		arg.Size,
+		arg.Digest,
+		arg.Profiles,
+		arg.ID,
+	)
 	return err
 }
 

@@ -82,7 +82,7 @@ type Campaign struct {
 	State       lifecycle.CampaignState
 	Why         string
 	Criteria    string
-	Cards       int32
+	Size        int32
 	Digest      []byte
 	Pilot       int32
 	Hourly      int32
@@ -96,6 +96,8 @@ type Campaign struct {
 	Reached     string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Subject     lifecycle.CampaignSubject
+	Profiles    string
 }
 
 type Card struct {

@@ -24,7 +24,9 @@ func (q *Queries) DropReminders(ctx context.Context, ids []string) error {
 const dueReminders = `-- name: DueReminders :many
 SELECT r.certificate_id, c.holder_id, c.state, c.not_after, EXISTS (
     SELECT 1 FROM certificate n
-    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND (n.state = 'active') IS TRUE AND n.not_after > c.not_after) AS renewed
+    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND (n.state = 'active') IS TRUE AND n.not_after > c.not_after) AS renewed,
+    coalesce((SELECT max(t.due_at) FROM notice t
+        WHERE t.holder_id = c.holder_id AND t.kind = 'renewal' AND t.state <> 'cancelled'), 'epoch')::timestamptz AS told_at
 FROM reminder r JOIN certificate c ON c.id = r.certificate_id
 WHERE r.next_at <= $1 ORDER BY r.next_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED
 `
@@ -35,11 +37,13 @@ type DueRemindersRow struct {
 	State         lifecycle.CertificateState
 	NotAfter      *time.Time
 	Renewed       bool
+	ToldAt        time.Time
 }
 
 // Those whose end is to be told now. A newer active certificate of the same holder
 // and profile makes it idle; it is looked for among the holder's own, also in a table
-// without statistics, where the index of states would be read as well.
+// without statistics, where the index of states would be read as well. A campaign may
+// have told the holder lately.
 func (q *Queries) DueReminders(ctx context.Context, at time.Time, maxRows int32) ([]DueRemindersRow, error) {
 	rows, err := q.db.Query(ctx, dueReminders, at, maxRows)
 	if err != nil {
@@ -55,6 +59,7 @@ func (q *Queries) DueReminders(ctx context.Context, at time.Time, maxRows int32)
 			&i.State,
 			&i.NotAfter,
 			&i.Renewed,
+			&i.ToldAt,
 		); err != nil {
 			return nil, err
 		}
@@ -159,6 +164,17 @@ func (q *Queries) LockNotice(ctx context.Context, id lifecycle.NoticeID) (Notice
 		&i.FormerAddress,
 	)
 	return i, err
+}
+
+const lockReminders = `-- name: LockReminders :exec
+SELECT pg_advisory_xact_lock(hashtextextended('sceau reminders', 0))
+`
+
+// Whoever makes reminders makes all of them while it does: nobody is told twice by two
+// who each see that nothing was told.
+func (q *Queries) LockReminders(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockReminders)
+	return err
 }
 
 const notice = `-- name: Notice :one

@@ -65,12 +65,13 @@ func (q *Queries) EndRenewal(ctx context.Context, endedAt time.Time, certificate
 }
 
 const insertRenewal = `-- name: InsertRenewal :exec
-INSERT INTO renewal (certificate_id, renews, ordered_by, ordered_at) VALUES ($1, $2, $3, $4)
+INSERT INTO renewal (certificate_id, renews, reason, ordered_by, ordered_at) VALUES ($1, $2, $3, $4, $5)
 `
 
 type InsertRenewalParams struct {
 	CertificateID lifecycle.CertificateID
 	Renews        lifecycle.CertificateID
+	Reason        string
 	OrderedBy     string
 	OrderedAt     time.Time
 }
@@ -79,6 +80,7 @@ func (q *Queries) InsertRenewal(ctx context.Context, arg InsertRenewalParams) er
 	_, err := q.db.Exec(ctx, insertRenewal,
 		arg.CertificateID,
 		arg.Renews,
+		arg.Reason,
 		arg.OrderedBy,
 		arg.OrderedAt,
 	)

@@ -1,20 +1,20 @@
 -- name: InsertCampaign :exec
-INSERT INTO campaign (id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
-VALUES (@id, @state, @why, @criteria, @cards, @digest, @pilot, @hourly, @waiver, @second_cards, @requested_by, @requester_as, @created_at, @created_at);
+INSERT INTO campaign (id, subject, state, why, criteria, profiles, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, created_at, updated_at)
+VALUES (@id, @subject, @state, @why, @criteria, @profiles, @size, @digest, @pilot, @hourly, @waiver, @second_cards, @requested_by, @requester_as, @created_at, @created_at);
 
 -- name: Campaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id = @id;
 
 -- name: LockCampaign :one
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id = @id FOR UPDATE;
 
 -- name: Campaigns :many
-SELECT id, state, why, criteria, cards, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
-    reached, created_at, updated_at
+SELECT id, state, why, criteria, size, digest, pilot, hourly, waiver, second_cards, requested_by, requester_as, approved_by, content_hash, next_at,
+    reached, created_at, updated_at, subject, profiles
 FROM campaign WHERE id > @after ORDER BY id LIMIT @max_rows;
 
 -- name: SetCampaignState :execrows
@@ -24,7 +24,7 @@ UPDATE campaign SET state = @to_state, updated_at = @at WHERE id = @id AND state
 UPDATE campaign SET approved_by = @approved_by, content_hash = @content_hash WHERE id = @id;
 
 -- name: SetCampaignPicked :exec
-UPDATE campaign SET cards = @cards, digest = @digest WHERE id = @id;
+UPDATE campaign SET size = @size, digest = @digest, profiles = @profiles WHERE id = @id;
 
 -- name: SetCampaignReached :exec
 UPDATE campaign SET next_at = sqlc.narg('next_at'), reached = @reached WHERE id = @id;

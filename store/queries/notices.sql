@@ -33,13 +33,21 @@ WHERE id = @id AND state = @from_state;
 -- name: InsertReminder :exec
 INSERT INTO reminder (certificate_id, next_at) VALUES (@certificate_id, @next_at) ON CONFLICT (certificate_id) DO NOTHING;
 
+-- Whoever makes reminders makes all of them while it does: nobody is told twice by two
+-- who each see that nothing was told.
+-- name: LockReminders :exec
+SELECT pg_advisory_xact_lock(hashtextextended('sceau reminders', 0));
+
 -- Those whose end is to be told now. A newer active certificate of the same holder
 -- and profile makes it idle; it is looked for among the holder's own, also in a table
--- without statistics, where the index of states would be read as well.
+-- without statistics, where the index of states would be read as well. A campaign may
+-- have told the holder lately.
 -- name: DueReminders :many
 SELECT r.certificate_id, c.holder_id, c.state, c.not_after, EXISTS (
     SELECT 1 FROM certificate n
-    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND (n.state = 'active') IS TRUE AND n.not_after > c.not_after) AS renewed
+    WHERE n.holder_id = c.holder_id AND n.profile = c.profile AND (n.state = 'active') IS TRUE AND n.not_after > c.not_after) AS renewed,
+    coalesce((SELECT max(t.due_at) FROM notice t
+        WHERE t.holder_id = c.holder_id AND t.kind = 'renewal' AND t.state <> 'cancelled'), 'epoch')::timestamptz AS told_at
 FROM reminder r JOIN certificate c ON c.id = r.certificate_id
 WHERE r.next_at <= @at ORDER BY r.next_at LIMIT @max_rows FOR UPDATE OF r SKIP LOCKED;
 

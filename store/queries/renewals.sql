@@ -1,5 +1,5 @@
 -- name: InsertRenewal :exec
-INSERT INTO renewal (certificate_id, renews, ordered_by, ordered_at) VALUES (@certificate_id, @renews, @ordered_by, @ordered_at);
+INSERT INTO renewal (certificate_id, renews, reason, ordered_by, ordered_at) VALUES (@certificate_id, @renews, @reason, @ordered_by, @ordered_at);
 
 -- name: LiveRenewal :one
 SELECT r.certificate_id FROM renewal r JOIN certificate n ON n.id = r.certificate_id

@@ -68,7 +68,7 @@ func (d *demonstration) proposeCampaign(ctx context.Context, by lifecycle.Actor)
 	for _, w := range p.Wrong {
 		d.screen.note("line %d, %s: %s", w.Line, w.Field, w.Why)
 	}
-	d.screen.check("a campaign takes the cards of a list, and tells its wrong lines", errors.Join(equal(p.Cards, campaignCards), equal(p.Refused, 1)))
+	d.screen.check("a campaign takes the cards of a list, and tells its wrong lines", errors.Join(equal(p.Size, campaignCards), equal(p.Refused, 1)))
 	return old, p.ID, nil
 }
 
