@@ -23,6 +23,8 @@ type Scope string
 // The scopes.
 const (
 	ScopeVerifyCAP          Scope = "cap:verify"
+	ScopeAuthenticate       Scope = "authentications"
+	ScopeOperate            Scope = "operations"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
@@ -33,7 +35,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

@@ -87,9 +87,10 @@ type Service struct {
 	now      func() time.Time
 	nobody   lifecycle.PAN // number of no card
 
-	turns   turns
-	finding gather.Calls[Attempt, []db.CandidateCardsRow]
-	judging gather.Calls[question, verdict]
+	policies policies
+	turns    turns
+	finding  gather.Calls[Attempt, []db.CandidateCardsRow]
+	judging  gather.Calls[question, verdict]
 }
 
 // New makes the service; every argument is required but the safe: without one,

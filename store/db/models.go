@@ -51,6 +51,27 @@ type AuditEntry struct {
 	Detail    []byte
 }
 
+type Authentication struct {
+	ID            lifecycle.AuthenticationID
+	Service       string
+	ClientID      string
+	UserNumber    string
+	HolderID      *lifecycle.HolderID
+	State         lifecycle.AuthenticationState
+	Function      string
+	Content       []byte
+	Means         lifecycle.MeansKind
+	Mode          string
+	Linked        bool
+	Nonce         []byte
+	Tries         int32
+	PolicyVersion int32
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	DecidedAt     *time.Time
+	Evidence      []byte
+}
+
 type Batch struct {
 	ID           lifecycle.BatchID
 	Sequence     int64

@@ -145,7 +145,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return []func(){
+	return append(d.authenticationRoutes(), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",
@@ -184,7 +184,7 @@ func (d *door) routes() []func() {
 			Summary:     "Record whether the card took the script",
 			Description: "A script that the card refused changes nothing; the terminal may ask for another, three an order.",
 		}, d.scriptResult),
-	}
+	}...)
 }
 
 // route is an operation for callers with the scope.
