@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,6 +82,16 @@ func TestAnOperationIsSignedOverItsOwnData(t *testing.T) {
 	if _, err := h.Prove(t.Context(), service, a.ID, authn.Given{Code: codeOf(card, 8)}); !errors.Is(err, lifecycle.Conflict) {
 		t.Errorf("a second proof: %v", err)
 	}
+	text := must[string](t)(h.Statement(t.Context(), service, a.ID))
+	var claims authn.Claims
+	check(t, json.Unmarshal([]byte(strings.TrimPrefix(text, "sealed 1: ")), &claims))
+	if claims.Subject != holder || claims.Audience != service.ID || claims.ID != a.ID || !claims.Strong || !claims.Linked || claims.Issued != today.Unix() ||
+		claims.Content["amount"] != "1250075" || claims.Text != string(a.Text) || claims.Evidence["atc"] != "7" {
+		t.Errorf("it states %+v", claims)
+	}
+	if again := must[string](t)(h.Statement(t.Context(), service, a.ID)); again != text {
+		t.Errorf("asked again it states %s", again)
+	}
 	entries := must[[]db.AuditEntry](t)(h.store.AuditOf(t.Context(), string(a.ID)))
 	var detail map[string]string
 	check(t, json.Unmarshal(entries[0].Detail, &detail))
@@ -105,6 +116,8 @@ func TestAnAuthenticationTakesThreeProofs(t *testing.T) {
 	h := setup(t)
 	card := h.card(t, h.user(t, userNumber), lifecycle.CardActive)
 	a := h.ask(t, "2", operationOf(t, signing.SignIn, nil))
+	_, err := h.Statement(t.Context(), service, a.ID)
+	wantKind(t, err, lifecycle.Conflict)
 	for left := 2; left >= 0; left-- {
 		got, err := h.Prove(t.Context(), service, a.ID, authn.Given{Code: wrong})
 		want := lifecycle.AuthenticationPending

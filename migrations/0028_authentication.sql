@@ -23,6 +23,7 @@ CREATE TABLE authentication (
     expires_at     timestamptz NOT NULL,
     decided_at     timestamptz,
     evidence       jsonb NOT NULL DEFAULT '{}', -- of the proof, never the proof itself
+    statement      text NOT NULL DEFAULT '',    -- signed, when somebody asked for it first
     CHECK ((state = 'pending') = (decided_at IS NULL)),
     CHECK (state <> 'accepted' OR holder_id IS NOT NULL)
 );
@@ -49,6 +50,12 @@ CREATE TABLE means (
     updated_at   timestamptz NOT NULL
 );
 CREATE INDEX means_by_holder ON means (holder_id, id);
+
+-- The signer of statements is a delegate of its CA.
+ALTER TABLE delegate DROP CONSTRAINT delegate_purpose_check;
+ALTER TABLE delegate ADD CONSTRAINT delegate_purpose_check CHECK (purpose IN ('ocsp', 'bureau', 'statement'));
+ALTER TABLE house_certificate DROP CONSTRAINT house_certificate_kind_check;
+ALTER TABLE house_certificate ADD CONSTRAINT house_certificate_kind_check CHECK (kind IN ('ca', 'ocsp', 'bureau', 'statement', 'lost'));
 
 ALTER TABLE edition DROP CONSTRAINT edition_thing_check;
 ALTER TABLE edition ADD CONSTRAINT edition_thing_check CHECK (thing IN ('letter template', 'certificate profile', 'signing policy'));

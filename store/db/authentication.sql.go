@@ -14,7 +14,7 @@ import (
 
 const authentication = `-- name: Authentication :one
 SELECT id, service, client_id, user_number, holder_id, state, function, content, means, mode, linked, nonce, tries, policy_version,
-    created_at, expires_at, decided_at, evidence
+    created_at, expires_at, decided_at, evidence, statement
 FROM authentication WHERE id = $1
 `
 
@@ -40,6 +40,7 @@ func (q *Queries) Authentication(ctx context.Context, id lifecycle.Authenticatio
 		&i.ExpiresAt,
 		&i.DecidedAt,
 		&i.Evidence,
+		&i.Statement,
 	)
 	return i, err
 }
@@ -113,9 +114,21 @@ func (q *Queries) InsertAuthentication(ctx context.Context, arg InsertAuthentica
 	return err
 }
 
+const keepStatement = `-- name: KeepStatement :one
+UPDATE authentication SET statement = CASE WHEN statement = '' THEN $1 ELSE statement END WHERE id = $2 RETURNING statement
+`
+
+// Of two that were signed at once the first is kept.
+func (q *Queries) KeepStatement(ctx context.Context, statement string, iD lifecycle.AuthenticationID) (string, error) {
+	row := q.db.QueryRow(ctx, keepStatement, statement, iD)
+	var statement_2 string
+	err := row.Scan(&statement_2)
+	return statement_2, err
+}
+
 const lockAuthentication = `-- name: LockAuthentication :one
 SELECT id, service, client_id, user_number, holder_id, state, function, content, means, mode, linked, nonce, tries, policy_version,
-    created_at, expires_at, decided_at, evidence
+    created_at, expires_at, decided_at, evidence, statement
 FROM authentication WHERE id = $1 FOR UPDATE
 `
 
@@ -141,6 +154,7 @@ func (q *Queries) LockAuthentication(ctx context.Context, id lifecycle.Authentic
 		&i.ExpiresAt,
 		&i.DecidedAt,
 		&i.Evidence,
+		&i.Statement,
 	)
 	return i, err
 }

@@ -70,6 +70,7 @@ type Authentication struct {
 	ExpiresAt     time.Time
 	DecidedAt     *time.Time
 	Evidence      []byte
+	Statement     string
 }
 
 type Batch struct {

@@ -6,12 +6,12 @@ VALUES (@id, @service, @client_id, @user_number, sqlc.narg('holder_id'), @state,
 
 -- name: Authentication :one
 SELECT id, service, client_id, user_number, holder_id, state, function, content, means, mode, linked, nonce, tries, policy_version,
-    created_at, expires_at, decided_at, evidence
+    created_at, expires_at, decided_at, evidence, statement
 FROM authentication WHERE id = @id;
 
 -- name: LockAuthentication :one
 SELECT id, service, client_id, user_number, holder_id, state, function, content, means, mode, linked, nonce, tries, policy_version,
-    created_at, expires_at, decided_at, evidence
+    created_at, expires_at, decided_at, evidence, statement
 FROM authentication WHERE id = @id FOR UPDATE;
 
 -- name: CountProof :execrows
@@ -31,3 +31,7 @@ WHERE holder_id = @holder_id AND state = 'pending' AND NOT linked AND function <
 
 -- name: OverdueAuthentications :many
 SELECT id FROM authentication WHERE state = 'pending' AND expires_at <= @now ORDER BY expires_at LIMIT @max_rows;
+
+-- name: KeepStatement :one
+-- Of two that were signed at once the first is kept.
+UPDATE authentication SET statement = CASE WHEN statement = '' THEN @statement ELSE statement END WHERE id = @id RETURNING statement;

@@ -89,6 +89,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", d.ready)
+	mux.HandleFunc("GET /.well-known/jwks.json", d.keySet)
 	mux.HandleFunc("GET /problems/{code}", explain)
 	return d.recovered(known(mux)), nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -107,6 +108,7 @@ type authenticationBody struct {
 	Decided     time.Time                     `json:"decided,omitzero"`
 	Holder      lifecycle.HolderID            `json:"holder,omitempty" doc:"Of an accepted one"`
 	Evidence    map[string]string             `json:"evidence,omitempty" doc:"Of an accepted one: what made the proof"`
+	Statement   string                        `json:"statement,omitempty" doc:"Of an accepted one: all of it as a signed JWS, to keep as evidence; /.well-known/jwks.json has the keys. While the key store is away it is missing: read it later."`
 }
 
 type authenticationOut struct {
@@ -168,7 +170,7 @@ func (d *door) getAuthentication(ctx context.Context, in *authenticationIn) (*au
 	if err != nil {
 		return nil, err
 	}
-	return d.authenticationOut(a), nil
+	return d.stated(ctx, a), nil
 }
 
 func (d *door) cancelAuthentication(ctx context.Context, in *authenticationIn) (*authenticationOut, error) {
@@ -198,7 +200,35 @@ func (d *door) prove(ctx context.Context, in *proveIn) (*authenticationOut, erro
 	case err != nil:
 		return nil, err
 	}
-	out := d.authenticationOut(a)
+	out := d.stated(ctx, a)
 	out.Body.Result = result
 	return out, nil
+}
+
+// stated adds the statement of an accepted authentication. It was accepted whether
+// or not the key store can sign now.
+func (d *door) stated(ctx context.Context, a authn.Authentication) *authenticationOut {
+	out := d.authenticationOut(a)
+	if a.State != lifecycle.AuthenticationAccepted {
+		return out
+	}
+	text, err := d.Authn.Statement(ctx, caller(ctx), a.ID)
+	if err != nil {
+		d.Logger.ErrorContext(ctx, "no statement", slog.String("request", requestID(ctx)), slog.String("error", err.Error()))
+	}
+	out.Body.Statement = text
+	return out
+}
+
+// keySet is the set of keys by which statements are checked. It is public.
+func (d *door) keySet(w http.ResponseWriter, r *http.Request) {
+	set, err := d.Authn.StatementKeys(r.Context())
+	if err != nil {
+		d.Logger.ErrorContext(r.Context(), "no key set", slog.String("error", err.Error()))
+		writeProblem(w, newProblem(codeOf(err), "", ""))
+		return
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(set) // the caller has left
 }

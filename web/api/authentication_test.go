@@ -47,7 +47,14 @@ func TestASignInAndAnOperationThroughTheAPI(t *testing.T) {
 	// A proof brings no content: what was shown is what is signed.
 	d.call(http.MethodPost, at+"/verify", key, fmt.Sprintf(`{"code":%q,"content":{"amount":"1"}}`, code(3))).want(t, http.StatusUnprocessableEntity, nil)
 	d.call(http.MethodPost, at+"/verify", key, fmt.Sprintf(`{"code":%q}`, code(3))).want(t, http.StatusOK, map[string]any{"result": "accepted", "linked": true})
-	d.call(http.MethodGet, at, key, "").want(t, http.StatusOK, map[string]any{"state": "accepted", "function": "sign_payment"})
+	read := d.call(http.MethodGet, at, key, "")
+	read.want(t, http.StatusOK, map[string]any{"state": "accepted", "function": "sign_payment"})
+	if text, _ := read.body["statement"].(string); !strings.HasPrefix(text, "sealed: ") || !strings.Contains(text, `"amount":"1250075"`) {
+		t.Errorf("it states %q", text)
+	}
+	if set := d.call(http.MethodGet, "/.well-known/jwks.json", "", ""); set.status != http.StatusOK || !strings.Contains(set.text, `"kid"`) {
+		t.Errorf("the key set: %d %s", set.status, set.text)
+	}
 	d.call(http.MethodGet, at, d.key(authn.ScopeOperate), "").want(t, http.StatusNotFound, nil)
 	d.call(http.MethodPost, at+"/cancel", key, "").want(t, http.StatusConflict, map[string]any{"code": "illegal-move"})
 }
