@@ -25,6 +25,8 @@ const (
 	ScopeVerifyCAP          Scope = "cap:verify"
 	ScopeAuthenticate       Scope = "authentications"
 	ScopeOperate            Scope = "operations"
+	ScopeStop               Scope = "stops"
+	ScopeReportFraud        Scope = "fraud:report"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
@@ -35,7 +37,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

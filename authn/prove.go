@@ -101,12 +101,23 @@ func checkGiven(p signing.Proof, given Given) error {
 	return nil
 }
 
-// judgeProof has the means judge.
+// judgeProof has the means judge. Of a user whom an emergency stop concerns nothing is
+// accepted; cards are found by that already ([Service.find]).
 func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Authentication, asked Authentication, given Given) (proven, error) {
-	switch row.Means {
-	case lifecycle.MeansCAP:
+	if row.Means == lifecycle.MeansCAP {
 		return s.judgeCAP(ctx, by, row, asked, given)
-	case lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansForeign, lifecycle.MeansPasskey, lifecycle.MeansProvider:
+	}
+	if row.HolderID != nil {
+		stopped, err := s.store.Stopped(ctx, string(*row.HolderID))
+		if err != nil {
+			return proven{}, fmt.Errorf("authentication %s: %w", row.ID, err)
+		}
+		if stopped {
+			return proven{}, ErrRefused
+		}
+	}
+	switch row.Means {
+	case lifecycle.MeansCAP, lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansForeign, lifecycle.MeansPasskey, lifecycle.MeansProvider:
 	}
 	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
 }

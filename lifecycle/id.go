@@ -42,6 +42,8 @@ type (
 	RepresentativeID    string
 	RevocationRequestID string
 	AuthenticationID    string
+	StopID              string
+	FraudReportID       string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -75,6 +77,8 @@ const (
 	PrefixRepresentative    = "RP"
 	PrefixRevocationRequest = "RV"
 	PrefixAuthentication    = "AU"
+	PrefixStop              = "ES"
+	PrefixFraudReport       = "FR"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -301,6 +301,20 @@ type Edition struct {
 	Thing      string
 }
 
+type EmergencyStop struct {
+	ID        lifecycle.StopID
+	CompanyID lifecycle.CompanyID
+	HolderID  *lifecycle.HolderID
+	State     lifecycle.StopState
+	Reason    string
+	Note      string
+	MadeBy    string
+	MadeAt    time.Time
+	LiftBy    string
+	LiftWhy   string
+	UpdatedAt time.Time
+}
+
 type Enrolment struct {
 	CertificateID  lifecycle.CertificateID
 	CodeSHA256     []byte
@@ -311,6 +325,25 @@ type Enrolment struct {
 	Tries          int32
 	SessionSHA256  []byte
 	SessionExpires *time.Time
+}
+
+type FraudReport struct {
+	ID         lifecycle.FraudReportID
+	Kind       string
+	State      lifecycle.FraudState
+	ClientID   string
+	UserNumber string
+	HolderID   *lifecycle.HolderID
+	Operation  string
+	HappenedAt *time.Time
+	Told       string
+	Contact    string
+	Language   string
+	MadeBy     string
+	ReceivedAt time.Time
+	HandledBy  string
+	Outcome    string
+	UpdatedAt  time.Time
 }
 
 type Holder struct {

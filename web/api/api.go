@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -146,7 +147,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return append(d.authenticationRoutes(), []func(){
+	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes()), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",
