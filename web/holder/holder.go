@@ -37,6 +37,7 @@ type door struct {
 
 	tries       throttle
 	revocations throttle // of codes that revoke: who enrols badly keeps nobody from it
+	reports     throttle // of suspicious things
 }
 
 // Bounds of a request.
@@ -54,6 +55,7 @@ func New(c Config) (http.Handler, error) {
 	d := &door{Config: c}
 	d.tries.rate, d.tries.most = triesASecond, triesAtOnce
 	d.revocations.rate, d.revocations.most = triesASecond, triesAtOnce
+	d.reports.rate, d.reports.most = reportsASecond, reportsAtOnce
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]handler{
 		"GET /{$}":                          d.showDoor,
@@ -73,6 +75,9 @@ func New(c Config) (http.Handler, error) {
 		"POST /revoke/receipt":              d.revoke,
 		"POST /revoke/signed":               d.revokeSigned,
 		"POST /revoke/leave":                d.leaveRevocation,
+		"GET /advice":                       d.showAdvice,
+		"GET /report":                       d.showReport,
+		"POST /report":                      d.report,
 		"POST /leave":                       d.leave,
 		"GET /livez":                        func(*visit) (answer, error) { return answer{status: http.StatusNoContent}, nil },
 		"GET /readyz":                       d.ready,

@@ -10,6 +10,9 @@ import (
 const (
 	triesASecond = 20
 	triesAtOnce  = 100
+
+	reportsASecond = 2 // people write them
+	reportsAtOnce  = 50
 )
 
 // throttle lets so many through a second, and some more at once.
