@@ -16,6 +16,9 @@ const (
 	SignIn   Purpose = "sign_in"
 	Sign     Purpose = "sign"     // an operation
 	Activate Purpose = "activate" // the first code of a new card
+	// Confirm is the CODE key for one operation that waits, where the bank's policy
+	// lets it sign: the code depends on nothing. [Service.Prove] alone asks for it.
+	Confirm Purpose = "confirm"
 )
 
 // Attempt is a code that somebody claims to have made: with a named card, or
@@ -37,7 +40,7 @@ func (a Attempt) check(p Policy) error {
 		errs.Add("code", "a code has 8 digits: type what the reader shows")
 	}
 	switch a.Purpose {
-	case SignIn, Sign, Activate:
+	case SignIn, Sign, Activate, Confirm:
 	default:
 		errs.Add("purpose", "use sign_in, sign or activate")
 	}

@@ -70,12 +70,13 @@ type Policy struct {
 	// SignsAmounts says that the bank's cards sign an amount typed into the reader
 	// (their profile's IAF, 9F55). Others show the same code for every amount.
 	SignsAmounts bool
+	Issuer       string // of statements: the house, as relying services know it
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy {
-	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess"}
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau"}
 }
 
 // Service authenticates. Its methods are safe for concurrent use.
@@ -83,19 +84,32 @@ type Service struct {
 	store    *store.Store
 	safe     *safe.Safe
 	verifier CAPVerifier
+	sealer   Sealer
 	policy   Policy
 	now      func() time.Time
 	nobody   lifecycle.PAN // number of no card
 
-	turns   turns
-	finding gather.Calls[Attempt, []db.CandidateCardsRow]
-	judging gather.Calls[question, verdict]
+	policies policies
+	turns    turns
+	finding  gather.Calls[Attempt, []db.CandidateCardsRow]
+	judging  gather.Calls[question, verdict]
 }
 
-// New makes the service; every argument is required but the safe: without one,
-// API keys can be made and no code judged.
-func New(st *store.Store, numbers *safe.Safe, verifier CAPVerifier, policy Policy, now func() time.Time) (*Service, error) {
-	if st == nil || verifier == nil || now == nil {
+// Config is what the service needs. Without Safe and Sealer API keys can be made, no
+// code judged and nothing stated; everything else is required.
+type Config struct {
+	Store    *store.Store
+	Safe     *safe.Safe // of card numbers
+	Verifier CAPVerifier
+	Sealer   Sealer
+	Policy   Policy
+	Now      func() time.Time
+}
+
+// New makes the service.
+func New(c Config) (*Service, error) {
+	policy := c.Policy
+	if c.Store == nil || c.Verifier == nil || c.Now == nil {
 		return nil, fmt.Errorf("%w: authentication needs a store, a verifier and a clock", lifecycle.Invalid)
 	}
 	if policy.MaxFailures < 1 || policy.Window < 1 || policy.Window > 256 {
@@ -109,12 +123,12 @@ func New(st *store.Store, numbers *safe.Safe, verifier CAPVerifier, policy Polic
 	if err != nil {
 		return nil, fmt.Errorf("make the number of nobody: %w", err)
 	}
-	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	s := &Service{store: st, safe: numbers, verifier: verifier, policy: policy, now: clock, nobody: nobody}
+	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
+	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody}
 	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
 	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
 	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {
-		return s.judge(ctx, questions, verifier.VerifyCAP)
+		return s.judge(ctx, questions, c.Verifier.VerifyCAP)
 	}
 	return s, nil
 }

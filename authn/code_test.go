@@ -419,20 +419,22 @@ func TestTheServiceSaysWhatItLacks(t *testing.T) {
 	now := func() time.Time { return today }
 	for name, make := range map[string]func() (*authn.Service, error){
 		"no store": func() (*authn.Service, error) {
-			return authn.New(nil, testenv.Safe(), &engine{}, authn.DefaultPolicy(), now)
+			return authn.New(authn.Config{Store: nil, Safe: testenv.Safe(), Verifier: &engine{}, Policy: authn.DefaultPolicy(), Now: now})
 		},
-		"no verifier": func() (*authn.Service, error) { return authn.New(st, testenv.Safe(), nil, authn.DefaultPolicy(), now) },
+		"no verifier": func() (*authn.Service, error) {
+			return authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: nil, Policy: authn.DefaultPolicy(), Now: now})
+		},
 		"no clock": func() (*authn.Service, error) {
-			return authn.New(st, testenv.Safe(), &engine{}, authn.DefaultPolicy(), nil)
+			return authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: &engine{}, Policy: authn.DefaultPolicy(), Now: nil})
 		},
 		"no limit": func() (*authn.Service, error) {
-			return authn.New(st, testenv.Safe(), &engine{}, authn.Policy{MaxFailures: 0, Window: 64, ResyncWindow: 1024}, now)
+			return authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: &engine{}, Policy: authn.Policy{MaxFailures: 0, Window: 64, ResyncWindow: 1024}, Now: now})
 		},
 		"a window that is too wide": func() (*authn.Service, error) {
-			return authn.New(st, testenv.Safe(), &engine{}, authn.Policy{MaxFailures: 5, Window: 257, ResyncWindow: 1024}, now)
+			return authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: &engine{}, Policy: authn.Policy{MaxFailures: 5, Window: 257, ResyncWindow: 1024}, Now: now})
 		},
 		"a window of two codes that is narrower": func() (*authn.Service, error) {
-			return authn.New(st, testenv.Safe(), &engine{}, authn.Policy{MaxFailures: 5, Window: 64, ResyncWindow: 63}, now)
+			return authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: &engine{}, Policy: authn.Policy{MaxFailures: 5, Window: 64, ResyncWindow: 63}, Now: now})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -93,7 +93,9 @@ func newBank(t *testing.T) *bank {
 	}
 	b.transport = must[*crypt.TDES](t)(crypt.NewTDES(key))
 	var err error
-	b.Service, err = authn.New(b.store, testenv.Safe(), verifier{as(hsm.RoleAPI, "api")}, authn.DefaultPolicy(), b.clock.Now)
+	b.Service, err = authn.New(authn.Config{
+		Store: b.store, Safe: testenv.Safe(), Verifier: verifier{as(hsm.RoleAPI, "api")}, Policy: authn.DefaultPolicy(), Now: b.clock.Now,
+	})
 	check(t, err)
 	return b
 }

@@ -73,7 +73,9 @@ func setupWith(t *testing.T, policy authn.Policy) *house {
 	h := &house{engine: &engine{}, clock: &clock{now: today}}
 	h.store = openStore(t)
 	var err error
-	if h.Service, err = authn.New(h.store, testenv.Safe(), h.engine, policy, h.clock.Now); err != nil {
+	if h.Service, err = authn.New(authn.Config{
+		Store: h.store, Safe: testenv.Safe(), Verifier: h.engine, Sealer: h.engine, Policy: policy, Now: h.clock.Now,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -219,6 +221,7 @@ type engine struct {
 	faults map[string]error          // of the checks of one card number
 	while  func(ctx context.Context) // runs inside a call
 	then   func()                    // runs when a call has its answers
+	sealed int                       // guarded by mu
 }
 
 func (e *engine) VerifyCAP(ctx context.Context, checks []authn.Check) ([]authn.Answer, error) {
@@ -266,6 +269,16 @@ func (e *engine) ResyncCAP(ctx context.Context, c authn.Check, next string) (aut
 	answer.Valid = next == codeOf(db.Card{Last4: c.PAN.Last4()}, answer.ATC)
 	return answer, nil
 }
+
+// Seal stands in for a signature.
+func (e *engine) Seal(_ context.Context, claims []byte) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sealed++
+	return fmt.Sprintf("sealed %d: %s", e.sealed, claims), e.err
+}
+
+func (e *engine) KeySet(context.Context) ([]byte, error) { return []byte("{}"), e.err }
 
 // judged is how often the engine judged a code on somebody's card, and inVain how
 // often on nobody's.

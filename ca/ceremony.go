@@ -79,6 +79,11 @@ func SignBureauSigner(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKey
 	return signNamed(issuer, signer, blueprint{profile: BureauSigner(), key: pub, serial: serial, now: now}, name)
 }
 
+// SignStatementSigner certifies the key that signs statements to relying services.
+func SignStatementSigner(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKey, name Name, serial lifecycle.Serial, now time.Time) (*x509.Certificate, error) {
+	return signNamed(issuer, signer, blueprint{profile: StatementSigner(), key: pub, serial: serial, now: now}, name)
+}
+
 // SignServer certifies one of Sceau's own TLS listeners for DNS names and IP
 // addresses.
 func SignServer(issuer *Issuer, signer crypto.Signer, pub crypto.PublicKey, name Name, dnsNames []string, ips []net.IP, serial lifecycle.Serial, now time.Time) (*x509.Certificate, error) {

@@ -93,7 +93,7 @@ func NominativeAuthentication() Profile {
 
 // CeremonyProfiles are those of the certificates that are made at ceremonies.
 func CeremonyProfiles() []Profile {
-	return []Profile{OCSPResponder(), BureauSigner(), Server(), IssuingCA(), RootCA(), CrossCA()}
+	return []Profile{OCSPResponder(), BureauSigner(), StatementSigner(), Server(), IssuingCA(), RootCA(), CrossCA()}
 }
 
 // OCSPResponder is the profile of a delegated responder: short-lived, because
@@ -114,6 +114,14 @@ func BureauSigner() Profile {
 		Name: "bureau-signer", Kind: KindSigner, Years: 1, Backdate: backdate,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
 	}
+}
+
+// StatementSigner is the profile of the key that signs what the house states to
+// relying services: that a holder signed in, or signed an operation.
+func StatementSigner() Profile {
+	p := BureauSigner()
+	p.Name = "statement-signer"
+	return p
 }
 
 // Server is the profile of Sceau's own TLS listeners (office, holder, API).

@@ -21,6 +21,7 @@ func TestTheSampleOfEachProfileIsWhatItSays(t *testing.T) {
 		certprofile.RelyingServiceClient:     {authenticate, "TLS Web Client Authentication", "CN = TEST paie.example", "OU = 0002 552100554", "organizationIdentifier = NTRFR-552100554", certprofile.PolicyService},
 		"ocsp-responder":                     {authenticate, "OCSP Signing", "OCSP No Check"},
 		"bureau-signer":                      {authenticate, "E-mail Protection"},
+		"statement-signer":                   {authenticate, "E-mail Protection"},
 		"server":                             {authenticate, "TLS Web Server Authentication", "DNS:specimen.example"},
 		"issuing-ca":                         {list, "CA:TRUE, pathlen:0", certprofile.PolicySignature},
 		"root-ca":                            {list, "CA:TRUE, pathlen:2"},

@@ -24,10 +24,11 @@ const (
 
 // Prefixes of signing key names: deploy/vault's policies go by them.
 const (
-	IssuingKeyPrefix   = "issuing-" // certificates and CRLs
-	ResponderKeyPrefix = "ocsp-"    // OCSP answers
-	BureauKeyPrefix    = "bureau-"  // files for the card bureau
-	RootKeyPrefix      = "root-"    // in the root mount
+	IssuingKeyPrefix   = "issuing-"   // certificates and CRLs
+	ResponderKeyPrefix = "ocsp-"      // OCSP answers
+	BureauKeyPrefix    = "bureau-"    // files for the card bureau
+	StatementKeyPrefix = "statement-" // statements to relying services
+	RootKeyPrefix      = "root-"      // in the root mount
 )
 
 // Keystore keeps signing keys that never leave it: Vault's Transit engine

@@ -104,8 +104,9 @@ type Delegation string
 
 // The delegates of a CA.
 const (
-	DelegateOCSP   Delegation = "ocsp"   // answers on its certificates (RFC 6960 §4.2.2.2)
-	DelegateBureau Delegation = "bureau" // files for the card bureau
+	DelegateOCSP      Delegation = "ocsp"      // answers on its certificates (RFC 6960 §4.2.2.2)
+	DelegateBureau    Delegation = "bureau"    // files for the card bureau
+	DelegateStatement Delegation = "statement" // statements to relying services
 )
 
 // Delegate is the certificate of a key that signs something for a CA.
@@ -141,6 +142,19 @@ func (s *Service) NewestDelegate(ctx context.Context, issuer string, purpose Del
 		return Delegate{}, fmt.Errorf("%s delegate of %s: %w", purpose, issuer, err)
 	}
 	return Delegate{Issuer: d.IssuerID, Purpose: purpose, Certificate: d.Certificate, Key: d.KeyName, NotAfter: d.NotAfter}, nil
+}
+
+// Delegates are all delegates on record, those of one CA and purpose the oldest first.
+func (s *Service) Delegates(ctx context.Context) ([]Delegate, error) {
+	rows, err := s.store.Delegates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("delegates: %w", err)
+	}
+	all := make([]Delegate, len(rows))
+	for i, d := range rows {
+		all[i] = Delegate{Issuer: d.IssuerID, Purpose: Delegation(d.Purpose), Certificate: d.Certificate, Key: d.KeyName, NotAfter: d.NotAfter}
+	}
+	return all, nil
 }
 
 // FillHouseRecord puts certificates of CAs and delegates on record that older

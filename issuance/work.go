@@ -163,7 +163,7 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 	case lifecycle.WorkFailedNotice:
 		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
 	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA,
-		lifecycle.WorkUnconfirmed, lifecycle.WorkCorrected:
+		lifecycle.WorkUnconfirmed, lifecycle.WorkFraud, lifecycle.WorkLift, lifecycle.WorkCorrected:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -210,6 +210,10 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "call the holder or company back by the number on record, and take the revocation again; or withdraw the request: sceau certificate requests"
 	case lifecycle.WorkRevocation:
 		return "see sceau doctor revocation, mend what is wrong, then resolve it"
+	case lifecycle.WorkFraud:
+		return "look at it, call the reporter back by the number on record, stop what must be stopped, then confirm or dismiss it: sceau fraud"
+	case lifecycle.WorkLift:
+		return "an approver lifts the stop or keeps it: sceau stop"
 	case lifecycle.WorkNoCA:
 		return "hold a ceremony for the next CA, then two officers have it sign: sceau ceremony activate"
 	}

@@ -64,8 +64,8 @@ var Certificates = Table[CertificateState]{
 			{From: CertIssuing, On: Issue, To: CertIssued, Then: []JobKind{JobOCSPRefresh, JobNoticeSend}},
 			{From: CertIssued, On: Accept, To: CertActive, By: []Role{RoleHolder}},
 			{From: CertActive, On: Hold, To: CertHeld, By: callers, Then: revocationJobs},
-			{
-				From: CertHeld, On: Release, To: CertActive, By: []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer},
+			{ // the system at the end of an emergency stop
+				From: CertHeld, On: Release, To: CertActive, By: []Role{RoleAccountManager, RoleOperator, RoleSecurityOfficer, RoleSystem},
 				Then: revocationJobs,
 			},
 		},

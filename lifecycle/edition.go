@@ -1,7 +1,7 @@
 package lifecycle
 
 // EditionState is where a version of something that two people agree on stands:
-// what letters say, what certificates are like.
+// what letters say, what certificates are like, what suffices to sign.
 type EditionState string
 
 // The states of a version.
@@ -16,10 +16,11 @@ const (
 const Retire Event = "retire"
 
 // Templates is the life cycle of what letters say, Profiles that of what
-// certificates are like.
+// certificates are like, SigningPolicies that of what suffices to sign.
 var (
-	Templates = editions("letter template")
-	Profiles  = editions("certificate profile")
+	Templates       = editions("letter template")
+	Profiles        = editions("certificate profile")
+	SigningPolicies = editions("signing policy")
 )
 
 // editions is one life cycle for all: somebody else than its author approves what
@@ -41,3 +42,6 @@ func TemplateAuthors() []Role { return []Role{RoleOperator, RoleSecurityOfficer}
 
 // ProfileAuthors are who may propose what certificates are like.
 func ProfileAuthors() []Role { return []Role{RoleSecurityOfficer} }
+
+// PolicyAuthors are who may propose what suffices to sign.
+func PolicyAuthors() []Role { return []Role{RoleSecurityOfficer} }

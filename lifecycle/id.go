@@ -36,10 +36,14 @@ type (
 	DestructionID string
 	ShortfallID   string
 	NoticeID      string
+	MeansID       string
 	AttemptID     string // one try at an external act; the same ID gets the same answer
 
 	RepresentativeID    string
 	RevocationRequestID string
+	AuthenticationID    string
+	StopID              string
+	FraudReportID       string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -68,9 +72,13 @@ const (
 	PrefixDestruction = "SD"
 	PrefixShortfall   = "SF"
 	PrefixNotice      = "NT"
+	PrefixMeans       = "M"
 
 	PrefixRepresentative    = "RP"
 	PrefixRevocationRequest = "RV"
+	PrefixAuthentication    = "AU"
+	PrefixStop              = "ES"
+	PrefixFraudReport       = "FR"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

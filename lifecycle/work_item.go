@@ -37,13 +37,15 @@ const (
 	WorkRevocation   WorkKind = "revocation_alarm"    // lists or OCSP answers are wrong, seen from outside
 	WorkUnconfirmed  WorkKind = "unconfirmed_caller"  // who asked for a revocation was not recognised
 	WorkNoCA         WorkKind = "no_signing_ca"       // the CA was revoked, and no other signs yet
+	WorkFraud        WorkKind = "fraud_report"        // somebody reports a message, call, site or operation
+	WorkLift         WorkKind = "stop_to_lift"        // an approver decides
 	WorkFailedNotice WorkKind = "failed_notice"       // no mail server takes it: the holder was not told
 	WorkCorrected    WorkKind = "corrected_data"      // cards and certificates carry a name that was corrected
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed, WorkCorrected}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed, WorkCorrected, WorkFraud, WorkLift}
 }
 
 // SeesToWork are the roles that take work on.

@@ -188,6 +188,7 @@ func delegates() []delegated {
 			return s == lifecycle.IssuerReady || s == lifecycle.IssuerSigning || s == lifecycle.IssuerRetired
 		}},
 		{issuance.DelegateBureau, "signer of bureau files of ", func(s lifecycle.IssuerState) bool { return s == lifecycle.IssuerSigning }},
+		{issuance.DelegateStatement, "signer of statements of ", func(s lifecycle.IssuerState) bool { return s == lifecycle.IssuerSigning }},
 	}
 }
 

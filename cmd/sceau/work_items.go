@@ -12,7 +12,7 @@ import (
 
 // workItemsCmd is what waits for a person.
 type workItemsCmd struct {
-	List    workListCmd    `cmd:"" help:"List what waits, oldest first: returned mail, failed orders and letters, stopped certificates, missing cards, unfinished chips, return files, flagged orders, refused certificates, unconfirmed callers, corrected names, alarms about revocation, no CA that signs."`
+	List    workListCmd    `cmd:"" help:"List what waits, oldest first: returned mail, failed orders and letters, stopped certificates, missing cards, unfinished chips, return files, flagged orders, refused certificates, unconfirmed callers, reports of fraud, emergency stops that somebody asks to lift, corrected names, alarms about revocation, no CA that signs."`
 	Show    workShowCmd    `cmd:"" help:"Show one of them: why it waits, what ends it, and what happened to it."`
 	Claim   workClaimCmd   `cmd:"" help:"Take one on, so that nobody else does."`
 	Release workReleaseCmd `cmd:"" help:"Give a claim up; a security officer gives up anybody's."`
@@ -23,7 +23,7 @@ type workItemsCmd struct {
 type workListCmd struct {
 	databaseFlags
 
-	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, stopped_certificate, missing_card, unfinished_chip, flagged_order, refused_certificate, failed_notice, no_signing_ca, unconfirmed_caller, corrected_data or revocation_alarm." placeholder:"KIND"`
+	Kind lifecycle.WorkKind `help:"Of one kind: returned_mail, return_file, failed_order, failed_letter, stopped_certificate, missing_card, unfinished_chip, flagged_order, refused_certificate, failed_notice, no_signing_ca, unconfirmed_caller, fraud_report, stop_to_lift, corrected_data or revocation_alarm." placeholder:"KIND"`
 	Age  time.Duration      `help:"Only what has waited so long, as 24h." placeholder:"DURATION"`
 }
 

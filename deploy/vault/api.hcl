@@ -12,6 +12,13 @@ path "hsm/script/pin-unblock" {
 path "hsm/script/pin-change" {
   capabilities = ["create", "update"]
 }
+# Signs statements to relying services.
+path "transit/keys/statement-*" {
+  capabilities = ["read"]
+}
+path "transit/sign/statement-*" {
+  capabilities = ["update"]
+}
 # Unwraps the key under which card numbers are sealed in the database, once at
 # its start, and has the first one made.
 path "transit/decrypt/safe" {

@@ -48,11 +48,14 @@ path "transit/keys/+" {
   allowed_parameters = { "type" = ["ecdsa-p256", "ecdsa-p384", "rsa-3072"] }
 }
 # The delegates' keys alone have versions: a CA's has one for life.
-# One pair for each issuing CA; a fifth needs two lines more.
+# Three for each issuing CA; a fifth needs three lines more.
 path "transit/keys/ocsp-1/rotate" {
   capabilities = ["update"]
 }
 path "transit/keys/bureau-1/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/statement-1/rotate" {
   capabilities = ["update"]
 }
 path "transit/keys/ocsp-2/rotate" {
@@ -61,16 +64,25 @@ path "transit/keys/ocsp-2/rotate" {
 path "transit/keys/bureau-2/rotate" {
   capabilities = ["update"]
 }
+path "transit/keys/statement-2/rotate" {
+  capabilities = ["update"]
+}
 path "transit/keys/ocsp-3/rotate" {
   capabilities = ["update"]
 }
 path "transit/keys/bureau-3/rotate" {
   capabilities = ["update"]
 }
+path "transit/keys/statement-3/rotate" {
+  capabilities = ["update"]
+}
 path "transit/keys/ocsp-4/rotate" {
   capabilities = ["update"]
 }
 path "transit/keys/bureau-4/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/statement-4/rotate" {
   capabilities = ["update"]
 }
 path "transit/sign/issuing-*" {

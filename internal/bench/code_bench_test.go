@@ -137,7 +137,9 @@ func newCoding(b *testing.B, cards, others int) *coding {
 	c.store = newStore(b)
 	c.population = populate(b, c.store, cards+others, 0)
 	var err error
-	if c.service, err = authn.New(c.store, testenv.Safe(), capEngine{c.client}, authn.DefaultPolicy(), clock); err != nil {
+	if c.service, err = authn.New(authn.Config{
+		Store: c.store, Safe: testenv.Safe(), Verifier: capEngine{c.client}, Policy: authn.DefaultPolicy(), Now: clock,
+	}); err != nil {
 		b.Fatal(err)
 	}
 	return c
@@ -233,7 +235,7 @@ func BenchmarkVerdicts(b *testing.B) {
 	p := populate(b, st, 3*cards, 0)
 	policy := authn.DefaultPolicy()
 	policy.MaxFailures = locked
-	service, err := authn.New(st, testenv.Safe(), capEngine{client}, policy, clock)
+	service, err := authn.New(authn.Config{Store: st, Safe: testenv.Safe(), Verifier: capEngine{client}, Policy: policy, Now: clock})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -70,7 +70,7 @@ GRANT UPDATE (code_sha256, tries, session_sha256, session_expires) ON enrolment 
 GRANT INSERT, UPDATE, DELETE ON key_device TO sceau_holder;
 GRANT INSERT, UPDATE ON revocation_code, revocation_try TO sceau_holder;
 GRANT INSERT, UPDATE (state, ended_at, why) ON revocation_request TO sceau_holder;
-GRANT INSERT ON acceptance, audit_entry, blocked_key, caller_answer, notice, status_change, work_item TO sceau_holder;
+GRANT INSERT ON acceptance, audit_entry, blocked_key, caller_answer, fraud_report, notice, status_change, work_item TO sceau_holder;
 GRANT SELECT (certificate_id, kind, occasion) ON notice TO sceau_holder; -- as ON CONFLICT asks for
 GRANT SELECT (certificate_id), INSERT ON reminder TO sceau_holder;
 GRANT SELECT (issuer_id, shard, revision), UPDATE (revision) ON crl_shard TO sceau_holder;

@@ -335,10 +335,12 @@ WITH asked AS (
     SELECT unnest($1::int[]) AS ask, unnest($2::text[]) AS card, unnest($3::text[]) AS client_id,
         unnest($4::text[]) AS user_number
 )
-SELECT a.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN card c ON c.id = a.card
+SELECT a.ask::int AS ask, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN card c ON c.id = a.card JOIN holder h ON h.id = c.holder_id
+WHERE NOT EXISTS (SELECT 1 FROM emergency_stop s WHERE s.company_id = h.company_id AND s.state <> 'lifted' AND (s.holder_id IS NULL OR s.holder_id = h.id))
 UNION ALL
 SELECT a.ask::int, c.id, c.state, c.expiry, c.usable_until FROM asked a JOIN company o ON o.client_id = a.client_id
     JOIN holder h ON h.company_id = o.id AND h.user_number = a.user_number JOIN card c ON c.holder_id = h.id
+WHERE NOT EXISTS (SELECT 1 FROM emergency_stop s WHERE s.company_id = o.id AND s.state <> 'lifted' AND (s.holder_id IS NULL OR s.holder_id = h.id))
 ORDER BY 1, 2
 `
 
@@ -359,6 +361,7 @@ type CandidateCardsRow struct {
 
 // The cards that somebody claims to have a code of, for several who ask at the
 // same time: by the card, or by the company's client ID and the user's number.
+// Nothing of a user whom an emergency stop concerns is accepted.
 func (q *Queries) CandidateCards(ctx context.Context, arg CandidateCardsParams) ([]CandidateCardsRow, error) {
 	rows, err := q.db.Query(ctx, candidateCards,
 		arg.Asks,

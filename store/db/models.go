@@ -51,6 +51,28 @@ type AuditEntry struct {
 	Detail    []byte
 }
 
+type Authentication struct {
+	ID            lifecycle.AuthenticationID
+	Service       string
+	ClientID      string
+	UserNumber    string
+	HolderID      *lifecycle.HolderID
+	State         lifecycle.AuthenticationState
+	Function      string
+	Content       []byte
+	Means         lifecycle.MeansKind
+	Mode          string
+	Linked        bool
+	Nonce         []byte
+	Tries         int32
+	PolicyVersion int32
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	DecidedAt     *time.Time
+	Evidence      []byte
+	Statement     string
+}
+
 type Batch struct {
 	ID           lifecycle.BatchID
 	Sequence     int64
@@ -281,6 +303,20 @@ type Edition struct {
 	Thing      string
 }
 
+type EmergencyStop struct {
+	ID        lifecycle.StopID
+	CompanyID lifecycle.CompanyID
+	HolderID  *lifecycle.HolderID
+	State     lifecycle.StopState
+	Reason    string
+	Note      string
+	MadeBy    string
+	MadeAt    time.Time
+	LiftBy    string
+	LiftWhy   string
+	UpdatedAt time.Time
+}
+
 type Enrolment struct {
 	CertificateID  lifecycle.CertificateID
 	CodeSHA256     []byte
@@ -291,6 +327,25 @@ type Enrolment struct {
 	Tries          int32
 	SessionSHA256  []byte
 	SessionExpires *time.Time
+}
+
+type FraudReport struct {
+	ID         lifecycle.FraudReportID
+	Kind       string
+	State      lifecycle.FraudState
+	ClientID   string
+	UserNumber string
+	HolderID   *lifecycle.HolderID
+	Operation  string
+	HappenedAt *time.Time
+	Told       string
+	Contact    string
+	Language   string
+	MadeBy     string
+	ReceivedAt time.Time
+	HandledBy  string
+	Outcome    string
+	UpdatedAt  time.Time
 }
 
 type Holder struct {

@@ -109,6 +109,12 @@ WITH waits AS (
     SELECT 'unconfirmed_caller', r.id, 'revocation request', r.id, '', r.act || ' of certificate ' || r.certificate_id || ': ' || r.why, r.recorded_at
     FROM revocation_request r WHERE r.state = 'unconfirmed'
     UNION ALL
+    SELECT 'fraud_report', f.id, 'fraud report', f.id, '', f.kind || CASE f.client_id WHEN '' THEN '' ELSE ' of ' || f.client_id || ' ' || f.user_number END, f.received_at
+    FROM fraud_report f WHERE f.state IN ('received', 'in_review')
+    UNION ALL
+    SELECT 'stop_to_lift', s.id, 'emergency stop', s.id, '', s.lift_by || ' asks to lift it: ' || s.lift_why, s.updated_at
+    FROM emergency_stop s WHERE s.state = 'lifting'
+    UNION ALL
     SELECT 'failed_order', o.id, 'order', o.id, coalesce(c.id, o.target_card, ''), o.failure, o.updated_at
     FROM orders o LEFT JOIN card c ON c.order_id = o.id
     WHERE o.state = 'failed' AND (c.state IN ('made', 'in_house') OR o.kind IN ('pin_counter_reset', 'pin_change'))

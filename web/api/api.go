@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -89,6 +90,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /readyz", d.ready)
+	mux.HandleFunc("GET /.well-known/jwks.json", d.keySet)
 	mux.HandleFunc("GET /problems/{code}", explain)
 	return d.recovered(known(mux)), nil
 }
@@ -145,7 +147,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return []func(){
+	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes()), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",
@@ -184,7 +186,7 @@ func (d *door) routes() []func() {
 			Summary:     "Record whether the card took the script",
 			Description: "A script that the card refused changes nothing; the terminal may ask for another, three an order.",
 		}, d.scriptResult),
-	}
+	}...)
 }
 
 // route is an operation for callers with the scope.

@@ -88,6 +88,14 @@ func (e *engine) ResyncCAP(ctx context.Context, c authn.Check, next string) (aut
 	return authn.Answer{Valid: true, ATC: answers[0].ATC + 1}, nil
 }
 
+func (e *engine) Seal(_ context.Context, claims []byte) (string, error) {
+	return "sealed: " + string(claims), e.gone()
+}
+
+func (e *engine) KeySet(context.Context) ([]byte, error) {
+	return []byte(`{"keys":[{"kid":"test"}]}`), e.gone()
+}
+
 func code(atc int) string { return fmt.Sprintf("1000%04d", atc) }
 
 var goodARQC = []byte{1, 2, 3, 4, 5, 6, 7, 8}
@@ -137,7 +145,9 @@ func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
 	d := &door{t: t, base: base, operator: manager.ID, engine: &engine{}, log: &bytes.Buffer{}}
 	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
-	d.authn = must[*authn.Service](t)(authn.New(st, testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
+	d.authn = must[*authn.Service](t)(authn.New(authn.Config{
+		Store: st, Safe: testenv.Safe(), Verifier: d.engine, Sealer: d.engine, Policy: authn.DefaultPolicy(), Now: time.Now,
+	}))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"},
 		{Code: "BE02", Name: "Eupen", Street: "Kirchstraße 4", Postcode: "4700", City: "Eupen", Country: "BE"}}}
 	for _, a := range []lifecycle.Actor{manager, approver, operator, officer} {

@@ -24,7 +24,9 @@ func TestAStoppedCardIsRefusedAtEveryDoorWithinASecond(t *testing.T) {
 	// Another process: connections and use cases of its own.
 	pool := must[*pgxpool.Pool](t)(pgxpool.New(t.Context(), d.base))
 	t.Cleanup(pool.Close)
-	other := must[*authn.Service](t)(authn.New(store.New(pool), testenv.Safe(), d.engine, authn.DefaultPolicy(), time.Now))
+	other := must[*authn.Service](t)(authn.New(authn.Config{
+		Store: store.New(pool), Safe: testenv.Safe(), Verifier: d.engine, Policy: authn.DefaultPolicy(), Now: time.Now,
+	}))
 	key := d.key()
 	stop := map[string]func(card lifecycle.CardID, holder lifecycle.Actor) error{
 		"opposed by the holder": func(card lifecycle.CardID, holder lifecycle.Actor) error {

@@ -36,7 +36,8 @@ type door struct {
 	Config
 
 	tries       throttle
-	revocations callers // who were wrong: none is kept from being right
+	revocations callers  // who were wrong: none is kept from being right
+	reports     throttle // of suspicious things
 }
 
 // Bounds of a request.
@@ -53,6 +54,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	d := &door{Config: c}
 	d.tries.rate, d.tries.most = triesASecond, triesAtOnce
+	d.reports.rate, d.reports.most = reportsASecond, reportsAtOnce
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]handler{
 		"GET /{$}":                          d.showDoor,
@@ -72,6 +74,9 @@ func New(c Config) (http.Handler, error) {
 		"POST /revoke/receipt":              d.revoke,
 		"POST /revoke/signed":               d.revokeSigned,
 		"POST /revoke/leave":                d.leaveRevocation,
+		"GET /advice":                       d.showAdvice,
+		"GET /report":                       d.showReport,
+		"POST /report":                      d.report,
 		"POST /leave":                       d.leave,
 		"GET /livez":                        func(*visit) (answer, error) { return answer{status: http.StatusNoContent}, nil },
 		"GET /readyz":                       d.ready,

@@ -36,11 +36,14 @@ const (
 	pageReason      = "reason.html"  // what happened
 	pageConfirm     = "confirm.html" // once more, before it is final
 	pageReceipt     = "receipt.html"
+	pageAdvice      = "advice.html"   // about suspicious messages, calls and sites
+	pageReport      = "report.html"   // of one
+	pageReported    = "reported.html" // with the receipt
 )
 
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{pageDoor, pageCertificate, pageError, pageRevoke, pageReason, pageConfirm, pageReceipt} {
+	for _, name := range []string{pageDoor, pageCertificate, pageError, pageRevoke, pageReason, pageConfirm, pageReceipt, pageAdvice, pageReport, pageReported} {
 		all[name] = template.Must(template.ParseFS(pageFiles, "pages/frame.html", "pages/"+name))
 	}
 	return all
@@ -52,6 +55,7 @@ type answer struct {
 	page     string
 	shown    *shown
 	revoking *revoking
+	reported *reported
 	file     []byte
 	kind     string
 	name     string // of the file, once saved
@@ -70,7 +74,7 @@ func (d *door) serve(w http.ResponseWriter, r *http.Request, handle handler) {
 	case a.redirect != "":
 		http.Redirect(w, r, a.redirect, http.StatusSeeOther)
 	case a.page != "":
-		d.write(v, max(a.status, http.StatusOK), screen{name: a.page, Certificate: a.shown, Revoking: a.revoking})
+		d.write(v, max(a.status, http.StatusOK), screen{name: a.page, Certificate: a.shown, Revoking: a.revoking, Reported: a.reported})
 	case a.file != nil:
 		w.Header().Set("Content-Type", a.kind)
 		if a.name != "" {
@@ -89,6 +93,7 @@ type screen struct {
 	Typed       string
 	Certificate *shown
 	Revoking    *revoking
+	Reported    *reported
 	Notice      string            // what went wrong
 	Wrong       map[string]string // by field
 	Detail      string            // the same in English, for who helps
@@ -109,8 +114,13 @@ type offered struct {
 
 // Title heads the page.
 func (s screen) Title() string {
-	if s.revokes() {
+	switch {
+	case s.revokes():
 		return s.T("revoke.title")
+	case s.name == pageAdvice:
+		return s.T("advice.title")
+	case s.name == pageReport || s.name == pageReported:
+		return s.T("report.title")
 	}
 	return s.T("title")
 }
@@ -128,6 +138,10 @@ func (s screen) Path() string {
 		return revokePath
 	case s.revokes():
 		return revokePath + "/reason"
+	case s.name == pageAdvice:
+		return advicePath
+	case s.name == pageReport || s.name == pageReported:
+		return reportPath
 	}
 	return "/"
 }
@@ -140,7 +154,7 @@ func (s screen) Day(t time.Time) string { return t.Format("2006-01-02") }
 func (d *door) fail(v *visit, err error) {
 	ctx := v.r.Context()
 	status := statusOf(err)
-	s := screen{name: v.page, Wrong: map[string]string{}}
+	s := screen{name: v.page, Wrong: map[string]string{}, Reported: v.reported}
 	s.Notice = text(noticeOf(err, s.revokes()), v.language)
 	if status >= http.StatusInternalServerError {
 		d.Logger.ErrorContext(ctx, "door for holders", slog.String("path", v.r.URL.Path), slog.String("error", err.Error()))
@@ -190,6 +204,9 @@ func (d *door) write(v *visit, status int, s screen) {
 		value := any(s.Certificate)
 		if s.Revoking != nil {
 			value = s.Revoking
+		}
+		if s.Reported != nil {
+			value = s.Reported
 		}
 		d.writeJSON(v, status, "application/json", value)
 		return

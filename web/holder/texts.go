@@ -9,8 +9,10 @@ import (
 // text is a text of the pages, French where a language has none.
 func text(key string, l party.Language) string {
 	words, ok := texts[key]
-	if !ok {
-		words, ok = revocationTexts[key]
+	for _, more := range []map[string][4]string{revocationTexts, reportTexts} {
+		if !ok {
+			words, ok = more[key]
+		}
 	}
 	if !ok {
 		words = texts["error.500"]
@@ -28,7 +30,8 @@ func fieldText(field string, l party.Language) string {
 	for key := "field." + field; ; {
 		_, here := texts[key]
 		_, there := revocationTexts[key]
-		if here || there {
+		_, reports := reportTexts[key]
+		if here || there || reports {
 			return text(key, l)
 		}
 		cut := strings.LastIndexByte(key, '.')

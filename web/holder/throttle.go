@@ -17,6 +17,9 @@ const (
 	wrongASecond = 1
 	wrongAtOnce  = 20
 	mostCallers  = 10_000
+
+	reportsASecond = 2 // people write them
+	reportsAtOnce  = 50
 )
 
 // throttle lets so many through a second, and some more at once.

@@ -24,9 +24,10 @@ type visit struct {
 	session  issuance.SessionToken
 	// revocation is the session of one who revokes.
 	revocation issuance.SessionToken
-	json       bool   // the answer is for a program
-	page       string // that an error is shown on
-	typed      string // the reference, so that it need not be typed again
+	json       bool      // the answer is for a program
+	page       string    // that an error is shown on
+	typed      string    // the reference, so that it need not be typed again
+	reported   *reported // the same of a report
 }
 
 const languageCookie = "__Host-sceau-language"

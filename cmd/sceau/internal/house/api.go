@@ -14,12 +14,14 @@ import (
 
 // Authn opens strong authentication over the card engine.
 func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
-	return authn.New(h.Store, h.safe, capVerifier{vault}, authn.DefaultPolicy(), h.config.Now)
+	return authn.New(authn.Config{
+		Store: h.Store, Safe: h.safe, Verifier: capVerifier{vault}, Sealer: sealer{h, hsm.NewKeyring(vault)}, Policy: authn.DefaultPolicy(), Now: h.config.Now,
+	})
 }
 
 // CodesDesk opens what staff do about codes and API keys, which asks no engine.
 func (h *House) CodesDesk() (*authn.Service, error) {
-	return authn.New(h.Store, h.safe, capVerifier{}, authn.DefaultPolicy(), h.config.Now)
+	return authn.New(authn.Config{Store: h.Store, Safe: h.safe, Verifier: capVerifier{}, Policy: authn.DefaultPolicy(), Now: h.config.Now})
 }
 
 // API opens the door for relying services.

@@ -218,7 +218,7 @@ func TestACeremonyThatWaitsForCustodiansGoesOnAndRepeatsNothing(t *testing.T) {
 	if !errors.Is(err, house.ErrWaiting) {
 		t.Fatalf("a key without its components: %v", err)
 	}
-	const before = "begun, root-opened, root, issuing, root-list 1, root-closed, responder, bureau-signer, key imk-smi"
+	const before = "begun, root-opened, root, issuing, root-list 1, root-closed, responder, bureau-signer, statement-signer, key imk-smi"
 	if got := withoutFingerprint(names(acts)); got != before {
 		t.Errorf("acts before the custodians: %s", got)
 	}

@@ -37,6 +37,7 @@ func delegations(issuer string) []delegation {
 	return []delegation{
 		{issuer, issuance.DelegateOCSP, "responder", hsm.ResponderKeyPrefix + n, numbered("OCSP responder", n), ca.SignOCSPResponder},
 		{issuer, issuance.DelegateBureau, "bureau-signer", hsm.BureauKeyPrefix + n, numbered("Card bureau files", n), ca.SignBureauSigner},
+		{issuer, issuance.DelegateStatement, "statement-signer", hsm.StatementKeyPrefix + n, numbered("Statements", n), ca.SignStatementSigner},
 	}
 }
 

@@ -34,7 +34,7 @@ func TestTheNextIssuingCAIsMadeBesideTheFirst(t *testing.T) {
 	}
 	for range 2 { // the second time there is nothing to do
 		if acts := names(b.hold(t, again)); acts != "begun, root-opened, issuing issuing-2, root-closed, responder "+minuted(t, b, issuance.DelegateOCSP)+
-			", bureau-signer "+minuted(t, b, issuance.DelegateBureau) {
+			", bureau-signer "+minuted(t, b, issuance.DelegateBureau)+", statement-signer "+minuted(t, b, issuance.DelegateStatement) {
 			t.Errorf("acts: %s", acts)
 		}
 	}
