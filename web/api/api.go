@@ -133,7 +133,7 @@ func description(version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearer: {Type: "http", Scheme: "bearer", Description: "An API key of `sceau api-key`, which names its scopes."},
+					bearer: {Type: "http", Scheme: "bearer", Description: "An API key of `sceau api-key`, which names its scopes. A client certificate that `sceau service bind` knows takes its place."},
 				},
 			},
 		},
