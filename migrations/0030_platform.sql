@@ -30,3 +30,19 @@ CREATE TABLE service_certificate (
     bound_at       timestamptz NOT NULL
 );
 CREATE INDEX service_certificate_by_service ON service_certificate (service_id);
+
+-- A request that its caller named (Idempotency-Key), for a day: what was sent, as a
+-- mark under the safe's key, and what was answered, without what is shown once.
+CREATE TABLE request_once (
+    service  text NOT NULL,
+    key      text NOT NULL,
+    mark     bytea NOT NULL,
+    begun_at timestamptz NOT NULL,
+    acted    boolean NOT NULL,            -- it has changed something, or may have
+    made     text NOT NULL DEFAULT '',    -- the thing that it made, in the same transaction
+    status   integer NOT NULL DEFAULT 0,  -- 0: no answer yet
+    type     text NOT NULL DEFAULT '',
+    answer   bytea,
+    PRIMARY KEY (service, key)
+);
+CREATE INDEX request_once_by_age ON request_once (begun_at);

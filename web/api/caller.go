@@ -128,6 +128,11 @@ func (d *door) refuse(ctx huma.Context, cause error) {
 	if code == "unavailable" {
 		ctx.SetHeader("Retry-After", "10")
 	}
+	d.write(ctx, p)
+}
+
+// write answers a problem before an operation was reached.
+func (*door) write(ctx huma.Context, p *problem) {
 	ctx.SetHeader("Content-Type", problemType)
 	ctx.SetStatus(p.Status)
 	_ = huma.DefaultJSONFormat.Marshal(ctx.BodyWriter(), p) // the caller has left
