@@ -44,6 +44,8 @@ type (
 	AuthenticationID    string
 	StopID              string
 	FraudReportID       string
+	EntitlementID       string
+	SettingID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -79,6 +81,8 @@ const (
 	PrefixAuthentication    = "AU"
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
+	PrefixEntitlement       = "EN"
+	PrefixSetting           = "SG"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.
