@@ -27,6 +27,9 @@ const (
 	ScopeOperate            Scope = "operations"
 	ScopeStop               Scope = "stops"
 	ScopeReportFraud        Scope = "fraud:report"
+	ScopeEntitlements       Scope = "entitlements"
+	ScopeSettings           Scope = "settings"
+	ScopeDecide             Scope = "decisions"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
@@ -37,7 +40,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,
