@@ -27,6 +27,8 @@ const (
 	ScopeOperate            Scope = "operations"
 	ScopeStop               Scope = "stops"
 	ScopeReportFraud        Scope = "fraud:report"
+	ScopeReadMeans          Scope = "means:read"
+	ScopeWriteMeans         Scope = "means:write"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
@@ -37,7 +39,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeReadMeans, ScopeWriteMeans, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

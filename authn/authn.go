@@ -11,12 +11,16 @@ package authn
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"sceau/gather"
 	"sceau/lifecycle"
+	"sceau/passcode"
 	"sceau/safe"
 	"sceau/store"
 	"sceau/store/db"
@@ -70,13 +74,14 @@ type Policy struct {
 	// SignsAmounts says that the bank's cards sign an amount typed into the reader
 	// (their profile's IAF, 9F55). Others show the same code for every amount.
 	SignsAmounts bool
-	Issuer       string // of statements: the house, as relying services know it
+	Issuer       string        // of statements: the house, as relying services know it
+	SecretCode   passcode.Cost // of judging a secret code
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy {
-	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau"}
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau", SecretCode: passcode.DefaultCost()}
 }
 
 // Service authenticates. Its methods are safe for concurrent use.
@@ -88,6 +93,8 @@ type Service struct {
 	policy   Policy
 	now      func() time.Time
 	nobody   lifecycle.PAN // number of no card
+	codes    *passcode.Hasher
+	noKey    *ecdsa.PublicKey // of no certificate
 
 	policies policies
 	turns    turns
@@ -123,8 +130,13 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the number of nobody: %w", err)
 	}
+	noKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key of nobody: %w", err)
+	}
 	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody}
+	s.codes, s.noKey = passcode.New(c.Safe, policy.SecretCode), &noKey.PublicKey
 	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
 	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
 	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {

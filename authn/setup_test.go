@@ -18,6 +18,7 @@ import (
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 	"sceau/migrations"
+	"sceau/passcode"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -46,6 +47,9 @@ type house struct {
 	users  int
 }
 
+// cheapCode is what a secret code costs here.
+var cheapCode = passcode.Cost{Memory: 64, Passes: 1, Threads: 1}
+
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -71,6 +75,7 @@ func setup(t *testing.T) *house {
 func setupWith(t *testing.T, policy authn.Policy) *house {
 	t.Helper()
 	h := &house{engine: &engine{}, clock: &clock{now: today}}
+	policy.SecretCode = cheapCode
 	h.store = openStore(t)
 	var err error
 	if h.Service, err = authn.New(authn.Config{

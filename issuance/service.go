@@ -21,6 +21,7 @@ import (
 
 	"sceau/certprofile"
 	"sceau/lifecycle"
+	"sceau/passcode"
 	"sceau/safe"
 	"sceau/store"
 )
@@ -54,6 +55,7 @@ type Policy struct {
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
+	SecretCode                            passcode.Cost // of a secret code that is set
 }
 
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
@@ -70,6 +72,7 @@ func DefaultPolicy() Policy {
 		TellEvery: 7 * 24 * time.Hour, TellAtMost: 8,
 		RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier:       365 * 24 * time.Hour,
+		SecretCode:          passcode.DefaultCost(),
 	}
 }
 
@@ -101,6 +104,7 @@ type Service struct {
 	safe   *safe.Safe
 	queue  Enqueuer
 	ca     CA
+	codes  *passcode.Hasher
 	policy Policy
 	now    func() time.Time
 }
@@ -119,7 +123,7 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, ca CA, policy Poli
 	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, safe: numbers, queue: queue, ca: ca, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, queue: queue, ca: ca, codes: passcode.New(numbers, policy.SecretCode), policy: policy, now: clock}, nil
 }
 
 // Policy is what the service obeys.

@@ -236,3 +236,14 @@ func (o Operation) Cents() int64 {
 	}
 	return n
 }
+
+// What a holder signs, as a changed setting, to have a means: the new value of
+// [MeansSetting] is AddMeans, or of one that they suspended, named by the scope,
+// ResumeMeans.
+const (
+	AddMeans    = "add"
+	ResumeMeans = "resume"
+)
+
+// MeansSetting is the setting under which a kind of means is added.
+func MeansSetting(kind lifecycle.MeansKind) string { return "means." + string(kind) }

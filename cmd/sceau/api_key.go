@@ -14,7 +14,7 @@ type apiKeyCmd struct {
 	databaseFlags
 
 	Name   string        `arg:"" help:"Name of the relying service."`
-	Scopes []authn.Scope `help:"What it may do: cap:verify, authentications, operations, stops, fraud:report, cards:activate, cards:block, certificates:revoke, orders:read, terminal:pin-reset, terminal:personalise." required:""`
+	Scopes []authn.Scope `help:"What it may do: cap:verify, authentications, operations, stops, fraud:report, means:read, means:write, cards:activate, cards:block, certificates:revoke, orders:read, terminal:pin-reset, terminal:personalise." required:""`
 	Branch string        `help:"Code of the branch whose terminal it is for: with the scopes terminal:…" placeholder:"CODE"`
 	Life   time.Duration `help:"How long the key lives." default:"8760h"`
 	As     string        `help:"Login of the security officer who makes it." required:""`

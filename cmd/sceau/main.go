@@ -57,6 +57,8 @@ type cli struct {
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Fraud    fraudCmd       `cmd:"" help:"Reports of suspicious messages, calls, sites and operations: list, show, review, confirm, dismiss."`
 	Stop     stopCmd        `cmd:"" help:"Emergency stops: make, list, show, lift, keep."`
+	Means    meansCmd       `cmd:"" help:"Means of authentication of a user: list, invite to add one, suspend, resume, end."`
+	Policy   policyCmd      `cmd:"" name:"signing-policy" help:"What suffices to sign in and to sign: list, show, propose, approve, refuse."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`

@@ -37,7 +37,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
 -- Evidence is written once, and a key is blocked for ever.
-REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key, caller_answer FROM sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key, caller_answer, means_act FROM sceau_app;
 REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
 -- What a letter template or a certificate profile says is written once; a
 -- distinguished name stays whose it is.

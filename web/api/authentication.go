@@ -93,7 +93,7 @@ type Instruction struct {
 type authenticationBody struct {
 	ID          lifecycle.AuthenticationID    `json:"id"`
 	State       lifecycle.AuthenticationState `json:"state"`
-	Result      string                        `json:"result,omitempty" enum:"accepted,refused,locked" doc:"Of the proof that was given now; refused does not say why"`
+	Result      string                        `json:"result,omitempty" enum:"accepted,refused,locked,strong_needed" doc:"Of the proof that was given now; refused does not say why; strong_needed: the secret code is right, and the last strong sign-in is more than 180 days back"`
 	Function    signing.Function              `json:"function"`
 	Content     map[string]string             `json:"content,omitempty"`
 	Means       lifecycle.MeansKind           `json:"means"`
@@ -184,15 +184,18 @@ func (d *door) cancelAuthentication(ctx context.Context, in *authenticationIn) (
 type proveIn struct {
 	ID   lifecycle.AuthenticationID `path:"id" maxLength:"32" doc:"As it was answered when it began"`
 	Body struct {
-		Code string `json:"code,omitempty" maxLength:"16" doc:"Of the CAP reader: the 8 digits that it shows"`
+		Code      string `json:"code,omitempty" maxLength:"64" doc:"Of the CAP reader: the 8 digits that it shows. Or the secret code"`
+		Signature []byte `json:"signature,omitempty" maxLength:"1400" doc:"By a certificate's key over text, with SHA-256, in base64: ECDSA (DER, or r and s), RSA with PSS or PKCS #1 v1.5"`
 	}
 }
 
 // prove answers a decision: a refused proof is no error of the caller's.
 func (d *door) prove(ctx context.Context, in *proveIn) (*authenticationOut, error) {
-	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code})
+	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code, Signature: in.Body.Signature})
 	result := "accepted"
 	switch {
+	case errors.Is(err, authn.ErrStrongNeeded):
+		result = "strong_needed"
 	case errors.Is(err, authn.ErrRefused):
 		result = "refused"
 	case errors.Is(err, lifecycle.Locked):
