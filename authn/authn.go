@@ -21,6 +21,7 @@ import (
 	"sceau/gather"
 	"sceau/lifecycle"
 	"sceau/passcode"
+	"sceau/passkey"
 	"sceau/safe"
 	"sceau/store"
 	"sceau/store/db"
@@ -95,6 +96,7 @@ type Service struct {
 	nobody   lifecycle.PAN // number of no card
 	codes    *passcode.Hasher
 	noKey    *ecdsa.PublicKey // of no certificate
+	passkeys *passkey.RelyingParty
 
 	policies policies
 	turns    turns
@@ -109,6 +111,7 @@ type Config struct {
 	Safe     *safe.Safe // of card numbers
 	Verifier CAPVerifier
 	Sealer   Sealer
+	Passkeys *passkey.RelyingParty // nil: no passkey is asked for
 	Policy   Policy
 	Now      func() time.Time
 }
@@ -136,7 +139,12 @@ func New(c Config) (*Service, error) {
 	}
 	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody}
-	s.codes, s.noKey = passcode.New(c.Safe, policy.SecretCode), &noKey.PublicKey
+	s.codes, s.noKey, s.passkeys = passcode.New(c.Safe, policy.SecretCode), &noKey.PublicKey, c.Passkeys
+	if c.Passkeys != nil {
+		if err := c.Passkeys.Check(); err != nil {
+			return nil, err
+		}
+	}
 	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
 	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
 	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"sceau/lifecycle"
+	"sceau/passkey"
 	"sceau/signing"
 	"sceau/store/db"
 )
@@ -22,6 +23,7 @@ var errStopped = fmt.Errorf("%w: the authentication waits for no proof any more:
 type Given struct {
 	Code      string // of the CAP reader, 8 digits; or the secret code
 	Signature []byte // by the key of a certificate, over the text
+	Passkey   []byte // what a browser brings from one, as JSON
 }
 
 // proven is what a right proof tells.
@@ -106,6 +108,9 @@ func checkGiven(p signing.Proof, given Given) error {
 		return &lifecycle.FieldError{Field: "code", Why: fmt.Sprintf("type the secret code, at most %d characters", lifecycle.MostSecretCode)}
 	case p.Means == lifecycle.MeansCertificate && (len(given.Signature) == 0 || len(given.Signature) > maxSignature):
 		return &lifecycle.FieldError{Field: "signature", Why: "sign the text with the certificate's key, by SHA-256: ECDSA, or RSA with PSS or PKCS #1 v1.5"}
+	case p.Means == lifecycle.MeansPasskey:
+		_, err := passkey.ParseAssertion(given.Passkey)
+		return err
 	}
 	return nil
 }
@@ -130,7 +135,9 @@ func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Aut
 		return s.judgeSecretCode(ctx, by, row, given)
 	case lifecycle.MeansCertificate:
 		return s.judgeCertificate(ctx, row, asked, given)
-	case lifecycle.MeansCAP, lifecycle.MeansForeign, lifecycle.MeansPasskey, lifecycle.MeansProvider:
+	case lifecycle.MeansPasskey:
+		return s.judgePasskey(ctx, row, asked, given)
+	case lifecycle.MeansCAP, lifecycle.MeansForeign, lifecycle.MeansProvider:
 	}
 	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
 }

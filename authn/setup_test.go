@@ -79,7 +79,7 @@ func setupWith(t *testing.T, policy authn.Policy) *house {
 	h.store = openStore(t)
 	var err error
 	if h.Service, err = authn.New(authn.Config{
-		Store: h.store, Safe: testenv.Safe(), Verifier: h.engine, Sealer: h.engine, Policy: policy, Now: h.clock.Now,
+		Store: h.store, Safe: testenv.Safe(), Verifier: h.engine, Sealer: h.engine, Passkeys: &theBank, Policy: policy, Now: h.clock.Now,
 	}); err != nil {
 		t.Fatal(err)
 	}

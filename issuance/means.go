@@ -59,6 +59,19 @@ func (s *Service) MeansOf(ctx context.Context, clientID, userNumber string) ([]M
 type Consent struct {
 	Authentication lifecycle.AuthenticationID
 	Code           *lifecycle.InvitationCode
+	sha256         []byte // of the code, when it is on record with what it began
+}
+
+// coded tells whether it is by a code of staff's.
+func (c Consent) coded() bool { return c.Code != nil || c.sha256 != nil }
+
+// hash is what is kept of the code.
+func (c Consent) hash(of act) []byte {
+	if c.Code == nil {
+		return c.sha256
+	}
+	hash := c.Code.Hash(of.holder, of.kind)
+	return hash[:]
 }
 
 // act is what a consent is asked for.
@@ -79,13 +92,12 @@ var errConsent = fmt.Errorf("%w: this opens nothing: it is over, was used, or is
 // checkConsent tells whether a consent opens an act, and leaves it.
 func (s *Service) checkConsent(ctx context.Context, q *db.Queries, by lifecycle.Actor, a Consent, of act) error {
 	switch {
-	case (a.Code == nil) == (a.Authentication == ""):
+	case a.coded() == (a.Authentication != ""):
 		return &lifecycle.FieldError{Field: "authentication", Why: "give either an accepted authentication of the user, or the code that staff handed over"}
-	case a.Code != nil && of.means != "":
+	case a.coded() && of.means != "":
 		return &lifecycle.FieldError{Field: "invitation", Why: "a code of staff adds a means; what is suspended comes back by an authentication, or by staff"}
-	case a.Code != nil:
-		hash := a.Code.Hash(of.holder, of.kind)
-		invited, err := q.MeansInvited(ctx, db.MeansInvitedParams{HolderID: of.holder, Kind: of.kind, CodeSHA256: hash[:], Now: s.now()})
+	case a.coded():
+		invited, err := q.MeansInvited(ctx, db.MeansInvitedParams{HolderID: of.holder, Kind: of.kind, CodeSHA256: a.hash(of), Now: s.now()})
 		if err == nil && !invited {
 			err = errConsent
 		}
@@ -131,9 +143,8 @@ func (s *Service) useConsent(ctx context.Context, tx store.Tx, by lifecycle.Acto
 		return errConsent
 	}
 	var n int64
-	if a.Code != nil {
-		hash := a.Code.Hash(of.holder, of.kind)
-		n, err = tx.UseMeansInvitation(ctx, db.UseMeansInvitationParams{At: s.now(), HolderID: of.holder, Kind: of.kind, CodeSHA256: hash[:]})
+	if a.coded() {
+		n, err = tx.UseMeansInvitation(ctx, db.UseMeansInvitationParams{At: s.now(), HolderID: of.holder, Kind: of.kind, CodeSHA256: a.hash(of)})
 	} else {
 		n, err = tx.InsertMeansAct(ctx, a.Authentication, means, s.now())
 	}
@@ -157,7 +168,7 @@ const meansInvitation = "means invitation"
 
 // addable are the kinds that a holder adds by themselves.
 func addable() []lifecycle.MeansKind {
-	return []lifecycle.MeansKind{lifecycle.MeansCode, lifecycle.MeansPasskey, lifecycle.MeansProvider}
+	return []lifecycle.MeansKind{lifecycle.MeansCode, lifecycle.MeansPasskey}
 }
 
 // InviteMeans makes the code with which a user adds a means of a kind, and voids the

@@ -107,9 +107,6 @@ func (s *Service) moveMeans(ctx context.Context, tx store.Tx, m *db.Means, on li
 		return err
 	}
 	m.State, m.SuspendedBy = to, suspendedBy
-	if on == lifecycle.End && m.Kind == lifecycle.MeansProvider { // another may bind that identity
-		return tx.UnbindProviderIdentity(ctx, m.ID)
-	}
 	return nil
 }
 

@@ -21,18 +21,16 @@ CREATE TABLE means_act (
     acted_at          timestamptz NOT NULL
 );
 
--- A means that is being added: a passkey that is made, an identity that is looked
--- up at its provider.
+-- A means that is being added: a passkey that its user's browser makes.
 CREATE TABLE means_registration (
     id         text PRIMARY KEY,
     holder_id  text NOT NULL REFERENCES holder,
     kind       text NOT NULL,
     label      text NOT NULL,
-    provider   text NOT NULL DEFAULT '',
     service    text NOT NULL,
     challenge  bytea NOT NULL CHECK (length(challenge) = 32),
     signed_by  text REFERENCES authentication, -- null: by a code of staff's
-    code_sha256 bytea,
+    code_sha256 bytea, -- of an invitation
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     done_at    timestamptz,
@@ -64,15 +62,6 @@ CREATE TABLE passkey (
     backed_up     boolean NOT NULL, -- when it was made: it can be on several devices
     transports    text[] NOT NULL DEFAULT '{}'
 );
-
--- Who somebody is at a provider: one holder's, while it is bound.
-CREATE TABLE provider_identity (
-    means_id text PRIMARY KEY REFERENCES means,
-    provider text NOT NULL,
-    subject  text NOT NULL,
-    bound    boolean NOT NULL DEFAULT true
-);
-CREATE UNIQUE INDEX provider_identity_one ON provider_identity (provider, subject) WHERE bound;
 
 -- A user has one secret code.
 CREATE UNIQUE INDEX means_one_code ON means (holder_id) WHERE kind = 'code' AND state IN ('active', 'suspended');

@@ -62,7 +62,7 @@ type meansInviteCmd struct {
 	asStaff
 	oneUser
 
-	Kind     lifecycle.MeansKind `help:"What the user adds: code, passkey or identity_provider." enum:"code,passkey,identity_provider" required:""`
+	Kind     lifecycle.MeansKind `help:"What the user adds: code or passkey." enum:"code,passkey" required:""`
 	Handover issuance.Handover   `help:"How the user gets it: face_to_face or registered_post; never by mail." enum:"face_to_face,registered_post" default:"face_to_face"`
 }
 

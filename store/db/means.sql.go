@@ -68,23 +68,6 @@ func (q *Queries) GiveSecretCodeTryBack(ctx context.Context, clientID string, us
 	return err
 }
 
-const identityAt = `-- name: IdentityAt :one
-SELECT p.means_id, m.holder_id FROM provider_identity p JOIN means m ON m.id = p.means_id
-WHERE p.provider = $1 AND p.subject = $2 AND p.bound AND m.state = 'active'
-`
-
-type IdentityAtRow struct {
-	MeansID  lifecycle.MeansID
-	HolderID lifecycle.HolderID
-}
-
-func (q *Queries) IdentityAt(ctx context.Context, provider string, subject string) (IdentityAtRow, error) {
-	row := q.db.QueryRow(ctx, identityAt, provider, subject)
-	var i IdentityAtRow
-	err := row.Scan(&i.MeansID, &i.HolderID)
-	return i, err
-}
-
 const insertMeans = `-- name: InsertMeans :exec
 INSERT INTO means (id, holder_id, kind, state, label, requested_by, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
@@ -126,8 +109,8 @@ func (q *Queries) InsertMeansAct(ctx context.Context, authenticationID lifecycle
 }
 
 const insertMeansRegistration = `-- name: InsertMeansRegistration :exec
-INSERT INTO means_registration (id, holder_id, kind, label, provider, service, challenge, signed_by, code_sha256, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO means_registration (id, holder_id, kind, label, service, challenge, signed_by, code_sha256, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertMeansRegistrationParams struct {
@@ -135,7 +118,6 @@ type InsertMeansRegistrationParams struct {
 	HolderID   lifecycle.HolderID
 	Kind       lifecycle.MeansKind
 	Label      string
-	Provider   string
 	Service    string
 	Challenge  []byte
 	SignedBy   *lifecycle.AuthenticationID
@@ -150,7 +132,6 @@ func (q *Queries) InsertMeansRegistration(ctx context.Context, arg InsertMeansRe
 		arg.HolderID,
 		arg.Kind,
 		arg.Label,
-		arg.Provider,
 		arg.Service,
 		arg.Challenge,
 		arg.SignedBy,
@@ -171,7 +152,7 @@ type InsertPasskeyParams struct {
 	CredentialID []byte
 	PublicKey    []byte
 	SignCount    int64
-	Aaguid       []byte
+	AAGUID       []byte
 	BackedUp     bool
 	Transports   []string
 }
@@ -182,19 +163,10 @@ func (q *Queries) InsertPasskey(ctx context.Context, arg InsertPasskeyParams) er
 		arg.CredentialID,
 		arg.PublicKey,
 		arg.SignCount,
-		arg.Aaguid,
+		arg.AAGUID,
 		arg.BackedUp,
 		arg.Transports,
 	)
-	return err
-}
-
-const insertProviderIdentity = `-- name: InsertProviderIdentity :exec
-INSERT INTO provider_identity (means_id, provider, subject) VALUES ($1, $2, $3)
-`
-
-func (q *Queries) InsertProviderIdentity(ctx context.Context, meansID lifecycle.MeansID, provider string, subject string) error {
-	_, err := q.db.Exec(ctx, insertProviderIdentity, meansID, provider, subject)
 	return err
 }
 
@@ -365,7 +337,7 @@ func (q *Queries) MeansOfHolder(ctx context.Context, holderID lifecycle.HolderID
 }
 
 const meansRegistration = `-- name: MeansRegistration :one
-SELECT id, holder_id, kind, label, provider, service, challenge, signed_by, code_sha256, created_at, expires_at, done_at
+SELECT id, holder_id, kind, label, service, challenge, signed_by, code_sha256, created_at, expires_at, done_at
 FROM means_registration WHERE id = $1
 `
 
@@ -377,7 +349,6 @@ func (q *Queries) MeansRegistration(ctx context.Context, id lifecycle.Registrati
 		&i.HolderID,
 		&i.Kind,
 		&i.Label,
-		&i.Provider,
 		&i.Service,
 		&i.Challenge,
 		&i.SignedBy,
@@ -528,17 +499,6 @@ func (q *Queries) SecretCodeOf(ctx context.Context, holderID lifecycle.HolderID)
 	return i, err
 }
 
-const secretCodeTries = `-- name: SecretCodeTries :one
-SELECT coalesce((SELECT failures FROM secret_code_try WHERE client_id = $1 AND user_number = $2), 0)::integer
-`
-
-func (q *Queries) SecretCodeTries(ctx context.Context, clientID string, userNumber string) (int32, error) {
-	row := q.db.QueryRow(ctx, secretCodeTries, clientID, userNumber)
-	var column_1 int32
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const setMeansInvitation = `-- name: SetMeansInvitation :exec
 INSERT INTO means_invitation (holder_id, kind, code_sha256, handover, handed_by, handed_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -593,15 +553,6 @@ func (q *Queries) SetMeansState(ctx context.Context, arg SetMeansStateParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const unbindProviderIdentity = `-- name: UnbindProviderIdentity :exec
-UPDATE provider_identity SET bound = false WHERE means_id = $1
-`
-
-func (q *Queries) UnbindProviderIdentity(ctx context.Context, meansID lifecycle.MeansID) error {
-	_, err := q.db.Exec(ctx, unbindProviderIdentity, meansID)
-	return err
 }
 
 const useMeansInvitation = `-- name: UseMeansInvitation :execrows

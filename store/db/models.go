@@ -419,7 +419,6 @@ type MeansRegistration struct {
 	HolderID   lifecycle.HolderID
 	Kind       lifecycle.MeansKind
 	Label      string
-	Provider   string
 	Service    string
 	Challenge  []byte
 	SignedBy   *lifecycle.AuthenticationID

@@ -50,11 +50,11 @@ INSERT INTO means_act (authentication_id, means_id, acted_at) VALUES (@authentic
 SELECT EXISTS (SELECT 1 FROM means_act WHERE authentication_id = @authentication_id)::boolean;
 
 -- name: InsertMeansRegistration :exec
-INSERT INTO means_registration (id, holder_id, kind, label, provider, service, challenge, signed_by, code_sha256, created_at, expires_at)
-VALUES (@id, @holder_id, @kind, @label, @provider, @service, @challenge, sqlc.narg('signed_by'), @code_sha256, @created_at, @expires_at);
+INSERT INTO means_registration (id, holder_id, kind, label, service, challenge, signed_by, code_sha256, created_at, expires_at)
+VALUES (@id, @holder_id, @kind, @label, @service, @challenge, sqlc.narg('signed_by'), @code_sha256, @created_at, @expires_at);
 
 -- name: MeansRegistration :one
-SELECT id, holder_id, kind, label, provider, service, challenge, signed_by, code_sha256, created_at, expires_at, done_at
+SELECT id, holder_id, kind, label, service, challenge, signed_by, code_sha256, created_at, expires_at, done_at
 FROM means_registration WHERE id = @id;
 
 -- name: EndMeansRegistration :execrows
@@ -78,9 +78,6 @@ UPDATE secret_code_try SET failures = greatest(failures - 1, 0) WHERE client_id 
 
 -- name: ForgetSecretCodeTries :exec
 DELETE FROM secret_code_try WHERE client_id = @client_id AND user_number = @user_number;
-
--- name: SecretCodeTries :one
-SELECT coalesce((SELECT failures FROM secret_code_try WHERE client_id = @client_id AND user_number = @user_number), 0)::integer;
 
 -- name: LastStrongSignIn :one
 -- epoch: never.
@@ -110,13 +107,3 @@ WHERE p.credential_id = @credential_id;
 -- that count nothing say zero each time.
 -- name: RaiseSignCount :execrows
 UPDATE passkey SET sign_count = @sign_count::bigint WHERE means_id = @means_id AND (sign_count < @sign_count OR (sign_count = 0 AND @sign_count = 0));
-
--- name: InsertProviderIdentity :exec
-INSERT INTO provider_identity (means_id, provider, subject) VALUES (@means_id, @provider, @subject);
-
--- name: UnbindProviderIdentity :exec
-UPDATE provider_identity SET bound = false WHERE means_id = @means_id;
-
--- name: IdentityAt :one
-SELECT p.means_id, m.holder_id FROM provider_identity p JOIN means m ON m.id = p.means_id
-WHERE p.provider = @provider AND p.subject = @subject AND p.bound AND m.state = 'active';

@@ -34,6 +34,15 @@ func (d *door) meansRoutes() []func() {
 			Summary: "Set a user's secret code", DefaultStatus: http.StatusCreated,
 			Description: "The code before ends, and a block with it. By a code that staff handed over, or by an accepted operation of function change_setting that the user signed with a strong means: setting means.code, new add. It works once, for ten minutes.",
 		}, d.setCode),
+		route(d, authn.ScopeWriteMeans, huma.Operation{
+			OperationID: "begin-passkey", Method: http.MethodPost, Path: userPath + "/means/passkey/registrations", Tags: []string{"means"},
+			Summary: "Begin to add a passkey", DefaultStatus: http.StatusCreated,
+			Description: "By a code that staff handed over, or by an accepted operation of function change_setting: setting means.passkey, new add. Either is spent when the passkey is there.",
+		}, d.beginPasskey),
+		route(d, authn.ScopeWriteMeans, huma.Operation{
+			OperationID: "finish-passkey", Method: http.MethodPost, Path: userPath + "/means/passkey/registrations/{registration}", Tags: []string{"means"},
+			Summary: "Add the passkey that the user's browser made", DefaultStatus: http.StatusCreated,
+		}, d.finishPasskey),
 		change(lifecycle.Suspend, "suspend", "Suspend a means that the user added",
 			"At once, and without a signature: it comes back by one. Cards and certificates have operations of their own."),
 		change(lifecycle.End, "end", "End a means that the user added, for ever", "At once, and without a signature."),
