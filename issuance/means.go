@@ -117,7 +117,7 @@ func (s *Service) checkConsent(ctx context.Context, q *db.Queries, by lifecycle.
 	if err := json.Unmarshal(row.Content, &content); err != nil {
 		return fmt.Errorf("authentication %s: %w", a.Authentication, err)
 	}
-	if row.Service != by.ID || row.State != lifecycle.AuthenticationAccepted || deref(row.HolderID) != of.holder || !row.Means.Strong() ||
+	if row.Service != by.ID || row.State != lifecycle.AuthenticationAccepted || deref(row.HolderID) != of.holder || !row.Means.Strong() || !row.Linked ||
 		row.Function != string(signing.ChangeSetting) || content["setting"] != signing.MeansSetting(of.kind) || content["new"] != of.says ||
 		content["scope"] != string(of.means) || deref(row.DecidedAt).Add(consentLife).Before(s.now()) {
 		return errConsent

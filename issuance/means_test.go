@@ -113,6 +113,7 @@ func TestAMeansComesBackByItsUsersSignatureOnly(t *testing.T) {
 		"another holder's":  then(func(p *db.InsertAuthenticationParams, _ map[string]string) { p.HolderID = &other }),
 		"a sign-in":         then(func(p *db.InsertAuthenticationParams, _ map[string]string) { p.Function = string(signing.SignIn) }),
 		"a secret code":     then(func(p *db.InsertAuthenticationParams, _ map[string]string) { p.Means = lifecycle.MeansCode }),
+		"the CODE key":      then(func(p *db.InsertAuthenticationParams, _ map[string]string) { p.Mode, p.Linked = "2", false }),
 		"another means":     then(func(_ *db.InsertAuthenticationParams, content map[string]string) { content["scope"] = "M-0" }),
 		"another kind":      then(func(_ *db.InsertAuthenticationParams, content map[string]string) { content["setting"] = "means.code" }),
 		"an addition":       then(func(_ *db.InsertAuthenticationParams, content map[string]string) { content["new"] = signing.AddMeans }),

@@ -45,6 +45,7 @@ type (
 	RegistrationID      string
 	StopID              string
 	FraudReportID       string
+	ServiceID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -81,6 +82,7 @@ const (
 	PrefixRegistration      = "MR"
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
+	PrefixService           = "SV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.
