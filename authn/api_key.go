@@ -27,6 +27,8 @@ const (
 	ScopeEntitlements       Scope = "entitlements"
 	ScopeSettings           Scope = "settings"
 	ScopeDecide             Scope = "decisions"
+	ScopeReadMeans          Scope = "means:read"
+	ScopeWriteMeans         Scope = "means:write"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
@@ -38,7 +40,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeReadMeans, ScopeWriteMeans, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

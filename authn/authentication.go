@@ -96,6 +96,11 @@ func (s *Service) Begin(ctx context.Context, a Ask) (Authentication, error) {
 	if err := s.checkEntitled(ctx, a.ClientID, a.UserNumber, a.Operation); err != nil {
 		return Authentication{}, err
 	}
+	if a.Proof.Means == lifecycle.MeansPasskey {
+		if _, err := s.Passkeys(); err != nil {
+			return Authentication{}, err
+		}
+	}
 	row, err := s.newAuthentication(ctx, a, version, rule)
 	if err != nil {
 		return Authentication{}, err

@@ -11,12 +11,17 @@ package authn
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"sceau/gather"
 	"sceau/lifecycle"
+	"sceau/passcode"
+	"sceau/passkey"
 	"sceau/safe"
 	"sceau/store"
 	"sceau/store/db"
@@ -70,13 +75,14 @@ type Policy struct {
 	// SignsAmounts says that the bank's cards sign an amount typed into the reader
 	// (their profile's IAF, 9F55). Others show the same code for every amount.
 	SignsAmounts bool
-	Issuer       string // of statements: the house, as relying services know it
+	Issuer       string        // of statements: the house, as relying services know it
+	SecretCode   passcode.Cost // of judging a secret code
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy {
-	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau"}
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau", SecretCode: passcode.DefaultCost()}
 }
 
 // Service authenticates. Its methods are safe for concurrent use.
@@ -87,10 +93,13 @@ type Service struct {
 	sealer   Sealer
 	policy   Policy
 	now      func() time.Time
+	nobody   lifecycle.PAN // number of no card
+	codes    *passcode.Hasher
+	noKey    *ecdsa.PublicKey // of no certificate
+	passkeys *passkey.RelyingParty
 
 	certificates Certificates
 	trusted      trusted
-	nobody       lifecycle.PAN // number of no card
 
 	policies policies
 	turns    turns
@@ -105,6 +114,7 @@ type Config struct {
 	Safe     *safe.Safe // of card numbers
 	Verifier CAPVerifier
 	Sealer   Sealer
+	Passkeys *passkey.RelyingParty // nil: no passkey is asked for
 	Policy   Policy
 	Now      func() time.Time
 
@@ -128,8 +138,18 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the number of nobody: %w", err)
 	}
+	noKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key of nobody: %w", err)
+	}
 	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody, certificates: c.Certificates}
+	s.codes, s.noKey, s.passkeys = passcode.New(c.Safe, policy.SecretCode), &noKey.PublicKey, c.Passkeys
+	if c.Passkeys != nil {
+		if err := c.Passkeys.Check(); err != nil {
+			return nil, err
+		}
+	}
 	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
 	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
 	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {

@@ -15,9 +15,10 @@ import (
 var errNotEntitled = fmt.Errorf("%w: the user is not entitled to this: the company's principal user gives entitlements to named users with a strong means of their own", lifecycle.Forbidden)
 
 // checkEntitled refuses an operation that no entitlement of the user covers. A
-// certificate or a card is always somebody's own, and so is a right.
+// certificate or a card is always somebody's own, and so is a right. Adding a means of
+// one's own takes none: it takes a strong one.
 func (s *Service) checkEntitled(ctx context.Context, clientID, userNumber string, o signing.Operation) error {
-	if !o.Function.Sensitive() {
+	if !o.Function.Sensitive() || o.AddsOwnMeans() {
 		return nil
 	}
 	kept, err := s.store.EntitlementInForce(ctx, db.EntitlementInForceParams{

@@ -8,12 +8,10 @@ import (
 	"sync"
 
 	"sceau/lifecycle"
+	"sceau/passkey"
 	"sceau/signing"
 	"sceau/store/db"
 )
-
-// maxSignature bounds a signature, in octets.
-const maxSignature = 1024
 
 // maxProofs is how many proofs an authentication takes, right or wrong.
 const maxProofs = 3
@@ -23,14 +21,16 @@ var errStopped = fmt.Errorf("%w: the authentication waits for no proof any more:
 
 // Given is what a holder gave as proof: the member of the authentication's means.
 type Given struct {
-	Code      string // of the CAP reader, 8 digits
-	Signature []byte // of a certificate's key, over the authentication's text
+	Code      string // of the CAP reader, 8 digits; or the secret code
+	Signature []byte // by the key of a certificate, over the text
+	Passkey   []byte // what a browser brings from one, as JSON
 }
 
 // proven is what a right proof tells.
 type proven struct {
 	holder   lifecycle.HolderID
 	evidence map[string]string
+	means    lifecycle.MeansID // in the registry; "" of cards and certificates of the house
 }
 
 // Prove judges a proof, and accepts the authentication once. The proof is counted
@@ -60,7 +60,9 @@ func (s *Service) Prove(ctx context.Context, by lifecycle.Actor, id lifecycle.Au
 	found, err := s.judgeProof(ctx, by, row, asked, given)
 	switch {
 	case err == nil && row.HolderID != nil && found.holder == *row.HolderID:
-		return s.conclude(ctx, row, lifecycle.AcceptProof, by, found.evidence)
+		return s.accept(ctx, row, by, found)
+	case errors.Is(err, ErrStrongNeeded):
+		return s.weak(ctx, row, by)
 	case err == nil: // another's means
 		err = ErrRefused
 	case !errors.Is(err, ErrRefused) && !errors.Is(err, lifecycle.Locked):
@@ -99,11 +101,16 @@ func (s *Service) stopped(ctx context.Context, row db.Authentication, by lifecyc
 
 // checkGiven refuses what is no proof of the means, before it counts as a try.
 func checkGiven(p signing.Proof, given Given) error {
-	if p.Means == lifecycle.MeansCAP && !isCode(given.Code) {
+	switch {
+	case p.Means == lifecycle.MeansCAP && !isCode(given.Code):
 		return &lifecycle.FieldError{Field: "code", Why: "a code has 8 digits: type what the reader shows"}
-	}
-	if p.Means == lifecycle.MeansForeign && (len(given.Signature) == 0 || len(given.Signature) > maxSignature) {
-		return &lifecycle.FieldError{Field: "signature", Why: "is that of the text by the certificate's key, with SHA-256, at most 1024 octets"}
+	case p.Means == lifecycle.MeansCode && (given.Code == "" || len(given.Code) > lifecycle.MostSecretCode):
+		return &lifecycle.FieldError{Field: "code", Why: fmt.Sprintf("type the secret code, at most %d characters", lifecycle.MostSecretCode)}
+	case (p.Means == lifecycle.MeansCertificate || p.Means == lifecycle.MeansForeign) && (len(given.Signature) == 0 || len(given.Signature) > maxSignature):
+		return &lifecycle.FieldError{Field: "signature", Why: "sign the text with the certificate's key, by SHA-256: ECDSA, or RSA with PSS or PKCS #1 v1.5"}
+	case p.Means == lifecycle.MeansPasskey:
+		_, err := passkey.ParseAssertion(given.Passkey)
+		return err
 	}
 	return nil
 }
@@ -126,14 +133,20 @@ func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Aut
 		if err != nil {
 			return proven{}, fmt.Errorf("authentication %s: %w", row.ID, err)
 		}
-		if stopped {
-			return proven{}, ErrRefused
+		if stopped { // judged like nobody's
+			row.HolderID = nil
 		}
 	}
 	switch row.Means {
+	case lifecycle.MeansCode:
+		return s.judgeSecretCode(ctx, by, row, given)
+	case lifecycle.MeansCertificate:
+		return s.judgeCertificate(ctx, row, asked, given)
+	case lifecycle.MeansPasskey:
+		return s.judgePasskey(ctx, row, asked, given)
 	case lifecycle.MeansForeign:
 		return s.judgeForeign(ctx, row, asked, given)
-	case lifecycle.MeansCAP, lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansPasskey, lifecycle.MeansProvider:
+	case lifecycle.MeansCAP, lifecycle.MeansProvider:
 	}
 	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
 }
@@ -155,7 +168,7 @@ func (s *Service) judgeCAP(ctx context.Context, by lifecycle.Actor, row db.Authe
 	if err != nil {
 		return proven{}, err
 	}
-	return proven{got.Holder, map[string]string{"card": string(got.Card), "atc": strconv.Itoa(got.ATC), "mode": row.Mode}}, nil
+	return proven{holder: got.Holder, evidence: map[string]string{"card": string(got.Card), "atc": strconv.Itoa(got.ATC), "mode": row.Mode}}, nil
 }
 
 // policies remembers the version that was read last.

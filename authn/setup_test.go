@@ -18,6 +18,7 @@ import (
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 	"sceau/migrations"
+	"sceau/passcode"
 	"sceau/signing"
 	"sceau/store"
 	"sceau/store/db"
@@ -48,6 +49,9 @@ type house struct {
 	grants int
 }
 
+// cheapCode is what a secret code costs here.
+var cheapCode = passcode.Cost{Memory: 64, Passes: 1, Threads: 1}
+
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -73,10 +77,11 @@ func setup(t *testing.T) *house {
 func setupWith(t *testing.T, policy authn.Policy) *house {
 	t.Helper()
 	h := &house{engine: &engine{}, clock: &clock{now: today}}
+	policy.SecretCode = cheapCode
 	h.store = openStore(t)
 	var err error
 	if h.Service, err = authn.New(authn.Config{
-		Store: h.store, Safe: testenv.Safe(), Verifier: h.engine, Sealer: h.engine, Policy: policy, Now: h.clock.Now,
+		Store: h.store, Safe: testenv.Safe(), Verifier: h.engine, Sealer: h.engine, Passkeys: &theBank, Policy: policy, Now: h.clock.Now,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -16,13 +16,14 @@ const (
 )
 
 // Expired counts what ExpireDue expired, and of dossiers archived and erased.
-type Expired struct{ Cards, Certificates, ArchivedDossiers, ErasedDossiers int }
+type Expired struct{ Cards, Certificates, Authentications, ArchivedDossiers, ErasedDossiers int }
 
 // ExpireDue expires cards past the last day of their month, or past the grace
 // after their replacement, and certificates past notAfter. A card that was not
-// delivered by then gets no letter any more, and its order fails. Dossiers whose
-// document has ended are archived, and erased when their years are over. Requests
-// that callers named are forgotten after a day.
+// delivered by then gets no letter any more, and its order fails. Authentications to
+// which nobody came back are put to rest. Dossiers whose document has ended are
+// archived, and erased when their years are over. Requests that callers named are
+// forgotten after a day.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -65,9 +66,43 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 			return n, err
 		}
 	}
+	if n.Authentications, err = s.expireAuthentications(ctx, system); err != nil {
+		return n, err
+	}
 	if err := s.store.ForgetRequests(ctx, now.Add(-requestsKept)); err != nil {
 		return n, fmt.Errorf("forget requests: %w", err)
 	}
 	n.ArchivedDossiers, n.ErasedDossiers, err = s.keepDossiers(ctx)
 	return n, err
+}
+
+// expireAuthentications puts those to rest to which nobody came back. They stay on
+// record, and took no proof since their end.
+func (s *Service) expireAuthentications(ctx context.Context, by lifecycle.Actor) (int, error) {
+	ids, err := s.store.OverdueAuthentications(ctx, s.now(), expireRun)
+	if err != nil {
+		return 0, fmt.Errorf("authentications to expire: %w", err)
+	}
+	n := 0
+	for _, id := range ids {
+		err := s.store.InTx(ctx, func(tx store.Tx) error {
+			row, err := tx.LockAuthentication(ctx, id)
+			if err != nil || row.State != lifecycle.AuthenticationPending { // decided since
+				return err
+			}
+			n++
+			_, err = apply(ctx, s, tx, lifecycle.Authentications, row.State,
+				change{id: string(id), on: lifecycle.Expire, by: by, detail: map[string]string{"function": row.Function}},
+				func(to lifecycle.AuthenticationState) (int64, error) {
+					return tx.SetAuthenticationState(ctx, db.SetAuthenticationStateParams{
+						ToState: to, At: new(s.now()), Evidence: []byte("{}"), ID: id, FromState: row.State,
+					})
+				}, noJob)
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("authentication %s: %w", id, err)
+		}
+	}
+	return n, nil
 }

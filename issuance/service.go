@@ -21,6 +21,7 @@ import (
 
 	"sceau/certprofile"
 	"sceau/lifecycle"
+	"sceau/passcode"
 	"sceau/safe"
 	"sceau/store"
 	"sceau/trust"
@@ -56,6 +57,7 @@ type Policy struct {
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
+	SecretCode                            passcode.Cost // of a secret code that is set
 }
 
 // DefaultPolicy is a bank that keeps the advice of cards.md and pki.md.
@@ -73,6 +75,7 @@ func DefaultPolicy() Policy {
 		RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier:       365 * 24 * time.Hour,
 		SettingDelay:        4 * time.Hour,
+		SecretCode:          passcode.DefaultCost(),
 	}
 }
 
@@ -108,6 +111,7 @@ type Service struct {
 	safe   *safe.Safe
 	queue  Enqueuer
 	ca     CA
+	codes  *passcode.Hasher
 	policy Policy
 	now    func() time.Time
 }
@@ -129,7 +133,7 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, ca CA, policy Poli
 	}
 	// PostgreSQL keeps microseconds: what is written is what is read.
 	clock := func() time.Time { return now().UTC().Truncate(time.Microsecond) }
-	return &Service{store: st, safe: numbers, queue: queue, ca: ca, policy: policy, now: clock}, nil
+	return &Service{store: st, safe: numbers, queue: queue, ca: ca, codes: passcode.New(numbers, policy.SecretCode), policy: policy, now: clock}, nil
 }
 
 // Policy is what the service obeys.

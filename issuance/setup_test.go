@@ -21,6 +21,7 @@ import (
 	"sceau/lifecycle"
 	"sceau/migrations"
 	"sceau/party"
+	"sceau/passcode"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -130,6 +131,7 @@ func setupBank(t *testing.T, adapt func(*issuance.Policy), b issuance.Bank) *hou
 		t.Fatal(err)
 	}
 	policy := issuance.DefaultPolicy()
+	policy.SecretCode = passcode.Cost{Memory: 64, Passes: 1, Threads: 1}
 	adapt(&policy)
 	h := &house{pool: openPool(t, url), clock: &clock{at: monday}}
 	as := func(role string) (*issuance.Service, *store.Store) {

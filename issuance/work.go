@@ -163,7 +163,7 @@ func (s *Service) RetryWork(ctx context.Context, by lifecycle.Actor, id string) 
 	case lifecycle.WorkFailedNotice:
 		return s.RetryNotice(ctx, by, lifecycle.NoticeID(id))
 	case lifecycle.WorkReturnedMail, lifecycle.WorkReturnFile, lifecycle.WorkChip, lifecycle.WorkFlagged, lifecycle.WorkRefused, lifecycle.WorkRevocation, lifecycle.WorkNoCA,
-		lifecycle.WorkUnconfirmed, lifecycle.WorkFraud, lifecycle.WorkLift, lifecycle.WorkCorrected:
+		lifecycle.WorkUnconfirmed, lifecycle.WorkFraud, lifecycle.WorkLift, lifecycle.WorkCorrected, lifecycle.WorkPasskey:
 	}
 	return fmt.Errorf("work item %s: %w: nothing of a %s is tried again: %s", id, lifecycle.Illegal, item.Kind, Mends(item.Kind))
 }
@@ -204,6 +204,8 @@ func Mends(kind lifecycle.WorkKind) string {
 		return "tell the holder by telephone, mend the address or the mail server, and retry it"
 	case lifecycle.WorkCorrected:
 		return "order cards and certificates in the place of those named, revoke the certificates, then resolve it"
+	case lifecycle.WorkPasskey:
+		return "call the holder by the number on record; end the passkey when they have two devices with it: sceau means; then resolve it"
 	case lifecycle.WorkFlagged:
 		return "an approver approves or refuses the order"
 	case lifecycle.WorkUnconfirmed:

@@ -42,6 +42,7 @@ type (
 	RepresentativeID    string
 	RevocationRequestID string
 	AuthenticationID    string
+	RegistrationID      string
 	StopID              string
 	FraudReportID       string
 	ServiceID           string
@@ -80,6 +81,7 @@ const (
 	PrefixRepresentative    = "RP"
 	PrefixRevocationRequest = "RV"
 	PrefixAuthentication    = "AU"
+	PrefixRegistration      = "MR"
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
 	PrefixService           = "SV"

@@ -39,6 +39,9 @@ const (
 
 var endsMeans = []Role{RoleHolder, RoleRelyingService, RoleAccountManager, RoleOperator, RoleSecurityOfficer, RoleSystem}
 
+// EndsMeans are the roles that suspend, bring back and end a means.
+func EndsMeans() []Role { return slices.Clone(endsMeans) }
+
 // Means is the life cycle of a code, a passkey, an identity at a provider or a
 // foreign certificate. What is suspended by its holder comes back by its holder.
 var Means = Table[MeansState]{

@@ -21,8 +21,8 @@ var WorkItems = Table[WorkState]{
 // WorkKind says why something waits for a member of staff.
 type WorkKind string
 
-// The kinds of work. Mail, return files, refused certificates, corrected names and
-// alarms have a work item of their own, which is closed; the others wait by their own state, and end when
+// The kinds of work. Mail, return files, refused certificates, corrected names,
+// copied passkeys and alarms have a work item of their own, which is closed; the others wait by their own state, and end when
 // that moves on.
 const (
 	WorkReturnedMail WorkKind = "returned_mail"       // a letter came back by post
@@ -40,12 +40,13 @@ const (
 	WorkFraud        WorkKind = "fraud_report"        // somebody reports a message, call, site or operation
 	WorkLift         WorkKind = "stop_to_lift"        // an approver decides
 	WorkFailedNotice WorkKind = "failed_notice"       // no mail server takes it: the holder was not told
+	WorkPasskey      WorkKind = "copied_passkey"      // its count did not rise: there may be two of it
 	WorkCorrected    WorkKind = "corrected_data"      // cards and certificates carry a name that was corrected
 )
 
 // WorkKinds lists them.
 func WorkKinds() []WorkKind {
-	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed, WorkCorrected, WorkFraud, WorkLift}
+	return []WorkKind{WorkReturnedMail, WorkReturnFile, WorkFailedOrder, WorkFailedLetter, WorkCertificate, WorkMissingCard, WorkChip, WorkFlagged, WorkRefused, WorkRevocation, WorkNoCA, WorkFailedNotice, WorkUnconfirmed, WorkPasskey, WorkCorrected, WorkFraud, WorkLift}
 }
 
 // SeesToWork are the roles that take work on.

@@ -241,3 +241,21 @@ func (o Operation) Cents() int64 {
 	}
 	return n
 }
+
+// What a holder signs, as a changed setting, to have a means: the new value of
+// [MeansSetting] is AddMeans, or of one that they suspended, named by the scope,
+// ResumeMeans.
+const (
+	AddMeans    = "add"
+	ResumeMeans = "resume"
+)
+
+// MeansSetting is the setting under which a kind of means is added.
+func MeansSetting(kind lifecycle.MeansKind) string { return "means." + string(kind) }
+
+// AddsOwnMeans tells whether the operation is a user's consent to another means of
+// their own.
+func (o Operation) AddsOwnMeans() bool {
+	kind, ok := strings.CutPrefix(o.Content["setting"], MeansSetting(""))
+	return ok && o.Function == ChangeSetting && slices.Contains(lifecycle.MeansKinds(), lifecycle.MeansKind(kind))
+}

@@ -15,6 +15,7 @@ import (
 	"sceau/cmd/sceau/internal/house"
 	"sceau/hsm"
 	"sceau/issuance"
+	"sceau/passkey"
 	"sceau/web/api"
 	"sceau/web/holder"
 	"sceau/web/revocation"
@@ -50,6 +51,7 @@ type serveCmd struct {
 	publicFlags
 
 	holderFlags
+	passkeyFlags
 
 	Doors     []string `help:"Doors to open: api, public, holder; or terminals, which has a Vault policy of its own, in a process of its own." default:"api,public" env:"SCEAU_DOORS"`
 	APIListen string   `name:"api-listen" help:"Address of the API, or of the door for terminals." default:"127.0.0.1:8443" env:"SCEAU_API_LISTEN"`
@@ -81,6 +83,9 @@ func (c serveCmd) Run(w *world) error {
 		return err
 	}
 	defer h.Close()
+	if h.Passkeys, err = c.passkeyFlags.party(); err != nil {
+		return err
+	}
 	var doors []door
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(c.Doors))) {
 		switch name {
@@ -219,4 +224,19 @@ func open(w *world, doors []door) error {
 		})
 	}
 	return group.Wait()
+}
+
+// passkeyFlags say for whom passkeys are made.
+type passkeyFlags struct {
+	PasskeyDomain  string   `help:"Domain for which passkeys are made, such as bank.example: they are bound to it for ever. Left out, the API asks for none." env:"SCEAU_PASSKEY_DOMAIN" placeholder:"DOMAIN"`
+	PasskeyName    string   `help:"The bank's name, as browsers show it." default:"Sceau" env:"SCEAU_PASSKEY_NAME"`
+	PasskeyOrigins []string `help:"Origins of the pages that use passkeys, https://host." env:"SCEAU_PASSKEY_ORIGINS" placeholder:"ORIGIN"`
+}
+
+func (f passkeyFlags) party() (*passkey.RelyingParty, error) {
+	if f.PasskeyDomain == "" {
+		return nil, nil //nolint:nilnil // none is a setting like another
+	}
+	party := &passkey.RelyingParty{ID: f.PasskeyDomain, Name: f.PasskeyName, Origins: f.PasskeyOrigins}
+	return party, party.Check()
 }

@@ -23,17 +23,17 @@ type entitledCmd struct {
 	List    entitlementsListCmd    `cmd:"" help:"List what waits for an approver."`
 }
 
-// oneUser is what the commands about one user take.
-type oneUser struct {
+// staffOnUser is what the commands about one user take.
+type staffOnUser struct {
 	asStaff
 
 	Client string `arg:"" help:"Client ID, 8 digits."`
 	User   string `arg:"" help:"User number, 4 digits."`
 }
 
-func (o oneUser) name() string { return o.Client + "/" + o.User }
+func (o staffOnUser) name() string { return o.Client + "/" + o.User }
 
-type entitlementsShowCmd struct{ oneUser }
+type entitlementsShowCmd struct{ staffOnUser }
 
 // Run shows.
 func (c entitlementsShowCmd) Run(w *world) error {
@@ -69,7 +69,7 @@ func (c entitlementsShowCmd) Run(w *world) error {
 }
 
 type entitlementsProposeCmd struct {
-	oneUser
+	staffOnUser
 
 	Grants []string `arg:"" optional:"" help:"FUNCTION[@ACCOUNT][:FROM-TO:CURRENCY], cents; none takes all away. manage_entitlements makes a principal user."`
 }

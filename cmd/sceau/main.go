@@ -62,6 +62,8 @@ type cli struct {
 	Stop     stopCmd        `cmd:"" help:"Emergency stops: make, list, show, lift, keep."`
 	Entitled entitledCmd    `cmd:"" name:"entitlements" help:"What users may sign: show, propose, approve, refuse, list."`
 	Security settingsCmd    `cmd:"" name:"settings" help:"Security settings of holders: show, change, approve, refuse, stop."`
+	Means    meansCmd       `cmd:"" help:"Means of authentication of a user: list, invite to add one, suspend, resume, end."`
+	Policy   policyCmd      `cmd:"" name:"signing-policy" help:"What suffices to sign in and to sign: list, show, propose, approve, refuse."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Keys of relying services: make, rotate, end, list."`

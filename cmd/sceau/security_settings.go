@@ -18,7 +18,7 @@ type settingsCmd struct {
 	Stop    settingsStopCmd    `cmd:"" help:"Stop a change before it takes effect: it was not the holder."`
 }
 
-type settingsShowCmd struct{ oneUser }
+type settingsShowCmd struct{ staffOnUser }
 
 // Run shows.
 func (c settingsShowCmd) Run(w *world) error {
@@ -78,7 +78,7 @@ func showSetting(w *world, c issuance.SettingChange, inForce bool) error {
 }
 
 type settingsChangeCmd struct {
-	oneUser
+	staffOnUser
 
 	Setting string        `arg:"" help:"foreign_transfers, card_use, direct_debits, unsigned_payments, limits, new_beneficiary, alerts or dual_signature."`
 	Value   string        `arg:"" help:"As JSON, as docs/relying-services.md says."`

@@ -463,6 +463,33 @@ type KeyDevice struct {
 	ClaimedAt     time.Time
 }
 
+type Means struct {
+	ID          lifecycle.MeansID
+	HolderID    lifecycle.HolderID
+	Kind        lifecycle.MeansKind
+	State       lifecycle.MeansState
+	Label       string
+	RequestedBy string
+	SuspendedBy string
+	LastUsedAt  *time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type MeansRegistration struct {
+	ID         lifecycle.RegistrationID
+	HolderID   lifecycle.HolderID
+	Kind       lifecycle.MeansKind
+	Label      string
+	Service    string
+	Challenge  []byte
+	SignedBy   *lifecycle.AuthenticationID
+	CodeSHA256 []byte
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	DoneAt     *time.Time
+}
+
 type Notice struct {
 	ID            lifecycle.NoticeID
 	CertificateID *lifecycle.CertificateID

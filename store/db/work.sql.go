@@ -102,7 +102,7 @@ func (q *Queries) LockWorkItem(ctx context.Context, id lifecycle.WorkItemID) (Wo
 const openWork = `-- name: OpenWork :many
 WITH waits AS (
     SELECT CASE w.thing WHEN 'return file' THEN 'return_file' WHEN 'revocation' THEN 'revocation_alarm' WHEN 'certificate' THEN 'refused_certificate'
-            WHEN 'correction' THEN 'corrected_data' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
+            WHEN 'correction' THEN 'corrected_data' WHEN 'means' THEN 'copied_passkey' ELSE 'returned_mail' END AS kind, w.id, w.thing, w.thing_id AS on_id,
         coalesce(w.card_id, '') AS card_id, w.why, w.opened_at AS since
     FROM work_item w WHERE w.state = 'open'
     UNION ALL

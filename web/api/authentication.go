@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"sceau/authn"
 	"sceau/lifecycle"
+	"sceau/passkey"
 	"sceau/signing"
 )
 
@@ -83,17 +85,18 @@ type beginOperationIn struct {
 
 // Instruction is what the user does with their means.
 type Instruction struct {
-	Key       string   `json:"key,omitempty" doc:"Of the CAP reader: the key to press first"`
-	Challenge string   `json:"challenge,omitempty" doc:"Digits to type"`
-	Amount    string   `json:"amount,omitempty" doc:"Cents to type"`
-	Data      []string `json:"data,omitempty" doc:"Fields of digits to type, one after the other"`
+	Key       string           `json:"key,omitempty" doc:"Of the CAP reader: the key to press first"`
+	Challenge string           `json:"challenge,omitempty" doc:"Digits to type"`
+	Amount    string           `json:"amount,omitempty" doc:"Cents to type"`
+	Data      []string         `json:"data,omitempty" doc:"Fields of digits to type, one after the other"`
+	Passkey   *passkey.Request `json:"passkey,omitempty" doc:"What navigator.credentials.get is given as publicKey, by parseRequestOptionsFromJSON"`
 }
 
 // authenticationBody is a question with what became of it.
 type authenticationBody struct {
 	ID          lifecycle.AuthenticationID    `json:"id"`
 	State       lifecycle.AuthenticationState `json:"state"`
-	Result      string                        `json:"result,omitempty" enum:"accepted,refused,locked" doc:"Of the proof that was given now; refused does not say why"`
+	Result      string                        `json:"result,omitempty" enum:"accepted,refused,locked,strong_needed" doc:"Of the proof that was given now; refused does not say why; strong_needed: the secret code is right, and the last strong sign-in is more than 180 days back"`
 	Function    signing.Function              `json:"function"`
 	Content     map[string]string             `json:"content,omitempty"`
 	Means       lifecycle.MeansKind           `json:"means"`
@@ -115,20 +118,28 @@ type authenticationOut struct {
 	Body authenticationBody
 }
 
-func (d *door) authenticationOut(a authn.Authentication) *authenticationOut {
+func (d *door) authenticationOut(ctx context.Context, a authn.Authentication) *authenticationOut {
 	body := authenticationBody{
 		ID: a.ID, State: a.State, Function: a.Operation.Function, Content: a.Operation.Content, Means: a.Proof.Means, Mode: a.Proof.Mode,
 		Linked: a.Linked, Strong: a.Proof.Means.Strong(), Text: string(a.Text), TriesLeft: a.TriesLeft, Policy: a.Policy, Expires: a.Expires,
 		Decided: a.Decided, Holder: a.Holder, Evidence: a.Evidence,
 	}
 	if a.State == lifecycle.AuthenticationPending {
-		body.Instruction = d.instruction(a)
+		body.Instruction = d.instruction(ctx, a)
 	}
 	return &authenticationOut{Body: body}
 }
 
-// instruction says what the user does.
-func (d *door) instruction(a authn.Authentication) *Instruction {
+// instruction says what the user does; nil where the text to sign says all.
+func (d *door) instruction(ctx context.Context, a authn.Authentication) *Instruction {
+	if a.Proof.Means == lifecycle.MeansPasskey {
+		request, err := d.Authn.PasskeyRequest(ctx, caller(ctx), a)
+		if err != nil { // reading it again gives it
+			d.Logger.ErrorContext(ctx, "no passkey request", slog.String("request", requestID(ctx)), slog.String("error", err.Error()))
+			return nil
+		}
+		return &Instruction{Passkey: &request}
+	}
 	if a.Proof.Means != lifecycle.MeansCAP {
 		return nil
 	}
@@ -158,7 +169,7 @@ func (d *door) begin(ctx context.Context, whose Whose, f signing.Function, conte
 	if err != nil {
 		return nil, err
 	}
-	return d.authenticationOut(a), nil
+	return d.authenticationOut(ctx, a), nil
 }
 
 type authenticationIn struct {
@@ -178,22 +189,25 @@ func (d *door) cancelAuthentication(ctx context.Context, in *authenticationIn) (
 	if err != nil {
 		return nil, err
 	}
-	return d.authenticationOut(a), nil
+	return d.authenticationOut(ctx, a), nil
 }
 
 type proveIn struct {
 	ID   lifecycle.AuthenticationID `path:"id" maxLength:"32" doc:"As it was answered when it began"`
 	Body struct {
-		Code      string `json:"code,omitempty" maxLength:"16" doc:"Of the CAP reader: the 8 digits that it shows"`
-		Signature []byte `json:"signature,omitempty" doc:"Of a certificate's key over the text, with SHA-256: ECDSA in DER, or RSA by PKCS #1 v1.5; in base64"`
+		Code      string          `json:"code,omitempty" maxLength:"64" doc:"Of the CAP reader: the 8 digits that it shows. Or the secret code"`
+		Signature []byte          `json:"signature,omitempty" maxLength:"1400" doc:"By a certificate's key over text, with SHA-256, in base64: ECDSA (DER, or r and s), RSA with PSS or PKCS #1 v1.5"`
+		Passkey   json.RawMessage `json:"passkey,omitempty" doc:"Of navigator.credentials.get: the answer's toJSON()"`
 	}
 }
 
 // prove answers a decision: a refused proof is no error of the caller's.
 func (d *door) prove(ctx context.Context, in *proveIn) (*authenticationOut, error) {
-	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code, Signature: in.Body.Signature})
+	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code, Signature: in.Body.Signature, Passkey: in.Body.Passkey})
 	result := "accepted"
 	switch {
+	case errors.Is(err, authn.ErrStrongNeeded):
+		result = "strong_needed"
 	case errors.Is(err, authn.ErrRefused):
 		result = "refused"
 	case errors.Is(err, lifecycle.Locked):
@@ -209,7 +223,7 @@ func (d *door) prove(ctx context.Context, in *proveIn) (*authenticationOut, erro
 // stated adds the statement of an accepted authentication. It was accepted whether
 // or not the key store can sign now.
 func (d *door) stated(ctx context.Context, a authn.Authentication) *authenticationOut {
-	out := d.authenticationOut(a)
+	out := d.authenticationOut(ctx, a)
 	if a.State != lifecycle.AuthenticationAccepted {
 		return out
 	}

@@ -125,6 +125,7 @@ type door struct {
 
 	operator string // who stands at the terminal
 	base     string // of the database
+	store    *store.Store
 	service  *issuance.Service
 	authn    *authn.Service
 	engine   *engine
@@ -144,10 +145,10 @@ func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
 	t.Cleanup(pool.Close)
 	st := store.New(pool)
 	queue := must[*jobs.Enqueuer](t)(jobs.NewEnqueuer())
-	d := &door{t: t, base: base, operator: manager.ID, engine: &engine{}, log: &bytes.Buffer{}}
+	d := &door{t: t, base: base, store: st, operator: manager.ID, engine: &engine{}, log: &bytes.Buffer{}}
 	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
 	d.authn = must[*authn.Service](t)(authn.New(authn.Config{
-		Store: st, Safe: testenv.Safe(), Verifier: d.engine, Sealer: d.engine, Policy: authn.DefaultPolicy(), Now: time.Now,
+		Store: st, Safe: testenv.Safe(), Verifier: d.engine, Sealer: d.engine, Passkeys: &theBank, Policy: authn.DefaultPolicy(), Now: time.Now,
 	}))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"},
 		{Code: "BE02", Name: "Eupen", Street: "Kirchstraße 4", Postcode: "4700", City: "Eupen", Country: "BE"}}}

@@ -16,7 +16,7 @@ import (
 // Authn opens strong authentication over the card engine.
 func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
 	return authn.New(authn.Config{
-		Store: h.Store, Safe: h.safe, Verifier: capVerifier{vault}, Sealer: sealer{h, hsm.NewKeyring(vault)}, Policy: authn.DefaultPolicy(), Now: h.config.Now,
+		Store: h.Store, Safe: h.safe, Verifier: capVerifier{vault}, Sealer: sealer{h, hsm.NewKeyring(vault)}, Passkeys: h.Passkeys, Policy: authn.DefaultPolicy(), Now: h.config.Now,
 		Certificates: newForeign(),
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"sceau/jobs"
 	"sceau/lifecycle"
 	"sceau/migrations"
+	"sceau/passkey"
 	"sceau/safe"
 	"sceau/store"
 )
@@ -41,6 +42,8 @@ type House struct {
 	Pool    *pgxpool.Pool
 	Store   *store.Store
 	Service *issuance.Service
+
+	Passkeys *passkey.RelyingParty // of the API; nil: it asks for none
 
 	safe   *safe.Safe
 	config Config
