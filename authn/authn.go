@@ -93,10 +93,13 @@ type Service struct {
 	sealer   Sealer
 	policy   Policy
 	now      func() time.Time
-	nobody   lifecycle.PAN // number of no card
 	codes    *passcode.Hasher
 	noKey    *ecdsa.PublicKey // of no certificate
 	passkeys *passkey.RelyingParty
+
+	certificates Certificates
+	trusted      trusted
+	nobody       lifecycle.PAN // number of no card
 
 	policies policies
 	turns    turns
@@ -114,6 +117,8 @@ type Config struct {
 	Passkeys *passkey.RelyingParty // nil: no passkey is asked for
 	Policy   Policy
 	Now      func() time.Time
+
+	Certificates Certificates // nil: no certificate is judged
 }
 
 // New makes the service.
@@ -138,7 +143,7 @@ func New(c Config) (*Service, error) {
 		return nil, fmt.Errorf("make a key of nobody: %w", err)
 	}
 	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
-	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody}
+	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody, certificates: c.Certificates}
 	s.codes, s.noKey, s.passkeys = passcode.New(c.Safe, policy.SecretCode), &noKey.PublicKey, c.Passkeys
 	if c.Passkeys != nil {
 		if err := c.Passkeys.Check(); err != nil {

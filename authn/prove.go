@@ -13,6 +13,9 @@ import (
 	"sceau/store/db"
 )
 
+// maxSignature bounds a signature, in octets.
+const maxSignature = 1024
+
 // maxProofs is how many proofs an authentication takes, right or wrong.
 const maxProofs = 3
 
@@ -106,7 +109,7 @@ func checkGiven(p signing.Proof, given Given) error {
 		return &lifecycle.FieldError{Field: "code", Why: "a code has 8 digits: type what the reader shows"}
 	case p.Means == lifecycle.MeansCode && (given.Code == "" || len(given.Code) > lifecycle.MostSecretCode):
 		return &lifecycle.FieldError{Field: "code", Why: fmt.Sprintf("type the secret code, at most %d characters", lifecycle.MostSecretCode)}
-	case p.Means == lifecycle.MeansCertificate && (len(given.Signature) == 0 || len(given.Signature) > maxSignature):
+	case (p.Means == lifecycle.MeansCertificate || p.Means == lifecycle.MeansForeign) && (len(given.Signature) == 0 || len(given.Signature) > maxSignature):
 		return &lifecycle.FieldError{Field: "signature", Why: "sign the text with the certificate's key, by SHA-256: ECDSA, or RSA with PSS or PKCS #1 v1.5"}
 	case p.Means == lifecycle.MeansPasskey:
 		_, err := passkey.ParseAssertion(given.Passkey)
@@ -137,7 +140,9 @@ func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Aut
 		return s.judgeCertificate(ctx, row, asked, given)
 	case lifecycle.MeansPasskey:
 		return s.judgePasskey(ctx, row, asked, given)
-	case lifecycle.MeansCAP, lifecycle.MeansForeign, lifecycle.MeansProvider:
+	case lifecycle.MeansForeign:
+		return s.judgeForeign(ctx, row, asked, given)
+	case lifecycle.MeansCAP, lifecycle.MeansProvider:
 	}
 	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
 }
