@@ -12,10 +12,9 @@ import (
 	"sceau/store/db"
 )
 
-const (
-	maxSignature    = 1024 // octets: RSA of 8192 bits
-	maxCertificates = 8    // of one user that a signature is tried on, the newest first
-)
+// maxCertificates bounds those of one user that a signature is tried on, the newest
+// first.
+const maxCertificates = 8
 
 // judgeCertificate judges a signature over the authentication's text by the key of a
 // certificate of the user's: active, within its time, of a CA that is not revoked, of

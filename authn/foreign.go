@@ -63,7 +63,7 @@ func (s *Service) judgeForeign(ctx context.Context, row db.Authentication, asked
 		if err := s.store.TouchForeign(ctx, s.now(), b.ID); err != nil {
 			return proven{}, fmt.Errorf("means %s: %w", b.ID, err)
 		}
-		return proven{holder, map[string]string{
+		return proven{holder: holder, evidence: map[string]string{
 			"means": string(b.ID), "issuer": trust.Short(v.Certificate.Issuer.String()), "serial": v.Certificate.SerialNumber.Text(16), "trusted": v.Source,
 			"status_source": v.Status.Source, "status_time": v.Status.Time.Format(time.RFC3339),
 		}, b.ID}, nil
