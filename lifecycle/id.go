@@ -46,6 +46,7 @@ type (
 	FraudReportID       string
 	EntitlementID       string
 	SettingID           string
+	ServiceID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -83,6 +84,7 @@ const (
 	PrefixFraudReport       = "FR"
 	PrefixEntitlement       = "EN"
 	PrefixSetting           = "SG"
+	PrefixService           = "SV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.
