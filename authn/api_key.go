@@ -30,6 +30,7 @@ const (
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
+	ScopeValidate           Scope = "certificates:validate"
 	ScopeReadOrders         Scope = "orders:read"
 	ScopeResetPIN           Scope = "terminal:pin-reset"
 	ScopePersonalise        Scope = "terminal:personalise"
@@ -37,7 +38,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

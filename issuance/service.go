@@ -23,6 +23,7 @@ import (
 	"sceau/lifecycle"
 	"sceau/safe"
 	"sceau/store"
+	"sceau/trust"
 )
 
 // Policy are the bank's choices that the use cases obey.
@@ -95,6 +96,10 @@ type CA interface {
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)
+	// CheckTrusted tells what is wrong with the CAs of an entry of the trust list.
+	CheckTrusted(e *trust.Entry, at time.Time) error
+	// JudgeForeign judges a certificate by itself, under an entry.
+	JudgeForeign(e *trust.Entry, certificate []byte, at time.Time, purpose trust.Purpose) trust.Judged
 }
 
 // Service is the use cases. Its methods are safe for concurrent use.

@@ -44,9 +44,9 @@ type (
 	AuthenticationID    string
 	StopID              string
 	FraudReportID       string
+	ServiceID           string
 	EntitlementID       string
 	SettingID           string
-	ServiceID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -82,9 +82,9 @@ const (
 	PrefixAuthentication    = "AU"
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
+	PrefixService           = "SV"
 	PrefixEntitlement       = "EN"
 	PrefixSetting           = "SG"
-	PrefixService           = "SV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -81,6 +81,7 @@ const (
 	JobRevocationsDue   JobKind = "revocations_due"   // what was asked for a later moment; calls that nobody confirmed
 	JobNoticeSend       JobKind = "notice_send"       // one notice to a holder, by e-mail; own queue
 	JobRemind           JobKind = "remind"            // notices of certificates that expire soon
+	JobForeignLists     JobKind = "foreign_lists"     // fetch the lists of other CAs that are due
 )
 
 // Move is one row of a life cycle.

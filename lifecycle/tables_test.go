@@ -107,6 +107,7 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("letter templates", sound(lifecycle.Templates, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("certificate profiles", sound(lifecycle.Profiles, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("signing policies", sound(lifecycle.SigningPolicies, lifecycle.EditionRetired, lifecycle.EditionRefused))
+	t.Run("trust list", sound(lifecycle.TrustList, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("means", sound(lifecycle.Means, lifecycle.MeansRefused, lifecycle.MeansEnded))
 	t.Run("authentications", sound(lifecycle.Authentications, lifecycle.AuthenticationAccepted, lifecycle.AuthenticationRefused,
 		lifecycle.AuthenticationExpired, lifecycle.AuthenticationCancelled))

@@ -54,6 +54,8 @@ type cli struct {
 	Return   returnCmd      `cmd:"" help:"Take a card bureau's return file."`
 	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand codes over, show, list, revoke, hold, release, renew, block a key."`
 	Profiles profilesCmd    `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
+	Trust    trustCmd       `cmd:"" help:"Other CAs that the bank accepts: list, show, propose, approve, refuse, withdraw; check a certificate."`
+	Foreign  foreignCmd     `cmd:"" name:"foreign-certificate" help:"Holders' certificates of other CAs: challenge, bind, list, show, approve, refuse."`
 	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Fraud    fraudCmd       `cmd:"" help:"Reports of suspicious messages, calls, sites and operations: list, show, review, confirm, dismiss."`

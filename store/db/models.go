@@ -77,6 +77,12 @@ type Batch struct {
 	Urgency      lifecycle.Urgency
 }
 
+type BindingChallenge struct {
+	HolderID  lifecycle.HolderID
+	Nonce     []byte
+	ExpiresAt time.Time
+}
+
 type Branch struct {
 	ID        lifecycle.BranchID
 	Code      string
@@ -352,6 +358,37 @@ type Entitlement struct {
 	Why              string
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
+}
+
+type ForeignAnswer struct {
+	SHA256    []byte
+	Code      string
+	Source    string
+	At        time.Time
+	Until     time.Time
+	RevokedAt *time.Time
+	Reason    int32
+	DER       []byte
+}
+
+type ForeignList struct {
+	ID         int64
+	IssuerKey  []byte
+	Number     []byte
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	Points     []string
+	Entries    int32
+	SHA256     []byte
+	FetchedAt  time.Time
+}
+
+type ForeignSource struct {
+	Trusted string
+	Address string
+	ListID  *int64
+	TriedAt time.Time
+	Failure string
 }
 
 type FraudReport struct {

@@ -41,6 +41,7 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.Templates)
 	draw(&b, lifecycle.Profiles)
 	draw(&b, lifecycle.SigningPolicies)
+	draw(&b, lifecycle.TrustList)
 	draw(&b, lifecycle.Means)
 	draw(&b, lifecycle.Authentications)
 	draw(&b, lifecycle.Entitlements)

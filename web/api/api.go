@@ -149,7 +149,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.settingsRoutes(), d.decisionRoutes()), []func(){
+	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.certificateRoutes(), d.settingsRoutes(), d.decisionRoutes()), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",

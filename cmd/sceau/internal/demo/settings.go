@@ -66,7 +66,7 @@ func (d *demonstration) decideOnline(ctx context.Context, h *hand) error {
 		answer.Again = false
 		return d.online.Post(ctx, "/v1/decisions", map[string]any{
 			"operation": operation, "client_id": h.holder.ClientID, "user_number": h.holder.UserNumber, "kind": settings.Transfer, "account": account,
-			"amount": cents, "currency": "EUR", "payee_account": payee, "payee_countries": []string{"BE"}, "channel": "online", "signatures": signatures,
+			"amount": cents, "currency": "EUR", "payee_account": payee, "payee_countries": []string{"BE"}, "channel": "online", "signatures": append([]string{}, signatures...),
 		}, &answer)
 	}
 	err = ask("demo-1", 500_001)
