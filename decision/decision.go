@@ -112,13 +112,21 @@ func (s *Service) Decide(ctx context.Context, q Question) (Answer, error) {
 	return got[0].answer, got[0].err
 }
 
+// nobodys is a context without what it carries of one caller.
+type nobodys struct{ context.Context } //nolint:containedctx // it is one
+
+// Value is nothing.
+func (nobodys) Value(any) any { return nil }
+
 // errTwice is that an operation was decided by somebody else in the same moment.
 var errTwice = errors.New("an operation was decided meanwhile")
 
 // decide answers questions together, in one transaction; when one of them meets its
 // twin of another process, one by one.
 func (s *Service) decide(ctx context.Context, questions []Question) ([]outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	// The transaction is of several callers: it marks none of their requests. Each is
+	// its own mark, by the caller's reference.
+	ctx, cancel := context.WithTimeout(nobodys{ctx}, patience)
 	defer cancel()
 	outcomes, err := s.together(ctx, questions)
 	if !errors.Is(err, errTwice) {

@@ -245,6 +245,7 @@ func (s *Service) decideSetting(ctx context.Context, by lifecycle.Actor, id life
 	if err := lifecycle.CheckID(lifecycle.PrefixSetting, string(id)); err != nil {
 		return err
 	}
+	store.Made(ctx, string(id))
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
 		row, err := tx.SettingChange(ctx, id)
 		if err != nil {

@@ -226,6 +226,13 @@ func (d *door) onceOf(operation string) once {
 			found, err := d.Service.FraudReport(ctx, lifecycle.FraudReportID(thing))
 			return fraudReportOutOf(found).Body, err
 		}}
+	case "decide": // the caller's own reference of the operation has it decided once
+		return once{}
+	case "stop-setting":
+		return once{read: func(ctx context.Context, thing string) (any, error) {
+			found, err := d.Service.SettingChange(ctx, lifecycle.SettingID(thing))
+			return changeBody(found, false), err
+		}}
 	case "block-card":
 		return once{read: func(ctx context.Context, thing string) (any, error) {
 			out, err := d.card(ctx, lifecycle.CardID(thing))

@@ -46,6 +46,9 @@ func (d *demonstration) signOnline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.entitle(ctx, h); err != nil {
+		return err
+	}
 	begun, err := d.begin(ctx, h, signIns, nil)
 	if err != nil {
 		return err
@@ -62,6 +65,9 @@ func (d *demonstration) signOnline(ctx context.Context) error {
 		return err
 	}
 	if err := d.signByCodeKey(ctx, h); err != nil {
+		return err
+	}
+	if err := d.decideOnline(ctx, h); err != nil {
 		return err
 	}
 	return d.stopAll(ctx, h)
