@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +12,6 @@ import (
 
 	"sceau/lifecycle"
 	"sceau/store"
-	"sceau/store/db"
 )
 
 // Scope is what an API key may be used for.
@@ -69,13 +66,17 @@ func (Secret) MarshalText() ([]byte, error) { return nil, errors.New("a secret i
 // the branch.
 func (s Scope) AtBranch() bool { return s == ScopeResetPIN || s == ScopePersonalise }
 
-// APIKey is a relying service's key.
+// APIKey is a relying service's key, or the certificate by which it calls in place of
+// one: that has no identifier and no end of its own.
 type APIKey struct {
 	ID      lifecycle.APIKeyID
-	Name    string
+	Service lifecycle.ServiceID
+	Name    string // of the service
 	Scopes  []Scope
 	Branch  lifecycle.BranchID // of a terminal's
 	Expires time.Time
+
+	Certificate lifecycle.CertificateID // in place of a key
 }
 
 // Allows tells whether the key has the scope.
@@ -83,12 +84,22 @@ func (k APIKey) Allows(s Scope) bool { return slices.Contains(k.Scopes, s) }
 
 // Actor is the relying service that the key stands for.
 func (k APIKey) Actor() lifecycle.Actor {
-	return lifecycle.Actor{ID: string(k.ID), Role: lifecycle.RoleRelyingService}
+	return lifecycle.Actor{ID: string(k.Service), Role: lifecycle.RoleRelyingService}
+}
+
+// Credential names what the service called by, for the log.
+func (k APIKey) Credential() string {
+	if k.ID == "" {
+		return string(k.Certificate)
+	}
+	return string(k.ID)
 }
 
 const (
-	keyPrefix  = "sceau_" // found by secret scanners
-	keyLength  = 32       // bytes
+	keyPrefix  = "sceau_live_" // found by secret scanners
+	olderKeys  = "sceau_"      // of keys that were made before
+	keyLength  = 32            // bytes
+	maxKeys    = 2             // of a service at a time: one, and the one that takes its place
 	maxKeyName = 64
 	maxKeyLife = 2 * 366 * 24 * time.Hour
 )
@@ -104,8 +115,8 @@ func mayKeep(by lifecycle.Actor) error {
 	return nil
 }
 
-// NewAPIKey makes a key for a relying service, or for the terminal of a branch,
-// whose code it names. Only its hash is kept.
+// NewAPIKey makes a relying service, or the terminal of a branch whose code it names,
+// with its first key. Only the key's hash is kept.
 func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string, scopes []Scope, branch string, life time.Duration) (APIKey, Secret, error) {
 	if err := mayKeep(by); err != nil {
 		return APIKey{}, Secret{}, err
@@ -114,6 +125,31 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	if name == "" || len(name) > maxKeyName {
 		errs.Add("name", "name the relying service, in at most 64 characters")
 	}
+	at, err := s.checkKey(ctx, &errs, scopes, branch, life)
+	if err != nil {
+		return APIKey{}, Secret{}, err
+	}
+	now := s.now()
+	key := APIKey{Service: lifecycle.ServiceID(newID(lifecycle.PrefixService, now)), Name: name, Scopes: slices.Clone(scopes), Expires: now.Add(life)}
+	if at != nil {
+		key.Branch = *at
+	}
+	var secret Secret
+	err = s.store.InTx(ctx, func(tx store.Tx) (err error) {
+		if err := s.newServiceTx(ctx, tx, by, key); err != nil {
+			return err
+		}
+		key, secret, err = s.newKeyTx(ctx, tx, by, key)
+		return err
+	})
+	if err != nil {
+		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
+	}
+	return key, secret, nil
+}
+
+// checkKey looks at what a new key is asked to be, and finds its branch.
+func (s *Service) checkKey(ctx context.Context, errs *lifecycle.FieldErrors, scopes []Scope, branch string, life time.Duration) (*lifecycle.BranchID, error) {
 	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(sc Scope) bool { return !slices.Contains(Scopes(), sc) }) {
 		errs.Add("scopes", fmt.Sprintf("use some of %v", Scopes()))
 	}
@@ -122,45 +158,12 @@ func (s *Service) NewAPIKey(ctx context.Context, by lifecycle.Actor, name string
 	}
 	at, why, err := s.branchOfKey(ctx, scopes, branch)
 	if err != nil {
-		return APIKey{}, Secret{}, err
+		return nil, err
 	}
 	if why != "" {
 		errs.Add("branch", why)
 	}
-	if err := errs.Err(); err != nil {
-		return APIKey{}, Secret{}, err
-	}
-	var random [keyLength + 4]byte
-	_, _ = rand.Read(random[:]) // never fails since Go 1.24: it ends the process instead
-	text := keyPrefix + base64.RawURLEncoding.EncodeToString(random[:keyLength])
-	digest := sha256.Sum256([]byte(text))
-	now := s.now()
-	tail := uint32(random[32])<<24 | uint32(random[33])<<16 | uint32(random[34])<<8 | uint32(random[35])
-	key := APIKey{
-		ID: lifecycle.APIKeyID(lifecycle.NewID(lifecycle.PrefixAPIKey, now, tail)), Name: name, Scopes: slices.Clone(scopes), Expires: now.Add(life),
-	}
-	if at != nil {
-		key.Branch = *at
-	}
-	names := make([]string, len(scopes))
-	for i, sc := range scopes {
-		names[i] = string(sc)
-	}
-	err = s.store.InTx(ctx, func(tx store.Tx) error {
-		if err := tx.InsertAPIKey(ctx, db.InsertAPIKeyParams{
-			ID: key.ID, Name: name, SHA256: digest[:], Scopes: names, CreatedAt: now, ExpiresAt: key.Expires, BranchID: at,
-		}); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, db.InsertAuditParams{
-			At: now, Actor: by.ID, Role: string(by.Role), Thing: "API key", ThingID: string(key.ID), Event: string(lifecycle.Submit),
-			ToState: "active", Detail: []byte("{}"),
-		})
-	})
-	if err != nil {
-		return APIKey{}, Secret{}, fmt.Errorf("make an API key: %w", err)
-	}
-	return key, newSecret(text), nil
+	return at, errs.Err()
 }
 
 // branchOfKey finds the branch of a terminal's key, or says what is wrong.
@@ -184,36 +187,10 @@ func (s *Service) branchOfKey(ctx context.Context, scopes []Scope, code string) 
 	return &branch.ID, "", nil
 }
 
-// EndAPIKey ends a key at once: it was lost, or its service is gone. One that is
-// unknown, or has ended, is [lifecycle.NotFound].
-func (s *Service) EndAPIKey(ctx context.Context, by lifecycle.Actor, id lifecycle.APIKeyID) error {
-	if err := mayKeep(by); err != nil {
-		return err
-	}
-	now := s.now()
-	err := s.store.InTx(ctx, func(tx store.Tx) error {
-		n, err := tx.EndAPIKey(ctx, now, id)
-		if err != nil {
-			return err
-		}
-		if n != 1 {
-			return lifecycle.NotFound
-		}
-		return tx.InsertAudit(ctx, db.InsertAuditParams{
-			At: now, Actor: by.ID, Role: string(by.Role), Thing: "API key", ThingID: string(id), Event: string(lifecycle.Revoke),
-			FromState: "active", ToState: "ended", Detail: []byte("{}"),
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("end API key %s: %w", id, err)
-	}
-	return nil
-}
-
 // CheckAPIKey finds the key that a caller presents. It is looked up by its
 // hash, so that nothing is learnt from how long that takes.
 func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, error) {
-	if !strings.HasPrefix(presented, keyPrefix) || len(presented) > 128 {
+	if !strings.HasPrefix(presented, olderKeys) || len(presented) > 128 {
 		return APIKey{}, ErrBadKey
 	}
 	digest := sha256.Sum256([]byte(presented))
@@ -224,15 +201,19 @@ func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, er
 	if err != nil {
 		return APIKey{}, fmt.Errorf("look an API key up: %w", err)
 	}
-	if !s.now().Before(row.ExpiresAt) {
+	now := s.now()
+	if !now.Before(row.ExpiresAt) {
 		return APIKey{}, ErrBadKey
 	}
-	key := APIKey{ID: row.ID, Name: row.Name, Expires: row.ExpiresAt}
+	// When it was used is known to the minute: not every call writes.
+	if before := now.Add(-time.Minute); row.LastUsedAt == nil || row.LastUsedAt.Before(before) {
+		if err := s.store.UseAPIKey(ctx, &now, row.ID, &before); err != nil {
+			return APIKey{}, fmt.Errorf("use API key %s: %w", row.ID, err)
+		}
+	}
+	key := APIKey{ID: row.ID, Service: row.ServiceID, Name: row.Name, Scopes: scopesOf(row.Scopes), Expires: row.ExpiresAt}
 	if row.BranchID != nil {
 		key.Branch = *row.BranchID
-	}
-	for _, sc := range row.Scopes {
-		key.Scopes = append(key.Scopes, Scope(sc))
 	}
 	return key, nil
 }

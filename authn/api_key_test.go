@@ -32,7 +32,7 @@ func TestAKeyOpensWhatItsScopesSayUntilItEnds(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	made, text := newKey(t, h, authn.ScopeVerifyCAP, authn.ScopeBlockCards)
-	if !strings.HasPrefix(text, "sceau_") || len(text) < 48 {
+	if !strings.HasPrefix(text, "sceau_live_") || len(text) < 48 {
 		t.Errorf("the key has the form %.10s… and %d characters", text, len(text))
 	}
 	key, err := h.CheckAPIKey(t.Context(), text)
@@ -40,7 +40,7 @@ func TestAKeyOpensWhatItsScopesSayUntilItEnds(t *testing.T) {
 	if key.ID != made.ID || key.Name != "online banking" || !key.Expires.Equal(today.Add(24*time.Hour)) || !slices.Equal(key.Scopes, made.Scopes) {
 		t.Errorf("found %+v, made %+v", key, made)
 	}
-	if want := (lifecycle.Actor{ID: string(made.ID), Role: lifecycle.RoleRelyingService}); key.Actor() != want {
+	if want := (lifecycle.Actor{ID: string(made.Service), Role: lifecycle.RoleRelyingService}); key.Actor() != want || key.Credential() != string(made.ID) {
 		t.Errorf("it acts as %v, want %v", key.Actor(), want)
 	}
 	for _, scope := range authn.Scopes() {
@@ -66,13 +66,13 @@ func TestAnythingButAKeyIsRefusedAlike(t *testing.T) {
 	for name, presented := range map[string]string{
 		"nothing":                  "",
 		"the prefix alone":         "sceau_",
-		"another house's key":      "other_" + strings.TrimPrefix(text, "sceau_"),
+		"another house's key":      "other_" + strings.TrimPrefix(text, "sceau_live_"),
 		"a truncated key":          text[:len(text)-1],
 		"a longer key":             text + "A",
-		"another key":              "sceau_" + strings.Repeat("A", 43),
+		"another key":              "sceau_live_" + strings.Repeat("A", 43),
 		"a key in other case":      strings.ToUpper(text),
 		"a key with a space":       text + " ",
-		"the hash that is kept":    fmt.Sprintf("sceau_%x", digest),
+		"the hash that is kept":    fmt.Sprintf("sceau_live_%x", digest),
 		"a very long one":          "sceau_" + strings.Repeat("A", 1<<16),
 		"the key behind a NUL":     text + "\x00",
 		"bytes that are no letter": "sceau_\xff\xfe",
@@ -102,11 +102,11 @@ func TestOnlyTheHashOfAKeyIsKept(t *testing.T) {
 	check(t, err)
 	kept, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	check(t, err)
-	if len(kept) != 2 {
-		t.Errorf("%d rows, want the key's and its audit entry", len(kept))
+	if len(kept) != 3 {
+		t.Errorf("%d rows, want the key's and the audit entries of it and its service", len(kept))
 	}
 	for _, r := range kept {
-		if strings.Contains(r, text[6:20]) {
+		if strings.Contains(r, text[11:25]) {
 			t.Errorf("a row shows the key: %s", r)
 		}
 	}
@@ -150,9 +150,9 @@ func TestAKeyHidesItself(t *testing.T) {
 	if text, err := json.Marshal(holder{secret}); err == nil {
 		t.Errorf("it has a JSON form: %s", text)
 	}
-	hex := fmt.Sprintf("%x", secret.Reveal()[6:20])
+	hex := fmt.Sprintf("%x", secret.Reveal()[11:25])
 	for name, text := range shown {
-		if strings.Contains(text, secret.Reveal()[6:20]) || strings.Contains(text, hex) {
+		if strings.Contains(text, secret.Reveal()[11:25]) || strings.Contains(text, hex) {
 			t.Errorf("%s shows it", name)
 		}
 	}

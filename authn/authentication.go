@@ -105,6 +105,7 @@ func (s *Service) Begin(ctx context.Context, a Ask) (Authentication, error) {
 		if err := s.giveWay(ctx, tx, row, a.By); err != nil {
 			return err
 		}
+		store.Made(ctx, string(row.ID))
 		return tx.InsertAuthentication(ctx, db.InsertAuthenticationParams{
 			ID: row.ID, Service: row.Service, ClientID: row.ClientID, UserNumber: row.UserNumber, HolderID: row.HolderID, State: row.State,
 			Function: row.Function, Content: row.Content, Means: row.Means, Mode: row.Mode, Linked: row.Linked, Nonce: row.Nonce,

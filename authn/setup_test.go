@@ -32,7 +32,7 @@ const (
 	userNumber = "0001"
 )
 
-var service = lifecycle.Actor{ID: "K-0000000000000001", Role: lifecycle.RoleRelyingService}
+var service = lifecycle.Actor{ID: "SV-0000000000000001", Role: lifecycle.RoleRelyingService}
 
 // house is the room with a database of its own and an engine that the test
 // directs.

@@ -10,7 +10,10 @@ import (
 	"sceau/store/db"
 )
 
-const expireRun = 500
+const (
+	expireRun    = 500
+	requestsKept = 24 * time.Hour // with their answers, under the caller's key
+)
 
 // Expired counts what ExpireDue expired, and of dossiers archived and erased.
 type Expired struct{ Cards, Certificates, ArchivedDossiers, ErasedDossiers int }
@@ -18,7 +21,8 @@ type Expired struct{ Cards, Certificates, ArchivedDossiers, ErasedDossiers int }
 // ExpireDue expires cards past the last day of their month, or past the grace
 // after their replacement, and certificates past notAfter. A card that was not
 // delivered by then gets no letter any more, and its order fails. Dossiers whose
-// document has ended are archived, and erased when their years are over.
+// document has ended are archived, and erased when their years are over. Requests
+// that callers named are forgotten after a day.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -60,6 +64,9 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 		if err != nil {
 			return n, err
 		}
+	}
+	if err := s.store.ForgetRequests(ctx, now.Add(-requestsKept)); err != nil {
+		return n, fmt.Errorf("forget requests: %w", err)
 	}
 	n.ArchivedDossiers, n.ErasedDossiers, err = s.keepDossiers(ctx)
 	return n, err

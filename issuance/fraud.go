@@ -70,6 +70,7 @@ func (s *Service) ReportFraud(ctx context.Context, by lifecycle.Actor, r FraudRe
 		if err := tx.InsertFraudReport(ctx, p); err != nil {
 			return err
 		}
+		store.Made(ctx, string(r.ID))
 		return s.born(ctx, tx, lifecycle.FraudReports.Thing, string(r.ID), string(r.State), by, map[string]string{"kind": r.Kind})
 	})
 	if err != nil {

@@ -81,6 +81,7 @@ func (s *Service) EmergencyStop(ctx context.Context, by lifecycle.Actor, r StopR
 			return err
 		}
 		stop = stopOf(row)
+		store.Made(ctx, string(stop.ID))
 		if n == 1 {
 			if err := s.born(ctx, tx, lifecycle.Stops.Thing, string(id), string(lifecycle.StopActive), by, map[string]string{"reason": r.Reason}); err != nil {
 				return err

@@ -44,6 +44,7 @@ type (
 	AuthenticationID    string
 	StopID              string
 	FraudReportID       string
+	ServiceID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -79,6 +80,7 @@ const (
 	PrefixAuthentication    = "AU"
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
+	PrefixService           = "SV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -17,6 +17,7 @@ var prefixes = []string{
 	lifecycle.PrefixCard, lifecycle.PrefixCardLetter, lifecycle.PrefixPINLetter, lifecycle.PrefixCertificate,
 	lifecycle.PrefixBatch, lifecycle.PrefixCampaign, lifecycle.PrefixReturnFile, lifecycle.PrefixPrintRun, lifecycle.PrefixWorkItem, lifecycle.PrefixImport, lifecycle.PrefixAPIKey,
 	lifecycle.PrefixAttempt, lifecycle.PrefixConsignment, lifecycle.PrefixCount, lifecycle.PrefixDestruction, lifecycle.PrefixShortfall,
+	lifecycle.PrefixAuthentication, lifecycle.PrefixStop, lifecycle.PrefixFraudReport, lifecycle.PrefixService,
 }
 
 func drawTime(t *rapid.T, label string) time.Time {

@@ -41,10 +41,10 @@ func StaffRoles() []Role {
 
 // Actor is who makes a move: an identity and the role it acts in.
 type Actor struct {
-	ID   string // staff login, holder ID, API key ID or worker name
+	ID   string // staff login, holder ID, relying service or worker name
 	Role Role
 
-	Operator string // login of who stands at the branch terminal whose key ID is
+	Operator string // login of who stands at the branch terminal that ID is
 }
 
 func (a Actor) String() string { return string(a.Role) + ":" + a.ID }

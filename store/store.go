@@ -41,12 +41,39 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // compare-and-set, never on the isolation level.
 func (s *Store) InTx(ctx context.Context, work func(tx Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		return work(Tx{Queries: db.New(translated{tx}), tx: tx})
+		t := Tx{Queries: db.New(translated{tx}), tx: tx}
+		if err := work(t); err != nil {
+			return err
+		}
+		if m, ok := ctx.Value(marking{}).(*marked); ok {
+			return m.mark(ctx, t, m.made)
+		}
+		return nil
 	})
 	if err != nil {
 		return kindOf(err)
 	}
 	return nil
+}
+
+type marking struct{}
+
+type marked struct {
+	mark func(ctx context.Context, tx Tx, made string) error
+	made string
+}
+
+// Marking has every transaction of a context write a mark before it commits: that a
+// request which its caller named has acted, and what it made ([Made]).
+func Marking(ctx context.Context, mark func(ctx context.Context, tx Tx, made string) error) context.Context {
+	return context.WithValue(ctx, marking{}, &marked{mark: mark})
+}
+
+// Made names the thing that a request makes, for the mark.
+func Made(ctx context.Context, thing string) {
+	if m, ok := ctx.Value(marking{}).(*marked); ok {
+		m.made = thing
+	}
 }
 
 // Snapshot runs reads that see one moment of the database, however many they are

@@ -136,6 +136,11 @@ func (c serveCmd) apiDoor(name string, open func(*hsm.Client, string) (http.Hand
 	}
 	d := door{name: name, listen: c.APIListen, server: api.Server(c.APIListen, handler)}
 	d.tls, err = doorTLS(name, c.APIListen, "api", c.APICert, c.APIKey, tls.VersionTLS13)
+	if d.tls != nil {
+		// A relying service may call by a certificate in place of a key. Which one it
+		// is the house's database says, not a chain.
+		d.tls.ClientAuth = tls.RequestClientCert
+	}
 	return d, err
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sceau/authn"
 	"sceau/card/pcsc"
 	"sceau/lifecycle"
 )
@@ -61,7 +62,8 @@ type cli struct {
 	Stop     stopCmd        `cmd:"" help:"Emergency stops: make, list, show, lift, keep."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
-	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Make a key for a relying service; it is shown once."`
+	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Keys of relying services: make, rotate, end, list."`
+	Service  serviceCmd     `cmd:"" help:"Relying services: list, end, bind a client certificate in place of a key."`
 	Terminal terminalCmd    `cmd:"" help:"Branch card terminal, over PC/SC: unblock a PIN, change it, list readers."`
 	Lint     lintCmd        `cmd:"" help:"Hold certificates and lists against RFC 5280, ETSI EN 319 412 and the RGS."`
 	Doctor   doctorCmds     `cmd:"" help:"Check what a process needs; find and repair a database that was restored."`
@@ -119,7 +121,7 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	settings := &settingsFile{}
 	exited := false
 	parser, err := kong.New(&c, kong.Name("sceau"), kong.UsageOnError(), kong.Writers(out, logs), kong.Resolvers(settings),
-		kong.Vars{"pcscd": pcsc.DefaultSocket},
+		kong.Vars{"pcscd": pcsc.DefaultSocket, "scopes": scopeList(authn.Scopes())},
 		kong.Description("Issues, ships, activates and revokes cards and certificates for business customers."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(int) { exited = true }))
 	if err != nil {

@@ -8,28 +8,7 @@ package db
 import (
 	"context"
 	"time"
-
-	"sceau/lifecycle"
 )
-
-const aPIKeyByHash = `-- name: APIKeyByHash :one
-SELECT id, name, sha256, scopes, created_at, expires_at, branch_id FROM api_key WHERE sha256 = $1
-`
-
-func (q *Queries) APIKeyByHash(ctx context.Context, sha256 []byte) (APIKey, error) {
-	row := q.db.QueryRow(ctx, aPIKeyByHash, sha256)
-	var i APIKey
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.SHA256,
-		&i.Scopes,
-		&i.CreatedAt,
-		&i.ExpiresAt,
-		&i.BranchID,
-	)
-	return i, err
-}
 
 const auditOf = `-- name: AuditOf :many
 SELECT id, at, actor, role, thing, thing_id, event, from_state, to_state, detail FROM audit_entry
@@ -124,46 +103,6 @@ func (q *Queries) CountScripts(ctx context.Context, cardID string, orderID strin
 	var count int64
 	err := row.Scan(&count)
 	return count, err
-}
-
-const endAPIKey = `-- name: EndAPIKey :execrows
-UPDATE api_key SET expires_at = $1 WHERE id = $2 AND expires_at > $1
-`
-
-func (q *Queries) EndAPIKey(ctx context.Context, at time.Time, iD lifecycle.APIKeyID) (int64, error) {
-	result, err := q.db.Exec(ctx, endAPIKey, at, iD)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at, branch_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
-`
-
-type InsertAPIKeyParams struct {
-	ID        lifecycle.APIKeyID
-	Name      string
-	SHA256    []byte
-	Scopes    []string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	BranchID  *lifecycle.BranchID
-}
-
-func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
-	_, err := q.db.Exec(ctx, insertAPIKey,
-		arg.ID,
-		arg.Name,
-		arg.SHA256,
-		arg.Scopes,
-		arg.CreatedAt,
-		arg.ExpiresAt,
-		arg.BranchID,
-	)
-	return err
 }
 
 const insertAudit = `-- name: InsertAudit :exec

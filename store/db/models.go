@@ -10,16 +10,6 @@ import (
 	"sceau/lifecycle"
 )
 
-type APIKey struct {
-	ID        lifecycle.APIKeyID
-	Name      string
-	SHA256    []byte
-	Scopes    []string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	BranchID  *lifecycle.BranchID
-}
-
 type Acceptance struct {
 	CertificateID lifecycle.CertificateID
 	Statement     string
@@ -537,6 +527,13 @@ type Product struct {
 	Deliveries     []string
 	PINDelayDays   int32
 	OldCardDays    int32
+}
+
+type RelyingService struct {
+	ID        lifecycle.ServiceID
+	Name      string
+	CreatedAt time.Time
+	EndedAt   *time.Time
 }
 
 type Representative struct {

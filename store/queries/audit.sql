@@ -17,22 +17,12 @@ WHERE thing = @thing ORDER BY id;
 -- name: CountAudit :one
 SELECT count(*) FROM audit_entry;
 
--- name: InsertAPIKey :exec
-INSERT INTO api_key (id, name, sha256, scopes, created_at, expires_at, branch_id)
-VALUES (@id, @name, @sha256, @scopes, @created_at, @expires_at, sqlc.narg('branch_id'));
-
--- name: APIKeyByHash :one
-SELECT id, name, sha256, scopes, created_at, expires_at, branch_id FROM api_key WHERE sha256 = @sha256;
-
 -- name: Now :one
 SELECT clock_timestamp()::timestamptz;
 
 -- name: CountScripts :one
 SELECT count(*) FROM audit_entry
 WHERE thing_id = @card_id::text AND event = 'issue_script' AND detail ->> 'order' = @order_id::text;
-
--- name: EndAPIKey :execrows
-UPDATE api_key SET expires_at = @at WHERE id = @id AND expires_at > @at;
 
 -- name: InsertAudits :exec
 INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state, detail)

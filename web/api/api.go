@@ -80,7 +80,7 @@ func New(c Config) (http.Handler, error) {
 	problemsInsteadOfHumas()
 	mux := http.NewServeMux()
 	d := &door{Config: c, api: humago.New(mux, description(c.Version))}
-	d.api.UseMiddleware(d.identify, d.authenticate)
+	d.api.UseMiddleware(d.identify, d.authenticate, d.onlyOnce)
 	routes := d.routes
 	if c.Chips != nil {
 		routes = d.chipRoutes
@@ -133,7 +133,7 @@ func description(version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearer: {Type: "http", Scheme: "bearer", Description: "An API key of `sceau api-key`, which names its scopes."},
+					bearer: {Type: "http", Scheme: "bearer", Description: "An API key of `sceau api-key`, which names its scopes. A client certificate that `sceau service bind` knows takes its place."},
 				},
 			},
 		},
@@ -192,6 +192,17 @@ func (d *door) routes() []func() {
 // route is an operation for callers with the scope.
 func route[In, Out any](d *door, scope authn.Scope, op huma.Operation, handle func(ctx context.Context, in *In) (*Out, error)) func() {
 	op.Metadata = map[string]any{scopeKey: scope}
+	if op.Method == http.MethodPost {
+		rule := d.onceOf(op.OperationID)
+		if scope.AtBranch() { // what is made for a chip is kept nowhere
+			rule = once{several: true, secret: true}
+		}
+		op.Metadata[onceKey] = rule
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: onceHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "Names the request, so that it acts once however often it is sent within 24 hours; sent again it is answered as the first time.",
+		})
+	}
 	op.Security = []map[string][]string{{bearer: {string(scope)}}}
 	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, bodyTimeout
 	op.Errors = []int{

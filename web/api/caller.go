@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,26 +26,46 @@ type contextKey int
 
 const (
 	keyCaller contextKey = iota
-	keyRequest
+	keyCall
 )
 
+// call is a request as the log names it.
+type call struct {
+	id         string
+	service    lifecycle.ServiceID
+	credential string // the key or certificate by which the service called
+}
+
+// traceparent is that of W3C Trace Context, version 00: the caller's own name of what
+// the request is part of.
+var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
 // identify gives the request an identifier, answers it, and logs what became of
-// the request: never a body, a query or a header.
+// the request: never a body, a query or a header but the trace's.
 func (d *door) identify(ctx huma.Context, next func(huma.Context)) {
 	var random [12]byte
 	_, _ = rand.Read(random[:]) // never fails since Go 1.24: it ends the process instead
 	id := hex.EncodeToString(random[:])
-	ctx = huma.WithValue(ctx, keyRequest, id)
+	made := &call{id: id}
+	ctx = huma.WithValue(ctx, keyCall, made)
 	ctx.SetHeader("X-Request-Id", id)
 	started := d.Now()
 	next(ctx)
-	d.Logger.InfoContext(ctx.Context(), "api", slog.String("request", id), slog.String("operation", ctx.Operation().OperationID),
-		slog.Int("status", ctx.Status()), slog.Duration("took", d.Now().Sub(started)))
+	told := []slog.Attr{
+		slog.String("request", id), slog.String("operation", ctx.Operation().OperationID), slog.Int("status", ctx.Status()),
+		slog.Duration("took", d.Now().Sub(started)), slog.String("service", string(made.service)), slog.String("credential", made.credential),
+	}
+	if trace := ctx.Header("traceparent"); traceparent.MatchString(trace) {
+		told = append(told, slog.String("trace", trace))
+	}
+	d.Logger.LogAttrs(ctx.Context(), slog.LevelInfo, "api", told...)
 }
 
 func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(keyRequest).(string)
-	return id
+	if made, ok := ctx.Value(keyCall).(*call); ok {
+		return made.id
+	}
+	return ""
 }
 
 // authenticate lets callers in whose key has the operation's scope. An
@@ -55,21 +76,19 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		d.refuse(ctx, lifecycle.Forbidden)
 		return
 	}
-	presented, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
-	if !ok {
-		d.refuse(ctx, authn.ErrBadKey)
-		return
-	}
-	key, err := d.Authn.CheckAPIKey(ctx.Context(), strings.TrimSpace(presented))
+	key, err := d.credential(ctx)
 	if err != nil {
 		d.refuse(ctx, err)
 		return
+	}
+	if made, ok := ctx.Context().Value(keyCall).(*call); ok {
+		made.service, made.credential = key.Service, key.Credential()
 	}
 	if !key.Allows(scope) {
 		d.refuse(ctx, errScope)
 		return
 	}
-	caller := lifecycle.Actor{ID: string(key.ID), Role: lifecycle.RoleRelyingService}
+	caller := key.Actor()
 	if scope.AtBranch() { // its operations are all about an order
 		caller.Operator = ctx.Header(operatorHeader)
 		if len(caller.Operator) > maxOperator {
@@ -82,6 +101,18 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 		}
 	}
 	next(huma.WithValue(ctx, keyCaller, caller))
+}
+
+// credential finds who calls: by an API key, or without one by the client certificate of
+// the connection.
+func (d *door) credential(ctx huma.Context) (authn.APIKey, error) {
+	if presented, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer "); ok {
+		return d.Authn.CheckAPIKey(ctx.Context(), strings.TrimSpace(presented))
+	}
+	if tls := ctx.TLS(); tls != nil && len(tls.PeerCertificates) > 0 && ctx.Header("Authorization") == "" {
+		return d.Authn.CheckCertificate(ctx.Context(), tls.PeerCertificates[0].Raw)
+	}
+	return authn.APIKey{}, authn.ErrBadKey
 }
 
 func (d *door) refuse(ctx huma.Context, cause error) {
@@ -97,6 +128,11 @@ func (d *door) refuse(ctx huma.Context, cause error) {
 	if code == "unavailable" {
 		ctx.SetHeader("Retry-After", "10")
 	}
+	d.write(ctx, p)
+}
+
+// write answers a problem before an operation was reached.
+func (*door) write(ctx huma.Context, p *problem) {
 	ctx.SetHeader("Content-Type", problemType)
 	ctx.SetStatus(p.Status)
 	_ = huma.DefaultJSONFormat.Marshal(ctx.BodyWriter(), p) // the caller has left

@@ -223,11 +223,16 @@ func (d *door) call(method, path, key, body string) answer {
 	if key != "" {
 		request.Header.Set("Authorization", "Bearer "+key)
 	}
-	if d.operator != "" {
-		request.Header.Set("Sceau-Operator", d.operator)
-	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	return d.send(request)
+}
+
+func (d *door) send(request *http.Request) answer {
+	d.t.Helper()
+	if d.operator != "" {
+		request.Header.Set("Sceau-Operator", d.operator)
 	}
 	response := must[*http.Response](d.t)(http.DefaultClient.Do(request)) //nolint:bodyclose // closed in the next line: must hides it
 	defer func() { _ = response.Body.Close() }()
