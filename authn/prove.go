@@ -111,6 +111,13 @@ func checkGiven(p signing.Proof, given Given) error {
 // judgeProof has the means judge. Of a user whom an emergency stop concerns nothing is
 // accepted; cards are found by that already ([Service.find]).
 func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Authentication, asked Authentication, given Given) (proven, error) {
+	// An entitlement may have ended since it was asked.
+	switch err := s.checkEntitled(ctx, row.ClientID, row.UserNumber, asked.Operation); {
+	case errors.Is(err, errNotEntitled):
+		return proven{}, ErrRefused
+	case err != nil:
+		return proven{}, err
+	}
 	if row.Means == lifecycle.MeansCAP {
 		return s.judgeCAP(ctx, by, row, asked, given)
 	}

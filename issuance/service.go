@@ -52,6 +52,7 @@ type Policy struct {
 	TellEvery                   time.Duration // the least between two of a campaign's notices to one holder
 	TellAtMost                  int           // notices that a campaign sends of one certificate
 	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
+	SettingDelay                time.Duration // before a setting that is loosened takes effect
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -71,6 +72,7 @@ func DefaultPolicy() Policy {
 		TellEvery: 7 * 24 * time.Hour, TellAtMost: 8,
 		RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier:       365 * 24 * time.Hour,
+		SettingDelay:        4 * time.Hour,
 	}
 }
 
@@ -118,6 +120,9 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, ca CA, policy Poli
 	}
 	if policy.BatchSize < 1 || policy.BatchSize > 500 {
 		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
+	}
+	if policy.SettingDelay < time.Minute {
+		return nil, fmt.Errorf("%w: a setting that is loosened waits, so that it can be stopped", lifecycle.Invalid)
 	}
 	if policy.RunFileAge < 24*time.Hour {
 		return nil, fmt.Errorf("%w: a print run's file is kept for a day at least", lifecycle.Invalid)

@@ -45,6 +45,8 @@ type (
 	StopID              string
 	FraudReportID       string
 	ServiceID           string
+	EntitlementID       string
+	SettingID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -81,6 +83,8 @@ const (
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
 	PrefixService           = "SV"
+	PrefixEntitlement       = "EN"
+	PrefixSetting           = "SG"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

@@ -111,6 +111,8 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("means", sound(lifecycle.Means, lifecycle.MeansRefused, lifecycle.MeansEnded))
 	t.Run("authentications", sound(lifecycle.Authentications, lifecycle.AuthenticationAccepted, lifecycle.AuthenticationRefused,
 		lifecycle.AuthenticationExpired, lifecycle.AuthenticationCancelled))
+	t.Run("entitlements", sound(lifecycle.Entitlements, lifecycle.EntitlementsReplaced, lifecycle.EntitlementsRefused))
+	t.Run("settings", sound(lifecycle.Settings, lifecycle.SettingStopped, lifecycle.SettingRefused))
 	t.Run("emergency stops", sound(lifecycle.Stops, lifecycle.StopLifted))
 	t.Run("fraud reports", sound(lifecycle.FraudReports, lifecycle.FraudConfirmed, lifecycle.FraudUnfounded))
 	t.Run("card runs", sound(lifecycle.CardRuns, lifecycle.PrintRunPrinted, lifecycle.PrintRunCancelled))

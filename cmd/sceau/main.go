@@ -60,6 +60,8 @@ type cli struct {
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Fraud    fraudCmd       `cmd:"" help:"Reports of suspicious messages, calls, sites and operations: list, show, review, confirm, dismiss."`
 	Stop     stopCmd        `cmd:"" help:"Emergency stops: make, list, show, lift, keep."`
+	Entitled entitledCmd    `cmd:"" name:"entitlements" help:"What users may sign: show, propose, approve, refuse, list."`
+	Security settingsCmd    `cmd:"" name:"settings" help:"Security settings of holders: show, change, approve, refuse, stop."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Keys of relying services: make, rotate, end, list."`

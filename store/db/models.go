@@ -240,6 +240,28 @@ type DataKey struct {
 	RetiredAt *time.Time
 }
 
+type Decision struct {
+	Service     string
+	Operation   string
+	FactsSHA256 []byte
+	CompanyID   *lifecycle.CompanyID
+	HolderID    *lifecycle.HolderID
+	Kind        string
+	Result      string
+	Rule        string
+	Setting     string
+	Level       string
+	Version     int32
+	Signatures  int32
+	DecidedAt   time.Time
+}
+
+type DecisionCounter struct {
+	Place  string
+	Totals []byte
+	Uses   int32
+}
+
 type Document struct {
 	ID        string
 	MediaType string
@@ -323,6 +345,19 @@ type Enrolment struct {
 	Tries          int32
 	SessionSHA256  []byte
 	SessionExpires *time.Time
+}
+
+type Entitlement struct {
+	ID               lifecycle.EntitlementID
+	HolderID         lifecycle.HolderID
+	State            lifecycle.EntitlementState
+	Grants           []byte
+	RequestedBy      string
+	AuthenticationID *lifecycle.AuthenticationID
+	DecidedBy        string
+	Why              string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 type ForeignAnswer struct {
@@ -444,6 +479,7 @@ type Notice struct {
 	Failure       string
 	UpdatedAt     time.Time
 	FormerAddress *string
+	SettingID     *lifecycle.SettingID
 }
 
 type Order struct {
@@ -575,6 +611,29 @@ type RevocationRequest struct {
 	DueAt            time.Time
 	EndedAt          *time.Time
 	Why              string
+}
+
+type SettingChange struct {
+	ID               lifecycle.SettingID
+	Setting          string
+	CompanyID        lifecycle.CompanyID
+	HolderID         *lifecycle.HolderID
+	Account          string
+	Version          int32
+	State            lifecycle.SettingState
+	OldValue         string
+	NewValue         string
+	Loosens          bool
+	EffectiveFrom    *time.Time
+	EffectiveUntil   *time.Time
+	AskedBy          *lifecycle.HolderID
+	MadeBy           string
+	AuthenticationID *lifecycle.AuthenticationID
+	HolderPresent    bool
+	DecidedBy        string
+	Note             string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 type Staff struct {

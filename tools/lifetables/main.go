@@ -44,6 +44,8 @@ What the tables in this folder say: a thing begins in the first state of its dia
 	draw(&b, lifecycle.TrustList)
 	draw(&b, lifecycle.Means)
 	draw(&b, lifecycle.Authentications)
+	draw(&b, lifecycle.Entitlements)
+	draw(&b, lifecycle.Settings)
 	draw(&b, lifecycle.Stops)
 	draw(&b, lifecycle.FraudReports)
 	draw(&b, lifecycle.RevocationRequests)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"sceau/authn"
+	"sceau/decision"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -32,8 +33,12 @@ func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	decisions, err := decision.New(h.Store, h.config.Now)
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Config{
-		Service: h.Service, Authn: service, Scripts: scripter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
+		Service: h.Service, Authn: service, Decisions: decisions, Scripts: scripter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
 		Ready: func(ctx context.Context) error { return errors.Join(h.Store.Ping(ctx), vault.Ping(ctx)) },
 	})
 }
