@@ -143,7 +143,7 @@ func everything() []signing.Grant {
 }
 
 // entitle gives a user what two of the staff would, in place of what they had.
-func (h *house) entitle(t *testing.T, holder lifecycle.HolderID, grants ...signing.Grant) {
+func (h *house) entitle(t testing.TB, holder lifecycle.HolderID, grants ...signing.Grant) {
 	t.Helper()
 	h.grants++
 	for _, before := range must[[]db.Entitlement](t)(h.store.EntitlementsInState(t.Context(), holder, lifecycle.EntitlementsLive)) {
