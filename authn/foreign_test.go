@@ -68,7 +68,7 @@ type abroad struct {
 	bound  int
 }
 
-func newAbroad(t *testing.T, adapt ...func(*trust.Entry)) *abroad {
+func newAbroad(t testing.TB, adapt ...func(*trust.Entry)) *abroad {
 	t.Helper()
 	h := &house{engine: &engine{}, clock: &clock{now: today}}
 	h.store = openStore(t)
@@ -98,7 +98,7 @@ func newAbroad(t *testing.T, adapt ...func(*trust.Entry)) *abroad {
 	return a
 }
 
-func (a *abroad) bind(t *testing.T, holder lifecycle.HolderID, p foreignca.Person, state lifecycle.MeansState) {
+func (a *abroad) bind(t testing.TB, holder lifecycle.HolderID, p foreignca.Person, state lifecycle.MeansState) {
 	t.Helper()
 	a.bound++
 	means := lifecycle.MeansID(id("M", a.bound))
@@ -113,7 +113,7 @@ func (a *abroad) bind(t *testing.T, holder lifecycle.HolderID, p foreignca.Perso
 }
 
 // list puts a list of the other CA on record, of now.
-func (a *abroad) list(t *testing.T, revoked ...foreignca.Person) {
+func (a *abroad) list(t testing.TB, revoked ...foreignca.Person) {
 	t.Helper()
 	key, at := trust.KeyOf(a.other.Issuing), a.clock.Now()
 	number := make([]byte, 20)
@@ -303,4 +303,23 @@ func wrongField(err error) string {
 		return f.Field
 	}
 	return ""
+}
+
+// BenchmarkValidateCertificate is a relying service's question about another CA's
+// certificate, with PostgreSQL, many at the same time; beside it, what the path alone
+// costs (BenchmarkJudgeForeign in ca).
+func BenchmarkValidateCertificate(b *testing.B) {
+	a := newAbroad(b)
+	a.list(b)
+	ask := authn.CertificateAsk{Certificate: a.lotte.Raw, ClientID: clientID, UserNumber: userNumber, Purpose: trust.Authentication}
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if v, err := a.ValidateCertificate(b.Context(), ask); err != nil || v.Result() != authn.Valid {
+				b.Errorf("%v %v", v.Codes, err)
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "certificates/s")
 }

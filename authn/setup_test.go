@@ -88,7 +88,7 @@ func setupWith(t *testing.T, policy authn.Policy) *house {
 	return h
 }
 
-func openStore(t *testing.T) *store.Store {
+func openStore(t testing.TB) *store.Store {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), testenv.Database(t))
 	if err != nil {
@@ -98,7 +98,7 @@ func openStore(t *testing.T) *store.Store {
 	return store.New(pool)
 }
 
-func must[T any](t *testing.T) func(T, error) T {
+func must[T any](t testing.TB) func(T, error) T {
 	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
@@ -109,7 +109,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func check(t *testing.T, err error) {
 func id(prefix string, n int) string { return fmt.Sprintf("%s-%016d", prefix, n) }
 
 // user enrols a user of the company clientID.
-func (h *house) user(t *testing.T, number string) lifecycle.HolderID {
+func (h *house) user(t testing.TB, number string) lifecycle.HolderID {
 	t.Helper()
 	h.users++
 	branch, company := lifecycle.BranchID(id("BR", 1)), lifecycle.CompanyID(id("CO", 1))
@@ -148,7 +148,7 @@ func everything() []signing.Grant {
 }
 
 // entitle gives a user what two of the staff would, in place of what they had.
-func (h *house) entitle(t *testing.T, holder lifecycle.HolderID, grants ...signing.Grant) {
+func (h *house) entitle(t testing.TB, holder lifecycle.HolderID, grants ...signing.Grant) {
 	t.Helper()
 	h.grants++
 	for _, before := range must[[]db.Entitlement](t)(h.store.EntitlementsInState(t.Context(), holder, lifecycle.EntitlementsLive)) {

@@ -80,7 +80,7 @@ func (s *Service) ValidateCertificate(ctx context.Context, a CertificateAsk) (Ce
 	if err := errs.Err(); err != nil {
 		return CertificateVerdict{}, err
 	}
-	v, err := s.CheckCertificate(ctx, a.Certificate, a.At, a.Purpose)
+	v, err := s.JudgeCertificate(ctx, a.Certificate, a.At, a.Purpose)
 	if err != nil || v.Certificate == nil {
 		return v, err
 	}
@@ -107,9 +107,9 @@ func (s *Service) ValidateCertificate(ctx context.Context, a CertificateAsk) (Ce
 	return v, nil
 }
 
-// CheckCertificate tells whether a certificate would be accepted, whoever brings it, and
+// JudgeCertificate tells whether a certificate would be accepted, whoever brings it, and
 // why not.
-func (s *Service) CheckCertificate(ctx context.Context, der []byte, at time.Time, purpose trust.Purpose) (CertificateVerdict, error) {
+func (s *Service) JudgeCertificate(ctx context.Context, der []byte, at time.Time, purpose trust.Purpose) (CertificateVerdict, error) {
 	if s.certificates == nil {
 		return CertificateVerdict{}, errNoCertificates
 	}

@@ -142,12 +142,12 @@ func misused(c *x509.Certificate, purpose trust.Purpose) string {
 
 // judgePath builds the path to a root.
 func judgePath(j *trust.Judged, a Anchors, c *x509.Certificate, at time.Time, purpose trust.Purpose) {
-	if !slices.ContainsFunc(a.CAs, func(by *x509.Certificate) bool { return bytes.Equal(by.RawSubject, c.RawIssuer) }) {
+	namesakes := slices.DeleteFunc(slices.Clone(a.CAs), func(by *x509.Certificate) bool { return !bytes.Equal(by.RawSubject, c.RawIssuer) })
+	if len(namesakes) == 0 {
 		j.Add(trust.UnknownIssuer, "no accepted CA is called "+trust.Short(c.Issuer.String()))
 		return
 	}
-	issuers := slices.DeleteFunc(slices.Clone(a.CAs), func(by *x509.Certificate) bool { return c.CheckSignatureFrom(by) != nil })
-	if len(issuers) == 0 {
+	if !slices.ContainsFunc(namesakes, func(by *x509.Certificate) bool { return c.CheckSignatureFrom(by) == nil }) {
 		j.Add(trust.WrongIssuer, "an accepted CA has its issuer's name, and did not sign it")
 		return
 	}

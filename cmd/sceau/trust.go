@@ -247,7 +247,7 @@ func checkCertificate(w *world, h *house.House, der []byte, purpose trust.Purpos
 	if err != nil {
 		return authn.CertificateVerdict{}, err
 	}
-	v, err := desk.CheckCertificate(w.ctx, der, time.Time{}, purpose)
+	v, err := desk.JudgeCertificate(w.ctx, der, time.Time{}, purpose)
 	if err != nil {
 		return v, err
 	}

@@ -149,6 +149,7 @@ func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
 	d.service = must[*issuance.Service](t)(issuance.New(st, testenv.Safe(), queue, jobs.CSRChecker{}, issuance.DefaultPolicy(), time.Now))
 	d.authn = must[*authn.Service](t)(authn.New(authn.Config{
 		Store: st, Safe: testenv.Safe(), Verifier: d.engine, Sealer: d.engine, Passkeys: &theBank, Policy: authn.DefaultPolicy(), Now: time.Now,
+		Certificates: judge{},
 	}))
 	bank := issuance.Bank{Branches: []issuance.Branch{{Code: "FR01", Name: "Rennes", Street: "8 quai des Tilleuls", Postcode: "35000", City: "Rennes", Country: "FR"},
 		{Code: "BE02", Name: "Eupen", Street: "Kirchstraße 4", Postcode: "4700", City: "Eupen", Country: "BE"}}}

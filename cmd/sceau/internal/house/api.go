@@ -17,14 +17,14 @@ import (
 func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
 	return authn.New(authn.Config{
 		Store: h.Store, Safe: h.safe, Verifier: capVerifier{vault}, Sealer: sealer{h, hsm.NewKeyring(vault)}, Passkeys: h.Passkeys, Policy: authn.DefaultPolicy(), Now: h.config.Now,
-		Certificates: newForeign(),
+		Certificates: NewOutside(),
 	})
 }
 
 // CodesDesk opens what staff do about codes, API keys and certificates, which asks no
 // engine.
 func (h *House) CodesDesk() (*authn.Service, error) {
-	return authn.New(authn.Config{Store: h.Store, Safe: h.safe, Verifier: capVerifier{}, Policy: authn.DefaultPolicy(), Now: h.config.Now, Certificates: newForeign()})
+	return authn.New(authn.Config{Store: h.Store, Safe: h.safe, Verifier: capVerifier{}, Policy: authn.DefaultPolicy(), Now: h.config.Now, Certificates: NewOutside()})
 }
 
 // API opens the door for relying services.

@@ -18,10 +18,10 @@ import (
 // answerPatience is how long another CA's responder has: a relying service waits.
 const answerPatience = 4 * time.Second
 
-// newOutside makes a fetcher of what other CAs publish. It goes to public addresses
+// newFetcherOutside makes a fetcher of what other CAs publish. It goes to public addresses
 // alone, looked at when it connects, whatever a name led to; or to private ones too. It
 // follows no redirect.
-func newOutside(private bool) fetcher {
+func newFetcherOutside(private bool) fetcher {
 	f := newFetcher("", 0)
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -55,12 +55,13 @@ func public(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate()
 }
 
-// outside fetches what other CAs publish, and judges their certificates.
-type outside struct{ public, private fetcher }
+// Outside fetches what other CAs publish, and judges their certificates.
+type Outside struct{ public, private fetcher }
 
-func newForeign() outside { return outside{newOutside(false), newOutside(true)} }
+// NewOutside opens the way to what other CAs publish.
+func NewOutside() Outside { return Outside{newFetcherOutside(false), newFetcherOutside(true)} }
 
-func (o outside) to(private bool) fetcher {
+func (o Outside) to(private bool) fetcher {
 	if private {
 		return o.private
 	}
@@ -68,23 +69,23 @@ func (o outside) to(private bool) fetcher {
 }
 
 // FetchList fetches a list.
-func (o outside) FetchList(ctx context.Context, address string, private bool) ([]byte, error) {
+func (o Outside) FetchList(ctx context.Context, address string, private bool) ([]byte, error) {
 	got, err := o.to(private).get(ctx, address, ca.MaxForeignList)
 	return got.body, err
 }
 
 // Judge judges a certificate by itself, under an entry.
-func (outside) Judge(e *trust.Entry, certificate []byte, at time.Time, purpose trust.Purpose) trust.Judged {
+func (Outside) Judge(e *trust.Entry, certificate []byte, at time.Time, purpose trust.Purpose) trust.Judged {
 	return ca.JudgeForeign(e, certificate, at, purpose)
 }
 
 // CheckSignature tells whether the key of a certificate signed a text.
-func (outside) CheckSignature(certificate, text, signature []byte) error {
+func (Outside) CheckSignature(certificate, text, signature []byte) error {
 	return ca.CheckStatement(certificate, text, signature)
 }
 
 // Ask asks the responder of an entry about a certificate.
-func (o outside) Ask(ctx context.Context, e *trust.Entry, c, issuer *x509.Certificate, at time.Time) (trust.Status, []byte, error) {
+func (o Outside) Ask(ctx context.Context, e *trust.Entry, c, issuer *x509.Certificate, at time.Time) (trust.Status, []byte, error) {
 	question, err := ca.ForeignQuestion(c, issuer)
 	if err != nil {
 		return trust.Status{}, nil, err
