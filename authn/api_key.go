@@ -28,13 +28,14 @@ const (
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
 	ScopeReadOrders         Scope = "orders:read"
+	ScopeReadEvents         Scope = "events:read"
 	ScopeResetPIN           Scope = "terminal:pin-reset"
 	ScopePersonalise        Scope = "terminal:personalise"
 )
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeReadEvents, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,
@@ -75,7 +76,8 @@ type APIKey struct {
 	Branch  lifecycle.BranchID // of a terminal's
 	Expires time.Time
 
-	Certificate lifecycle.CertificateID // in place of a key
+	Certificate  lifecycle.CertificateID // in place of a key
+	CallsAMinute int                     // the service's limit
 }
 
 // Allows tells whether the key has the scope.
@@ -210,7 +212,7 @@ func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, er
 			return APIKey{}, fmt.Errorf("use API key %s: %w", row.ID, err)
 		}
 	}
-	key := APIKey{ID: row.ID, Service: row.ServiceID, Name: row.Name, Scopes: scopesOf(row.Scopes), Expires: row.ExpiresAt}
+	key := APIKey{ID: row.ID, Service: row.ServiceID, Name: row.Name, Scopes: scopesOf(row.Scopes), Expires: row.ExpiresAt, CallsAMinute: int(row.CallsAMinute)}
 	if row.BranchID != nil {
 		key.Branch = *row.BranchID
 	}

@@ -71,12 +71,13 @@ type Policy struct {
 	// (their profile's IAF, 9F55). Others show the same code for every amount.
 	SignsAmounts bool
 	Issuer       string // of statements: the house, as relying services know it
+	CallsAMinute int    // of all relying services together; 0: no limit but each one's own
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy {
-	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau"}
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau", CallsAMinute: 240_000}
 }
 
 // Service authenticates. Its methods are safe for concurrent use.
@@ -90,6 +91,8 @@ type Service struct {
 	nobody   lifecycle.PAN // number of no card
 
 	policies policies
+	limits   limits
+	tallies  tallies
 	turns    turns
 	finding  gather.Calls[Attempt, []db.CandidateCardsRow]
 	judging  gather.Calls[question, verdict]

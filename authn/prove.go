@@ -53,7 +53,11 @@ func (s *Service) Prove(ctx context.Context, by lifecycle.Actor, id lifecycle.Au
 		return s.stopped(ctx, row, by)
 	}
 	row.Tries++
-	found, err := s.judgeProof(ctx, by, row, asked, given)
+	var found proven
+	err = s.Guarded(ctx, by, subject(row), func() (err error) {
+		found, err = s.judgeProof(ctx, by, row, asked, given)
+		return err
+	})
 	switch {
 	case err == nil && row.HolderID != nil && found.holder == *row.HolderID:
 		return s.conclude(ctx, row, lifecycle.AcceptProof, by, found.evidence)

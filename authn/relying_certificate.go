@@ -97,5 +97,5 @@ func (s *Service) CheckCertificate(ctx context.Context, der []byte) (APIKey, err
 	if err != nil {
 		return APIKey{}, fmt.Errorf("look a client certificate up: %w", err)
 	}
-	return APIKey{Service: row.ID, Name: row.Name, Scopes: scopesOf(row.Scopes), Certificate: row.CertificateID}, nil
+	return APIKey{Service: row.ID, Name: row.Name, Scopes: scopesOf(row.Scopes), Certificate: row.CertificateID, CallsAMinute: int(row.CallsAMinute)}, nil
 }

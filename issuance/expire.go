@@ -13,6 +13,7 @@ import (
 const (
 	expireRun    = 500
 	requestsKept = 24 * time.Hour // with their answers, under the caller's key
+	eventsKept   = 90 * 24 * time.Hour
 )
 
 // Expired counts what ExpireDue expired, and of dossiers archived and erased.
@@ -22,7 +23,7 @@ type Expired struct{ Cards, Certificates, ArchivedDossiers, ErasedDossiers int }
 // after their replacement, and certificates past notAfter. A card that was not
 // delivered by then gets no letter any more, and its order fails. Dossiers whose
 // document has ended are archived, and erased when their years are over. Requests
-// that callers named are forgotten after a day.
+// that callers named are forgotten after a day, events after 90.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -67,6 +68,12 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	}
 	if err := s.store.ForgetRequests(ctx, now.Add(-requestsKept)); err != nil {
 		return n, fmt.Errorf("forget requests: %w", err)
+	}
+	if err := s.store.ForgetProofCounts(ctx, now.Add(-requestsKept)); err != nil {
+		return n, fmt.Errorf("forget counts of proofs: %w", err)
+	}
+	if err := s.store.ForgetEvents(ctx, now.Add(-eventsKept)); err != nil {
+		return n, fmt.Errorf("forget events: %w", err)
 	}
 	n.ArchivedDossiers, n.ErasedDossiers, err = s.keepDossiers(ctx)
 	return n, err

@@ -45,6 +45,7 @@ type (
 	StopID              string
 	FraudReportID       string
 	ServiceID           string
+	EventID             string // of a relying service's feed: it sorts as the feed does
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -81,6 +82,7 @@ const (
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
 	PrefixService           = "SV"
+	PrefixEvent             = "EV"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.
