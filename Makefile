@@ -31,7 +31,8 @@ help: ## list the commands
 # the JDK judge what the CA makes (internal/conform).
 TOOLS = initdb:postgresql psql:postgresql-client pdftotext:poppler-utils openssl:openssl \
 	dmtxread:dmtx-utils strace:strace flock:util-linux gcc:gcc softhsm2-util:softhsm2 pkcs11-tool:opensc pcscd:pcscd \
-	certtool:gnutls-bin vfychain:libnss3-tools javac:default-jdk-headless nginx:nginx-light
+	certtool:gnutls-bin vfychain:libnss3-tools javac:default-jdk-headless nginx:nginx-light \
+	haproxy:haproxy apache2:apache2-bin
 
 # Packages that bring a file and no command: file:package.
 FILES = /usr/lib/pcsc/drivers/serial/libifdvpcd.so:vsmartcard-vpcd /usr/lib/python3/dist-packages/smartcard/System.py:python3-pyscard

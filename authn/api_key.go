@@ -24,9 +24,13 @@ const (
 	ScopeOperate            Scope = "operations"
 	ScopeStop               Scope = "stops"
 	ScopeReportFraud        Scope = "fraud:report"
+	ScopeEntitlements       Scope = "entitlements"
+	ScopeSettings           Scope = "settings"
+	ScopeDecide             Scope = "decisions"
 	ScopeActivateCards      Scope = "cards:activate"
 	ScopeBlockCards         Scope = "cards:block"
 	ScopeRevokeCertificates Scope = "certificates:revoke"
+	ScopeValidate           Scope = "certificates:validate"
 	ScopeReadOrders         Scope = "orders:read"
 	ScopeReadEvents         Scope = "events:read"
 	ScopeResetPIN           Scope = "terminal:pin-reset"
@@ -35,7 +39,7 @@ const (
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeReadOrders, ScopeReadEvents, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeReadEvents, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,

@@ -68,8 +68,9 @@ func (a Authentication) Typed(p Policy) Operation {
 func (s *Service) Typed(a Authentication) Operation { return a.Typed(s.policy) }
 
 // Begin asks. The proof must be one that the bank's policy takes for the function. A
-// user whom nobody knows is asked like any other. A second operation that the CODE
-// key would confirm takes the place of the first.
+// user whom nobody knows is asked to sign in like any other, and what is sensitive is
+// refused like that of a user without the entitlement: [lifecycle.Forbidden]. A second
+// operation that the CODE key would confirm takes the place of the first.
 func (s *Service) Begin(ctx context.Context, a Ask) (Authentication, error) {
 	var errs lifecycle.FieldErrors
 	if len(a.ClientID) != 8 || !digits(a.ClientID) {
@@ -90,6 +91,9 @@ func (s *Service) Begin(ctx context.Context, a Ask) (Authentication, error) {
 		errs.Add("means", fmt.Sprintf("the bank's policy takes for %s: %s", a.Operation.Function, names(rule)))
 	}
 	if err := errs.Err(); err != nil {
+		return Authentication{}, err
+	}
+	if err := s.checkEntitled(ctx, a.ClientID, a.UserNumber, a.Operation); err != nil {
 		return Authentication{}, err
 	}
 	row, err := s.newAuthentication(ctx, a, version, rule)

@@ -103,7 +103,7 @@ func TestAnOperationIsSignedOverItsOwnData(t *testing.T) {
 func TestTheSameOperationIsTypedDifferentlyEachTime(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	h.user(t, userNumber)
+	h.card(t, h.user(t, userNumber), lifecycle.CardActive)
 	of := operationOf(t, signing.SignPayment, payment)
 	first, second := h.ask(t, "2+tds", of), h.ask(t, "2+tds", of)
 	if slices.Equal(h.Typed(first).TDS, h.Typed(second).TDS) {
@@ -184,9 +184,7 @@ func TestAUserOfNobodyIsAskedAndRefusedLikeAnyOther(t *testing.T) {
 	h.user(t, userNumber) // who has no card
 	for name, number := range map[string]string{"known": userNumber, "unknown": "9999"} {
 		a, err := h.Begin(t.Context(), authn.Ask{
-			By: service, ClientID: clientID, UserNumber: number, Proof: capProof("3"), Operation: operationOf(t, signing.AddBeneficiary, map[string]string{
-				"payee_account": "BE68539007547034", "payee_name": "Lemaire",
-			}),
+			By: service, ClientID: clientID, UserNumber: number, Proof: capProof("3"), Operation: operationOf(t, signing.SignIn, nil),
 		})
 		check(t, err)
 		if a.State != lifecycle.AuthenticationPending || h.Typed(a).Challenge == "" {
@@ -306,6 +304,7 @@ func TestOperationsBegunAtOnceByTheCodeKeyLeaveOneThatWaits(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	h.user(t, userNumber)
+	h.card(t, lifecycle.HolderID(id("H", 1)), lifecycle.CardActive)
 	h.takes(t, codeKeySigns)
 	of := operationOf(t, signing.SignPaymentBatch, batch)
 	var wait sync.WaitGroup

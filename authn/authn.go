@@ -88,7 +88,10 @@ type Service struct {
 	sealer   Sealer
 	policy   Policy
 	now      func() time.Time
-	nobody   lifecycle.PAN // number of no card
+
+	certificates Certificates
+	trusted      trusted
+	nobody       lifecycle.PAN // number of no card
 
 	policies policies
 	limits   limits
@@ -107,6 +110,8 @@ type Config struct {
 	Sealer   Sealer
 	Policy   Policy
 	Now      func() time.Time
+
+	Certificates Certificates // nil: no certificate is judged
 }
 
 // New makes the service.
@@ -127,7 +132,7 @@ func New(c Config) (*Service, error) {
 		return nil, fmt.Errorf("make the number of nobody: %w", err)
 	}
 	clock := func() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
-	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody}
+	s := &Service{store: c.Store, safe: c.Safe, verifier: c.Verifier, sealer: c.Sealer, policy: policy, now: clock, nobody: nobody, certificates: c.Certificates}
 	s.finding.Doing, s.finding.Most, s.finding.Call = "look for a code's cards", maxTogether, s.find
 	s.judging.Doing, s.judging.Most = "judge a code", maxTogether
 	s.judging.Call = func(ctx context.Context, questions []question) ([]verdict, error) {

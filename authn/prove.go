@@ -12,6 +12,9 @@ import (
 	"sceau/store/db"
 )
 
+// maxSignature bounds a signature, in octets.
+const maxSignature = 1024
+
 // maxProofs is how many proofs an authentication takes, right or wrong.
 const maxProofs = 3
 
@@ -20,7 +23,8 @@ var errStopped = fmt.Errorf("%w: the authentication waits for no proof any more:
 
 // Given is what a holder gave as proof: the member of the authentication's means.
 type Given struct {
-	Code string // of the CAP reader, 8 digits
+	Code      string // of the CAP reader, 8 digits
+	Signature []byte // of a certificate's key, over the authentication's text
 }
 
 // proven is what a right proof tells.
@@ -102,12 +106,22 @@ func checkGiven(p signing.Proof, given Given) error {
 	if p.Means == lifecycle.MeansCAP && !isCode(given.Code) {
 		return &lifecycle.FieldError{Field: "code", Why: "a code has 8 digits: type what the reader shows"}
 	}
+	if p.Means == lifecycle.MeansForeign && (len(given.Signature) == 0 || len(given.Signature) > maxSignature) {
+		return &lifecycle.FieldError{Field: "signature", Why: "is that of the text by the certificate's key, with SHA-256, at most 1024 octets"}
+	}
 	return nil
 }
 
 // judgeProof has the means judge. Of a user whom an emergency stop concerns nothing is
 // accepted; cards are found by that already ([Service.find]).
 func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Authentication, asked Authentication, given Given) (proven, error) {
+	// An entitlement may have ended since it was asked.
+	switch err := s.checkEntitled(ctx, row.ClientID, row.UserNumber, asked.Operation); {
+	case errors.Is(err, errNotEntitled):
+		return proven{}, ErrRefused
+	case err != nil:
+		return proven{}, err
+	}
 	if row.Means == lifecycle.MeansCAP {
 		return s.judgeCAP(ctx, by, row, asked, given)
 	}
@@ -121,7 +135,9 @@ func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Aut
 		}
 	}
 	switch row.Means {
-	case lifecycle.MeansCAP, lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansForeign, lifecycle.MeansPasskey, lifecycle.MeansProvider:
+	case lifecycle.MeansForeign:
+		return s.judgeForeign(ctx, row, asked, given)
+	case lifecycle.MeansCAP, lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansPasskey, lifecycle.MeansProvider:
 	}
 	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
 }

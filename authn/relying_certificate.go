@@ -85,10 +85,10 @@ func (s *Service) auditBinding(ctx context.Context, tx store.Tx, by lifecycle.Ac
 	})
 }
 
-// CheckCertificate finds the service that calls by a client certificate. That the
+// CheckCallerCertificate finds the service that calls by a client certificate. That the
 // caller holds its key TLS has proven; that the certificate is still good the house's
 // own database knows, whatever chain came with it.
-func (s *Service) CheckCertificate(ctx context.Context, der []byte) (APIKey, error) {
+func (s *Service) CheckCallerCertificate(ctx context.Context, der []byte) (APIKey, error) {
 	digest := sha256.Sum256(der)
 	row, err := s.store.ServiceByCertificate(ctx, digest[:], s.now())
 	if errors.Is(err, lifecycle.NotFound) {

@@ -139,14 +139,14 @@ func TestAServiceCallsByACertificateThatIsActive(t *testing.T) {
 	key, _ := newKey(t, h, authn.ScopeVerifyCAP)
 	der := []byte("a certificate")
 	id := h.systemCertificate(t, der)
-	if _, err := h.CheckCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
+	if _, err := h.CheckCallerCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
 		t.Errorf("before it is bound: %v", err)
 	}
 	scopes := []authn.Scope{authn.ScopeAuthenticate}
 	wantKind(t, h.BindCertificate(t.Context(), officer, key.Service, id, []authn.Scope{authn.ScopeResetPIN}), lifecycle.Invalid)
 	wantKind(t, h.BindCertificate(t.Context(), lifecycle.Actor{ID: "x", Role: lifecycle.RoleOperator}, key.Service, id, scopes), lifecycle.Forbidden)
 	check(t, h.BindCertificate(t.Context(), officer, key.Service, id, scopes))
-	got, err := h.CheckCertificate(t.Context(), der)
+	got, err := h.CheckCallerCertificate(t.Context(), der)
 	check(t, err)
 	if got.Actor() != key.Actor() || got.Credential() != string(id) || !got.Allows(authn.ScopeAuthenticate) || got.Allows(authn.ScopeVerifyCAP) {
 		t.Errorf("the caller is %+v", got)
@@ -158,19 +158,19 @@ func TestAServiceCallsByACertificateThatIsActive(t *testing.T) {
 		"stopped": {"INSERT INTO emergency_stop (id, company_id, state, reason, made_by, made_at, updated_at) SELECT 'ES-1', h.company_id, 'active', 'fraud', 'x', now(), now() FROM holder h, certificate c WHERE h.id = c.holder_id AND c.id = $1", "UPDATE emergency_stop SET state = 'lifted' WHERE $1 <> ''"},
 	} {
 		h.exec(t, change[0], id)
-		if _, err := h.CheckCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
+		if _, err := h.CheckCallerCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 		h.exec(t, change[1], id)
-		if _, err := h.CheckCertificate(t.Context(), der); err != nil {
+		if _, err := h.CheckCallerCertificate(t.Context(), der); err != nil {
 			t.Errorf("no longer %s: %v", name, err)
 		}
 	}
-	if _, err := h.CheckCertificate(t.Context(), digest[:]); !errors.Is(err, authn.ErrBadKey) {
+	if _, err := h.CheckCallerCertificate(t.Context(), digest[:]); !errors.Is(err, authn.ErrBadKey) {
 		t.Errorf("the digest in its place: %v", err)
 	}
 	check(t, h.UnbindCertificate(t.Context(), officer, key.Service, id))
-	if _, err := h.CheckCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
+	if _, err := h.CheckCallerCertificate(t.Context(), der); !errors.Is(err, authn.ErrBadKey) {
 		t.Errorf("unbound: %v", err)
 	}
 	entries := must[[]db.AuditEntry](t)(h.store.AuditOf(t.Context(), string(key.Service)))

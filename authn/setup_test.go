@@ -18,6 +18,7 @@ import (
 	"sceau/internal/testenv"
 	"sceau/lifecycle"
 	"sceau/migrations"
+	"sceau/signing"
 	"sceau/store"
 	"sceau/store/db"
 )
@@ -44,6 +45,7 @@ type house struct {
 	clock  *clock
 	cards  int
 	users  int
+	grants int
 }
 
 type clock struct {
@@ -127,7 +129,36 @@ func (h *house) user(t *testing.T, number string) lifecycle.HolderID {
 	check(t, h.store.InsertHolder(t.Context(), db.InsertHolderParams{
 		ID: holder, CompanyID: company, UserNumber: number, GivenName: "Camille", Surname: "Martin", Language: "fr", CreatedAt: today,
 	}))
+	h.entitle(t, holder, everything()...)
 	return holder
+}
+
+// everything is each sensitive function, without bounds.
+func everything() []signing.Grant {
+	var grants []signing.Grant
+	for _, f := range signing.Functions()[1:] {
+		grants = append(grants, signing.Grant{Function: f})
+	}
+	return grants
+}
+
+// entitle gives a user what two of the staff would, in place of what they had.
+func (h *house) entitle(t *testing.T, holder lifecycle.HolderID, grants ...signing.Grant) {
+	t.Helper()
+	h.grants++
+	for _, before := range must[[]db.Entitlement](t)(h.store.EntitlementsInState(t.Context(), holder, lifecycle.EntitlementsLive)) {
+		must[int64](t)(h.store.SetEntitlementState(t.Context(), db.SetEntitlementStateParams{
+			ToState: lifecycle.EntitlementsReplaced, DecidedBy: "irene", At: today, ID: before.ID, FromState: before.State,
+		}))
+	}
+	one := lifecycle.EntitlementID(id("EN", h.grants))
+	check(t, h.store.InsertEntitlement(t.Context(), db.InsertEntitlementParams{
+		ID: one, HolderID: holder, State: lifecycle.EntitlementsProposed, RequestedBy: "alix", CreatedAt: today,
+		Grants: must[signing.Entitlements](t)(signing.NewEntitlements(grants)).Canonical(),
+	}))
+	must[int64](t)(h.store.SetEntitlementState(t.Context(), db.SetEntitlementStateParams{
+		ToState: lifecycle.EntitlementsLive, DecidedBy: "irene", At: today, ID: one, FromState: lifecycle.EntitlementsProposed,
+	}))
 }
 
 // panOf is the number of the nth card.

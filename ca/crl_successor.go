@@ -36,7 +36,8 @@ type Leave func(serials []lifecycle.Serial) (kept []lifecycle.Serial, err error)
 // Both lists are walked once, side by side; an entry that stands unchanged in
 // both is not taken apart, and old is not held in memory. An old of nil is the
 // first publication. Errors are [lifecycle.Conflict] for what differs from the
-// old list and [lifecycle.Invalid] for what is wrong in itself.
+// old list and for an entry of after thisUpdate, which a later list may have, and
+// [lifecycle.Invalid] for what is wrong in itself.
 func CheckSuccessor(old io.Reader, next []byte, issuer *x509.Certificate, now time.Time, leave Leave) error {
 	n, err := ReadCRL(next)
 	if err != nil {
@@ -176,7 +177,8 @@ func (s *succession) parse(raw []byte) (Revoked, error) {
 	case !ok:
 		return r, fmt.Errorf("%w: list %d: %w: an entry is malformed", lifecycle.Invalid, s.next.Number, errList)
 	case r.At.After(s.next.ThisUpdate):
-		return r, fmt.Errorf("%w: list %d: serial %s is revoked after thisUpdate", lifecycle.Invalid, s.next.Number, r.Serial)
+		// By another process whose clock is ahead: a later list is right.
+		return r, fmt.Errorf("%w: list %d: serial %s is revoked after thisUpdate", lifecycle.Conflict, s.next.Number, r.Serial)
 	case r.Reason == lifecycle.ReasonRemoveFromCRL && s.next.BaseNumber == 0:
 		return r, fmt.Errorf("%w: list %d: serial %s: removeFromCRL stands in delta lists only", lifecycle.Invalid, s.next.Number, r.Serial)
 	}

@@ -29,10 +29,16 @@ func weakKey(pub crypto.PublicKey) string {
 }
 
 func weakRSA(n *big.Int, e int) string {
+	if n.BitLen() < minRSABits {
+		return "is an RSA key shorter than 3072 bits"
+	}
+	return unsoundRSA(n, e)
+}
+
+// unsoundRSA says what is wrong with a key that is long enough.
+func unsoundRSA(n *big.Int, e int) string {
 	bits := n.BitLen()
 	switch {
-	case bits < minRSABits:
-		return "is an RSA key shorter than 3072 bits"
 	case bits > maxRSABits:
 		return "is an RSA key longer than 8192 bits"
 	case bits%8 != 0:

@@ -37,7 +37,7 @@ func (c *Client) KeyDestroyer(ctx context.Context, person, of string, keys ...st
 		}
 	}
 	for _, name := range keys {
-		if !slices.ContainsFunc([]string{IssuingKeyPrefix, ResponderKeyPrefix, BureauKeyPrefix}, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		if !slices.ContainsFunc([]string{IssuingKeyPrefix, ResponderKeyPrefix, BureauKeyPrefix, StatementKeyPrefix}, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 			return nil, fmt.Errorf("destroy key %s: %w: it is none of a CA", name, lifecycle.Invalid)
 		}
 		text.WriteString(strings.ReplaceAll(lines, "KEY", name))

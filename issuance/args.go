@@ -72,6 +72,8 @@ type (
 	}
 	// RemindArgs asks for notices of the certificates that expire soon.
 	RemindArgs struct{}
+	// ForeignListsArgs asks to fetch the lists of other CAs that are due.
+	ForeignListsArgs struct{}
 )
 
 // Kind is the job's name for ever.
@@ -94,3 +96,4 @@ func (RevocationsDueArgs) Kind() string   { return string(lifecycle.JobRevocatio
 func (RevocationWatchArgs) Kind() string  { return string(lifecycle.JobRevocationWatch) }
 func (NoticeArgs) Kind() string           { return string(lifecycle.JobNoticeSend) }
 func (RemindArgs) Kind() string           { return string(lifecycle.JobRemind) }
+func (ForeignListsArgs) Kind() string     { return string(lifecycle.JobForeignLists) }

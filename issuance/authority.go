@@ -134,6 +134,20 @@ func (s *Service) RecordDelegate(ctx context.Context, by lifecycle.Actor, d Dele
 	})
 }
 
+// RecordServer records the certificate of one of the house's own TLS listeners.
+func (s *Service) RecordServer(ctx context.Context, by lifecycle.Actor, issuer string, der []byte) error {
+	serial, err := serialOf("server", der)
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx store.Tx) error {
+		if err := s.recordHouseCertificateTx(ctx, tx, issuer, "server", der); err != nil {
+			return err
+		}
+		return s.born(ctx, tx, "server certificate", serial.String(), "recorded", by, map[string]string{"issuer": issuer})
+	})
+}
+
 // NewestDelegate is the issuer's delegate for the purpose whose certificate ends
 // last.
 func (s *Service) NewestDelegate(ctx context.Context, issuer string, purpose Delegation) (Delegate, error) {

@@ -29,7 +29,7 @@ type CRLPlan struct {
 	BaseNumber int64 // of the list the delta completes; 0 for no delta
 	Fence      int32
 	Scheduled  bool
-	ThisUpdate time.Time
+	ThisUpdate time.Time // of the moment at which the entries are read
 	NextUpdate time.Time
 	Previous   CRLHead // the lists that these follow; number 0 for the first
 	Nothing    bool    // nothing has changed since them: no list is due
@@ -215,7 +215,7 @@ func (s *Service) FinishCRL(ctx context.Context, plan CRLPlan, full, delta []byt
 		}
 		n, err := tx.FinishCRL(ctx, db.FinishCRLParams{
 			FullSize: new(int32(len(full))), DeltaSize: new(int32(len(delta))), SHA256: sum[:], Entries: new(int32(entries)), //nolint:gosec // bounded by what a list can hold
-			Revision: plan.revision, IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, Fence: plan.Fence,
+			Revision: plan.revision, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate, IssuerID: plan.Issuer, Shard: shard, Number: plan.Number, Fence: plan.Fence,
 		})
 		if err != nil {
 			return fmt.Errorf("CRL %s/%d number %d: %w", plan.Issuer, plan.Shard, plan.Number, err)

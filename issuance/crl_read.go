@@ -35,7 +35,7 @@ const mostChanged = 50_000
 
 // ReadCRL hands a plan's entries to use, which draws the full list's first. The
 // lists cover every change of status that was committed by now, also later than
-// the plan. A revoked certificate that has expired stands on one scheduled list made
+// the plan, and are of this moment. A revoked certificate that has expired stands on one scheduled list made
 // after its end (RFC 5280 §3.3), or for ever where the issuer keeps expired ones.
 // Those of the house's own certificates stand among the others.
 //
@@ -55,6 +55,7 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 				plan.Issuer, plan.Shard, lifecycle.Unavailable, plan.revision, plan.atLeast)
 		}
 		plan.covered = true
+		plan.readAt(s.now())
 		e := &CRLEntries{}
 		e.Full = plan.drawn(func(each func([]byte) error) error {
 			return tx.ListedEntries(ctx, db.ListedEntriesParams{
@@ -78,6 +79,19 @@ func (s *Service) ReadCRL(ctx context.Context, plan *CRLPlan, use func(e *CRLEnt
 		}
 		return use(e)
 	})
+}
+
+// readAt makes the lists of the moment at which their entries are read: whoever was
+// revoked since the plan stands on them, and no entry may be of after thisUpdate.
+func (p *CRLPlan) readAt(now time.Time) {
+	now = now.Truncate(time.Second)
+	if !now.After(p.ThisUpdate) {
+		return
+	}
+	if !p.Last {
+		p.NextUpdate = p.NextUpdate.Add(now.Sub(p.ThisUpdate))
+	}
+	p.ThisUpdate = now
 }
 
 // collected reads all before it gives any: meanwhile the connection is free.

@@ -100,6 +100,28 @@ func (h *house) serial(t tb, id lifecycle.CertificateID) string {
 	return lifecycle.Serial(h.certificateRow(t, id).Serial).String()
 }
 
+// Before, a list said when it was begun, stood short of what was revoked until its
+// entries were read, and was refused for good.
+func TestAListIsOfTheMomentAtWhichItsEntriesAreRead(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.authority(t, 1)
+	id := h.certificate(t, lifecycle.CertActive)
+	plan := h.beginCRL(t, false)
+	begun := plan
+	h.clock.advance(2500 * time.Millisecond)
+	h.event(t, h.Revoke(t.Context(), helene, id, issuance.Revocation{Reason: lifecycle.ReasonKeyCompromise}))
+	h.event(t, h.ReadCRL(t.Context(), &plan, nothing))
+	status := h.status(t, id)
+	if plan.ThisUpdate.Before(status.RevokedAt) || plan.ThisUpdate.After(h.clock.now()) || plan.NextUpdate.Sub(plan.ThisUpdate) != begun.NextUpdate.Sub(begun.ThisUpdate) {
+		t.Errorf("begun %s, revoked %s, the list is of %s until %s", begun.ThisUpdate, status.RevokedAt, plan.ThisUpdate, plan.NextUpdate)
+	}
+	h.event(t, h.FinishCRL(t.Context(), plan, []byte("list"), nil, 1, nil))
+	if next := h.beginCRL(t, false); !next.Nothing && !next.Previous.ThisUpdate.Equal(plan.ThisUpdate) {
+		t.Errorf("on record it is of %s", next.Previous.ThisUpdate)
+	}
+}
+
 func TestAListIsMadeWhenSomethingChangedOrTheIntervalIsOver(t *testing.T) {
 	t.Parallel()
 	h := setup(t)

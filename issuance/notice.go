@@ -58,7 +58,9 @@ type NoticePlan struct {
 	Kind         lifecycle.NoticeKind
 	Days         int // before the end, of an expiry notice
 	Corrected    lifecycle.Corrections
-	Attempts     int // this one among them
+	Setting      int                 // its number
+	Change       lifecycle.SettingID // of a setting
+	Attempts     int                 // this one among them
 	Address      string
 	Language     party.Language
 	Country      string // where the holder lives
@@ -67,7 +69,7 @@ type NoticePlan struct {
 	Organisation string
 	Serial       lifecycle.Serial
 	At           time.Time // when it happened
-	Ends         time.Time // of the certificate; zero of one that was revoked while it was signed
+	Ends         time.Time // of the certificate, zero of one that was revoked while it was signed; or when a setting's change takes effect
 	Reason       lifecycle.RevocationReason
 }
 
@@ -114,6 +116,12 @@ func (s *Service) BeginNotice(ctx context.Context, id lifecycle.NoticeID) (Notic
 			plan.Days = int(n.Occasion)
 		case lifecycle.NoticeCorrected:
 			plan.Corrected = lifecycle.Corrections(n.Occasion)
+		case lifecycle.NoticeSetting:
+			change, err := tx.SettingChange(ctx, *n.SettingID)
+			if err != nil {
+				return fmt.Errorf("setting change %s: %w", *n.SettingID, err)
+			}
+			plan.Setting, plan.Change, plan.Ends = int(n.Occasion), change.ID, deref(change.EffectiveFrom)
 		}
 		if len(cert.Serial) > 0 {
 			plan.Serial = lifecycle.Serial(cert.Serial)

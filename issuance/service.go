@@ -23,6 +23,7 @@ import (
 	"sceau/lifecycle"
 	"sceau/safe"
 	"sceau/store"
+	"sceau/trust"
 )
 
 // Policy are the bank's choices that the use cases obey.
@@ -51,6 +52,7 @@ type Policy struct {
 	TellEvery                   time.Duration // the least between two of a campaign's notices to one holder
 	TellAtMost                  int           // notices that a campaign sends of one certificate
 	UnusedDossier               time.Duration // how long a dossier is kept that led to no certificate
+	SettingDelay                time.Duration // before a setting that is loosened takes effect
 	// Within these of an earlier card order, or of a change of address, an order
 	// raises a flag to its approver.
 	SecondCardWithin, AddressChangeWithin time.Duration
@@ -70,6 +72,7 @@ func DefaultPolicy() Policy {
 		TellEvery: 7 * 24 * time.Hour, TellAtMost: 8,
 		RevocationTryWindow: 15 * time.Minute,
 		UnusedDossier:       365 * 24 * time.Hour,
+		SettingDelay:        4 * time.Hour,
 	}
 }
 
@@ -93,6 +96,10 @@ type CA interface {
 	// EncodeEntry encodes what lists say of a certificate, once, when its status
 	// changes.
 	EncodeEntry(e CRLEntry) ([]byte, error)
+	// CheckTrusted tells what is wrong with the CAs of an entry of the trust list.
+	CheckTrusted(e *trust.Entry, at time.Time) error
+	// JudgeForeign judges a certificate by itself, under an entry.
+	JudgeForeign(e *trust.Entry, certificate []byte, at time.Time, purpose trust.Purpose) trust.Judged
 }
 
 // Service is the use cases. Its methods are safe for concurrent use.
@@ -113,6 +120,9 @@ func New(st *store.Store, numbers *safe.Safe, queue Enqueuer, ca CA, policy Poli
 	}
 	if policy.BatchSize < 1 || policy.BatchSize > 500 {
 		return nil, fmt.Errorf("%w: a batch holds 1 to 500 cards", lifecycle.Invalid)
+	}
+	if policy.SettingDelay < time.Minute {
+		return nil, fmt.Errorf("%w: a setting that is loosened waits, so that it can be stopped", lifecycle.Invalid)
 	}
 	if policy.RunFileAge < 24*time.Hour {
 		return nil, fmt.Errorf("%w: a print run's file is kept for a day at least", lifecycle.Invalid)

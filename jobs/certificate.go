@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"sceau/ca"
 	"sceau/certprofile"
 	"sceau/issuance"
 	"sceau/lifecycle"
+	"sceau/trust"
 )
 
 type certificates struct {
@@ -110,4 +112,14 @@ func (CSRChecker) CheckAcceptance(certificate, statement, signature []byte) erro
 // EncodeEntry encodes a list's entry.
 func (CSRChecker) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
 	return ca.EncodeEntry(ca.Revoked{Serial: e.Serial, At: e.At, Reason: e.Reason, InvalidityDate: e.InvalidityDate})
+}
+
+// CheckTrusted looks at the CAs of an entry of the trust list.
+func (CSRChecker) CheckTrusted(e *trust.Entry, at time.Time) error {
+	return ca.CheckAnchors(e.CAs(), at)
+}
+
+// JudgeForeign judges a certificate under an entry.
+func (CSRChecker) JudgeForeign(e *trust.Entry, certificate []byte, at time.Time, purpose trust.Purpose) trust.Judged {
+	return ca.JudgeForeign(e, certificate, at, purpose)
 }

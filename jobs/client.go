@@ -86,6 +86,7 @@ func workers(t Tools, wait time.Duration) *river.Workers {
 	addWorker(all, t, wait, t.watchRevocation)
 	addWorker(all, t, wait, t.sendNotice)
 	addWorker(all, t, wait, t.remind)
+	addWorker(all, t, wait, t.foreignLists)
 	return all
 }
 

@@ -82,7 +82,7 @@ func away(err error) error {
 func (l lists) draft(ctx context.Context, issuer authority, plan *issuance.CRLPlan) (full, delta *ca.ListDraft, entries int, err error) {
 	urls := issuer.URLs(plan.Shard)
 	c := ca.CRL{
-		Issuer: issuer.Certificate, Number: plan.Number, ThisUpdate: plan.ThisUpdate, NextUpdate: plan.NextUpdate,
+		Issuer: issuer.Certificate, Number: plan.Number,
 		DistributionPoint: urls.CRL, Freshest: urls.Delta, OnlyUser: true,
 		Size: plan.Previous.FullSize + plan.Previous.FullSize/64, // the last one's, and some that are new
 	}
@@ -93,6 +93,7 @@ func (l lists) draft(ctx context.Context, issuer authority, plan *issuance.CRLPl
 		c.ExpiredSince = issuer.Certificate.NotBefore
 	}
 	err = l.Service.ReadCRL(ctx, plan, func(e *issuance.CRLEntries) error {
+		c.ThisUpdate, c.NextUpdate = plan.ThisUpdate, plan.NextUpdate
 		if full, entries, err = l.full(ctx, c, e); err != nil || plan.BaseNumber == 0 {
 			return err
 		}

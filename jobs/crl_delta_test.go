@@ -32,6 +32,7 @@ import (
 // are in memory. It is its own queue, judge of requests and key store.
 type publisher struct {
 	lists
+	CSRChecker
 
 	key   *ecdsa.PrivateKey
 	at    time.Time
@@ -61,11 +62,6 @@ func (p *publisher) EnqueueTx(_ context.Context, _ pgx.Tx, job issuance.Job) err
 
 // CheckAcceptance takes any signature.
 func (*publisher) CheckAcceptance(_, _, _ []byte) error { return nil }
-
-// EncodeEntry encodes as the ca room does.
-func (p *publisher) EncodeEntry(e issuance.CRLEntry) ([]byte, error) {
-	return CSRChecker{}.EncodeEntry(e)
-}
 
 // Marks are in memory.
 func (p *publisher) Marks(context.Context, string) (map[string]int64, error) {

@@ -91,6 +91,7 @@ type Tools struct {
 	Bureaux       map[string]Bureau // default queue; by name
 	Marks         Marks             // default queue
 	Watcher       Watcher           // default queue
+	Lists         ListFetcher       // default queue; nil: other CAs' lists are not fetched
 	PublicBase    string            // of the revocation door, "http://host:port"
 	TestSubjects  bool              // certificates say TEST (RGS A4 II.4)
 	Bank          letter.Bank       // both letter queues, and mail

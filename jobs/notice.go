@@ -46,7 +46,7 @@ func (t Tools) mailNotice(ctx context.Context, p issuance.NoticePlan) (string, e
 		phone = local
 	}
 	text, err := notice.Compose(notice.Notice{
-		Kind: p.Kind, Days: p.Days, Corrected: p.Corrected, Language: p.Language, GivenName: p.GivenName, Surname: p.Surname, Organisation: p.Organisation,
+		Kind: p.Kind, Days: p.Days, Corrected: p.Corrected, Setting: p.Setting, Change: p.Change, Language: p.Language, GivenName: p.GivenName, Surname: p.Surname, Organisation: p.Organisation,
 		Serial: p.Serial, At: p.At, Ends: p.Ends, Reason: p.Reason, Bank: t.Bank.Name, Phone: phone,
 	})
 	if err != nil {

@@ -60,6 +60,7 @@ func options(kind string) (option, bool) {
 		lifecycle.JobRevokeIssued:    {queue: QueueDefault, limit: 10 * time.Minute, attempts: 100, priority: 1, once: true},
 		lifecycle.JobExpire:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 		lifecycle.JobNoticeSend:      {queue: QueueMail, limit: time.Minute, attempts: 25, priority: 2, once: true},
+		lifecycle.JobForeignLists:    {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 2, once: true},
 		lifecycle.JobRemind:          {queue: QueueDefault, limit: 10 * time.Minute, attempts: 3, priority: 4},
 	}[lifecycle.JobKind(kind)]
 	return o, ok

@@ -30,6 +30,7 @@ func periodicJobs(watch time.Duration) []*river.PeriodicJob {
 		periodic("revocations_due", time.Minute, issuance.RevocationsDueArgs{}),
 		watching(watch),
 		periodic("remind", time.Hour, issuance.RemindArgs{}),
+		periodic("foreign_lists", 5*time.Minute, issuance.ForeignListsArgs{}),
 	}
 }
 

@@ -44,8 +44,8 @@ func minutesFrench() minutesWords {
 		known: map[string]string{
 			"begun": "Ouverture de la cérémonie", "root": "Autorité racine créée", "cross": "Certificat croisé signé", "issuing": "Autorité émettrice certifiée", "responder": "Répondeur OCSP certifié",
 			"bureau-signer":    "Signataire des fichiers du personnalisateur certifié",
-			"statement-signer": "Signataire des attestations certifié",
-			"root-list":        "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
+			"statement-signer": "Signataire des attestations certifié", "server": "Serveur TLS certifié",
+			"root-list": "Liste de révocation de la racine signée", "root-opened": "Coffre de la racine ouvert", "root-closed": "Coffre de la racine refermé",
 			"key": "Clé de carte", "rotating": "Rotation commencée à la version", "rotate": "Nouvelle version de clé", "retire": "Version de clé retirée",
 			"key-end": "Destruction des clés d’une autorité décidée", "key-shown": "Clé présentée", "key-destroyed": "Clé détruite", "proposed_by": "Proposée par",
 			"there": "Déjà en place", "name": "Clé", "usage": "Usage", "algorithm": "Algorithme", "kcv": "Valeur de contrôle", "version": "Version", "environment": "Environnement",
@@ -68,8 +68,8 @@ func minutesDutch() minutesWords {
 		known: map[string]string{
 			"begun": "Opening van de ceremonie", "root": "Root-CA aangemaakt", "cross": "Kruiscertificaat ondertekend", "issuing": "Uitgevende CA gecertificeerd", "responder": "OCSP-responder gecertificeerd",
 			"bureau-signer":    "Ondertekenaar van de bestanden voor de kaartproducent gecertificeerd",
-			"statement-signer": "Ondertekenaar van de verklaringen gecertificeerd",
-			"root-list":        "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
+			"statement-signer": "Ondertekenaar van de verklaringen gecertificeerd", "server": "TLS-server gecertificeerd",
+			"root-list": "Intrekkingslijst van de root ondertekend", "root-opened": "Kluis van de root geopend", "root-closed": "Kluis van de root gesloten",
 			"key": "Kaartsleutel", "rotating": "Rotatie begonnen bij versie", "rotate": "Nieuwe sleutelversie", "retire": "Sleutelversie ingetrokken",
 			"key-end": "Vernietiging van de sleutels van een CA besloten", "key-shown": "Sleutel getoond", "key-destroyed": "Sleutel vernietigd", "proposed_by": "Voorgesteld door",
 			"there": "Al aanwezig", "name": "Sleutel", "usage": "Gebruik", "algorithm": "Algoritme", "kcv": "Controlewaarde", "version": "Versie", "environment": "Omgeving",
@@ -92,8 +92,8 @@ func minutesGerman() minutesWords {
 		known: map[string]string{
 			"begun": "Eröffnung der Zeremonie", "root": "Stammzertifizierungsstelle erstellt", "cross": "Kreuzzertifikat signiert", "issuing": "Ausstellende Stelle zertifiziert", "responder": "OCSP-Responder zertifiziert",
 			"bureau-signer":    "Signierschlüssel für Dateien des Kartenherstellers zertifiziert",
-			"statement-signer": "Signierschlüssel für Bestätigungen zertifiziert",
-			"root-list":        "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
+			"statement-signer": "Signierschlüssel für Bestätigungen zertifiziert", "server": "TLS-Server zertifiziert",
+			"root-list": "Sperrliste der Stammstelle signiert", "root-opened": "Tresor der Stammstelle geöffnet", "root-closed": "Tresor der Stammstelle geschlossen",
 			"key": "Kartenschlüssel", "rotating": "Rotation begonnen bei Version", "rotate": "Neue Schlüsselversion", "retire": "Schlüsselversion stillgelegt",
 			"key-end": "Vernichtung der Schlüssel einer Stelle beschlossen", "key-shown": "Schlüssel gezeigt", "key-destroyed": "Schlüssel vernichtet", "proposed_by": "Vorgeschlagen von",
 			"there": "Schon vorhanden", "name": "Schlüssel", "usage": "Verwendung", "algorithm": "Algorithmus", "kcv": "Prüfwert", "version": "Version", "environment": "Umgebung",
@@ -116,8 +116,8 @@ func minutesEnglish() minutesWords {
 		known: map[string]string{
 			"begun": "Ceremony opened", "root": "Root CA made", "cross": "Cross-certificate signed", "issuing": "Issuing CA certified", "responder": "OCSP responder certified",
 			"bureau-signer":    "Signer of the card bureau's files certified",
-			"statement-signer": "Signer of statements certified",
-			"root-list":        "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
+			"statement-signer": "Signer of statements certified", "server": "TLS server certified",
+			"root-list": "Root's revocation list signed", "root-opened": "Root's vault opened", "root-closed": "Root's vault closed",
 			"key": "Card key", "rotating": "Rotation begun at version", "rotate": "New key version", "retire": "Key version retired",
 			"key-end": "Destruction of a CA’s keys agreed on", "key-shown": "Key shown", "key-destroyed": "Key destroyed", "proposed_by": "Proposed by",
 			"there": "There before", "name": "Key", "usage": "Usage", "algorithm": "Algorithm", "kcv": "Check value", "version": "Version", "environment": "Environment",

@@ -46,6 +46,8 @@ type (
 	FraudReportID       string
 	ServiceID           string
 	EventID             string // of a relying service's feed: it sorts as the feed does
+	EntitlementID       string
+	SettingID           string
 )
 
 // IDPrefix are the prefixes, by kind of thing.
@@ -83,6 +85,8 @@ const (
 	PrefixFraudReport       = "FR"
 	PrefixService           = "SV"
 	PrefixEvent             = "EV"
+	PrefixEntitlement       = "EN"
+	PrefixSetting           = "SG"
 )
 
 // alphabet is Crockford's: no I, L, O or U, in the order of ASCII.

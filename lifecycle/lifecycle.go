@@ -2,7 +2,7 @@
 // which states they can be in and which moves are legal. Life cycles are
 // tables of moves (order.go, card.go, letter.go, print_run.go, certificate.go, dossier.go,
 // batch.go, campaign.go, edition.go, notice.go, revocation.go, work_item.go, stock.go,
-// means.go, authentication.go, fraud.go),
+// means.go, authentication.go, fraud.go, entitlement.go, setting.go),
 // drawn in zz_gen_tables.md; the one lookup is [Table.Next].
 //
 // It never does I/O, reads a clock, knows SQL or imports anything but the
@@ -81,6 +81,7 @@ const (
 	JobRevocationsDue   JobKind = "revocations_due"   // what was asked for a later moment; calls that nobody confirmed
 	JobNoticeSend       JobKind = "notice_send"       // one notice to a holder, by e-mail; own queue
 	JobRemind           JobKind = "remind"            // notices of certificates that expire soon
+	JobForeignLists     JobKind = "foreign_lists"     // fetch the lists of other CAs that are due
 )
 
 // Move is one row of a life cycle.

@@ -41,6 +41,9 @@ const (
 	// NoticeCorrected is of no certificate: what the bank has on record of the holder
 	// was corrected. Its occasion is the [Corrections].
 	NoticeCorrected NoticeKind = "corrected"
+	// NoticeSetting is of no certificate either: somebody asks to loosen a security
+	// setting. Its occasion is the setting's number.
+	NoticeSetting NoticeKind = "setting"
 )
 
 // Corrections are what was corrected at once.
@@ -57,7 +60,7 @@ const (
 
 // NoticeKinds lists them.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeRenewal, NoticeCorrected}
+	return []NoticeKind{NoticeIssued, NoticeHeld, NoticeReleased, NoticeRevoked, NoticeExpiring, NoticeRenewal, NoticeCorrected, NoticeSetting}
 }
 
 // NoticeOf is what a holder is told of an event of a certificate; "" is nothing.

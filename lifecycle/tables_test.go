@@ -107,9 +107,12 @@ func TestEveryLifeCycleIsSound(t *testing.T) {
 	t.Run("letter templates", sound(lifecycle.Templates, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("certificate profiles", sound(lifecycle.Profiles, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("signing policies", sound(lifecycle.SigningPolicies, lifecycle.EditionRetired, lifecycle.EditionRefused))
+	t.Run("trust list", sound(lifecycle.TrustList, lifecycle.EditionRetired, lifecycle.EditionRefused))
 	t.Run("means", sound(lifecycle.Means, lifecycle.MeansRefused, lifecycle.MeansEnded))
 	t.Run("authentications", sound(lifecycle.Authentications, lifecycle.AuthenticationAccepted, lifecycle.AuthenticationRefused,
 		lifecycle.AuthenticationExpired, lifecycle.AuthenticationCancelled))
+	t.Run("entitlements", sound(lifecycle.Entitlements, lifecycle.EntitlementsReplaced, lifecycle.EntitlementsRefused))
+	t.Run("settings", sound(lifecycle.Settings, lifecycle.SettingStopped, lifecycle.SettingRefused))
 	t.Run("emergency stops", sound(lifecycle.Stops, lifecycle.StopLifted))
 	t.Run("fraud reports", sound(lifecycle.FraudReports, lifecycle.FraudConfirmed, lifecycle.FraudUnfounded))
 	t.Run("card runs", sound(lifecycle.CardRuns, lifecycle.PrintRunPrinted, lifecycle.PrintRunCancelled))

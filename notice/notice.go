@@ -1,5 +1,5 @@
-// Package notice writes what a holder is told of a certificate, or of a correction
-// of what the bank has on record, by e-mail: a
+// Package notice writes what a holder is told of a certificate, of a correction of
+// what the bank has on record, or of a security setting that is to be loosened, by e-mail: a
 // subject and a plain text, in the holder's language. Each says that the bank
 // asks for no code, and none carries a code, a link, or an identifier with which
 // somebody could try to sign in.
@@ -23,13 +23,15 @@ type Notice struct {
 	Kind         lifecycle.NoticeKind
 	Days         int // before the end, of an expiry notice
 	Corrected    lifecycle.Corrections
+	Setting      int                 // its number, from 1
+	Change       lifecycle.SettingID // by which it can be stopped
 	Language     party.Language
 	GivenName    string
 	Surname      string
 	Organisation string
 	Serial       lifecycle.Serial // its end is shown
 	At           time.Time        // when it happened
-	Ends         time.Time        // of the certificate
+	Ends         time.Time        // of the certificate; or when the change of a setting takes effect
 	Reason       lifecycle.RevocationReason
 	Bank         string
 	Phone        string
@@ -65,13 +67,14 @@ func Compose(n Notice) (Text, error) {
 	// One pass: what stands in a name is not looked at again. Dates are those of
 	// UTC, by which a certificate ends.
 	fill := strings.NewReplacer("{bank}", n.Bank, "{phone}", n.Phone, "{name}", n.GivenName+" "+n.Surname, "{company}", n.Organisation,
-		"{at}", n.Language.Date(n.At.UTC()), "{ends}", n.Language.Date(n.Ends.UTC()), "{corrected}", w.list(n.Corrected), "{serial}", fmt.Sprintf("%X", n.Serial[len(n.Serial)-serialEnd:]))
+		"{at}", n.Language.Date(n.At.UTC()), "{ends}", n.Language.Date(n.Ends.UTC()), "{corrected}", w.list(n.Corrected),
+		"{setting}", w.setting(n.Setting), "{change}", string(n.Change), "{hour}", n.Ends.UTC().Format("15:04"), "{serial}", fmt.Sprintf("%X", n.Serial[len(n.Serial)-serialEnd:]))
 	paragraphs := append([]string{w.salutation}, told.text...)
 	if reason := w.reasons[n.Reason]; n.Kind == lifecycle.NoticeRevoked && reason != "" {
 		paragraphs = append(paragraphs[:2:2], append([]string{reason}, paragraphs[2:]...)...)
 	}
 	about := w.certificate
-	if n.Kind == lifecycle.NoticeCorrected {
+	if n.Kind == lifecycle.NoticeCorrected || n.Kind == lifecycle.NoticeSetting {
 		about = w.holder
 	}
 	paragraphs = append(paragraphs, about, w.warning, "{bank}")
@@ -92,6 +95,9 @@ func (n Notice) check() error {
 	}
 	if n.Kind == lifecycle.NoticeCorrected && (n.Corrected < 1 || n.Corrected >= 1<<len(words{}.corrected)) {
 		wrong.Add("corrected", "say what was corrected")
+	}
+	if n.Kind == lifecycle.NoticeSetting && (n.Setting < 1 || n.Setting > len(words{}.settings) || lifecycle.CheckID(lifecycle.PrefixSetting, string(n.Change)) != nil) {
+		wrong.Add("setting", "say which one is loosened, by which change")
 	}
 	if n.At.IsZero() || n.Ends.IsZero() && n.Kind != lifecycle.NoticeRevoked && n.Kind != lifecycle.NoticeCorrected {
 		wrong.Add("date", "is missing")

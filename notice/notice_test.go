@@ -43,7 +43,7 @@ func all() map[string]notice.Notice {
 		}
 	}
 	for _, kind := range lifecycle.NoticeKinds() {
-		if kind != lifecycle.NoticeExpiring && kind != lifecycle.NoticeRevoked && kind != lifecycle.NoticeCorrected {
+		if kind != lifecycle.NoticeExpiring && kind != lifecycle.NoticeRevoked && kind != lifecycle.NoticeCorrected && kind != lifecycle.NoticeSetting {
 			add(string(kind), func(n *notice.Notice) { n.Kind = kind })
 		}
 	}
@@ -51,6 +51,11 @@ func all() map[string]notice.Notice {
 	for name, what := range map[string]lifecycle.Corrections{"corrected": all, "corrected-email": lifecycle.CorrectedEmail} {
 		add(name, func(n *notice.Notice) {
 			n.Kind, n.Corrected, n.Serial, n.Ends = lifecycle.NoticeCorrected, what, lifecycle.Serial{}, time.Time{}
+		})
+	}
+	for i := range 8 {
+		add(fmt.Sprintf("setting-%d", i+1), func(n *notice.Notice) {
+			n.Kind, n.Setting, n.Change, n.Serial, n.Ends = lifecycle.NoticeSetting, i+1, "SG-06ABCDEFGHJKMNPQ", lifecycle.Serial{}, n.At.Add(4*time.Hour)
 		})
 	}
 	for _, days := range lifecycle.ExpiryNotices() {
@@ -112,7 +117,7 @@ func TestEachNoticeAsksForNothingAndLeadsNowhere(t *testing.T) {
 			t.Errorf("%s has %q", name, found)
 		}
 		for _, must := range []string{asks[n.Language], "1BC30FA4", n.GivenName + " " + n.Surname, n.Organisation} {
-			if of := n.Kind != lifecycle.NoticeCorrected; strings.Contains(text.Body, must) != (of || must != "1BC30FA4") {
+			if of := n.Kind != lifecycle.NoticeCorrected && n.Kind != lifecycle.NoticeSetting; strings.Contains(text.Body, must) != (of || must != "1BC30FA4") {
 				t.Errorf("%s lacks %q", name, must)
 			}
 		}

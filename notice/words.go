@@ -17,6 +17,7 @@ type words struct {
 	told        map[lifecycle.NoticeKind]told
 	expiring    map[int]told // by the days that are left
 	corrected   [5]string    // by the bits of [lifecycle.Corrections]
+	settings    [8]string    // by their numbers, from 1
 	reasons     map[lifecycle.RevocationReason]string
 }
 
@@ -35,6 +36,14 @@ func (w words) list(c lifecycle.Corrections) string {
 		}
 	}
 	return strings.Join(all, ", ")
+}
+
+// setting names a security setting.
+func (w words) setting(number int) string {
+	if number < 1 || number > len(w.settings) {
+		return ""
+	}
+	return w.settings[number-1]
 }
 
 func tongues() map[party.Language]words {
@@ -76,6 +85,10 @@ func french() words {
 			lifecycle.NoticeReleased: {"la suspension de votre certificat est levée", []string{
 				"La suspension de votre certificat électronique a été levée le {at}. Vous pouvez de nouveau l’utiliser, jusqu’au {ends}.", unasked,
 			}},
+			lifecycle.NoticeSetting: {"un réglage de sécurité va être assoupli", []string{
+				"Le {at}, nous avons reçu une demande d’assouplir un réglage de sécurité : {setting}. Elle prendra effet le {ends} à {hour} (heure UTC), sauf si vous l’arrêtez avant.",
+				"Ce n’est pas vous ? Appelez-nous sans attendre au {phone}, ou arrêtez-la dans votre banque en ligne, sous la référence {change}.",
+			}},
 			lifecycle.NoticeCorrected: {"vos coordonnées ont été corrigées", []string{
 				"Nous avons corrigé le {at} ce que nous avons enregistré à votre sujet : {corrected}.", unasked,
 			}},
@@ -90,6 +103,8 @@ func french() words {
 					"retirer le nouveau certificat.", "En cas de doute sur ce message, appelez-nous au {phone}.",
 			}},
 		},
+		settings: [8]string{"virements vers l’étranger", "utilisation des cartes à l’étranger et en ligne", "prélèvements", "paiements sans signature", "plafonds",
+			"délai des nouveaux bénéficiaires", "alertes", "double signature"},
 		corrected: [5]string{"votre nom", "le nom ou l’immatriculation de votre entreprise", "votre langue", "votre adresse e-mail", "votre adresse postale"},
 		expiring: expiries(
 			told{"votre certificat expire bientôt", []string{"Votre certificat électronique expire le {ends}.", renew}},
@@ -131,6 +146,10 @@ func dutch() words {
 			lifecycle.NoticeReleased: {"de opschorting van uw certificaat is opgeheven", []string{
 				"De opschorting van uw elektronisch certificaat is op {at} opgeheven. U kunt het weer gebruiken, tot en met {ends}.", unasked,
 			}},
+			lifecycle.NoticeSetting: {"een beveiligingsinstelling wordt versoepeld", []string{
+				"Op {at} kregen wij een aanvraag om een beveiligingsinstelling te versoepelen: {setting}. Zij gaat in op {ends} om {hour} (UTC), tenzij u haar eerder stopzet.",
+				"Was u dit niet? Bel ons onmiddellijk op {phone}, of zet haar stop in uw internetbankieren, met de referentie {change}.",
+			}},
 			lifecycle.NoticeCorrected: {"uw gegevens zijn verbeterd", []string{
 				"Op {at} hebben wij verbeterd wat wij over u hebben genoteerd: {corrected}.", unasked,
 			}},
@@ -145,6 +164,8 @@ func dutch() words {
 					"nieuwe certificaat op te halen.", "Twijfelt u aan dit bericht, bel ons dan op {phone}.",
 			}},
 		},
+		settings: [8]string{"overschrijvingen naar het buitenland", "gebruik van kaarten in het buitenland en online", "domiciliëringen", "betalingen zonder handtekening", "limieten",
+			"wachttijd voor nieuwe begunstigden", "meldingen", "dubbele handtekening"},
 		corrected: [5]string{"uw naam", "de naam of het ondernemingsnummer van uw onderneming", "uw taal", "uw e-mailadres", "uw postadres"},
 		expiring: expiries(
 			told{"uw certificaat vervalt binnenkort", []string{"Uw elektronisch certificaat vervalt op {ends}.", renew}},
@@ -187,6 +208,10 @@ func german() words {
 			lifecycle.NoticeReleased: {"die Aussetzung Ihres Zertifikats ist aufgehoben", []string{
 				"Die Aussetzung Ihres elektronischen Zertifikats wurde am {at} aufgehoben. Sie können es wieder verwenden, bis zum {ends}.", unasked,
 			}},
+			lifecycle.NoticeSetting: {"eine Sicherheitseinstellung wird gelockert", []string{
+				"Am {at} ging bei uns der Auftrag ein, eine Sicherheitseinstellung zu lockern: {setting}. Er wird am {ends} um {hour} Uhr (UTC) wirksam, wenn Sie ihn nicht vorher stoppen.",
+				"Das waren nicht Sie? Rufen Sie sofort {phone} an, oder stoppen Sie ihn in Ihrem Online-Banking unter der Referenz {change}.",
+			}},
 			lifecycle.NoticeCorrected: {"Ihre Angaben wurden berichtigt", []string{
 				"Am {at} haben wir berichtigt, was wir über Sie gespeichert haben: {corrected}.", unasked,
 			}},
@@ -201,6 +226,8 @@ func german() words {
 					"Abholen des neuen Zertifikats brauchen.", "Im Zweifel rufen Sie uns bitte an: {phone}.",
 			}},
 		},
+		settings: [8]string{"Überweisungen ins Ausland", "Karten im Ausland und online", "Lastschriften", "Zahlungen ohne Unterschrift", "Limite",
+			"Wartezeit neuer Empfänger", "Benachrichtigungen", "zweite Unterschrift"},
 		corrected: [5]string{"Ihren Namen", "Namen oder Registernummer Ihres Unternehmens", "Ihre Sprache", "Ihre E-Mail-Adresse", "Ihre Postanschrift"},
 		expiring: expiries(
 			told{"Ihr Zertifikat läuft bald ab", []string{"Ihr elektronisches Zertifikat läuft am {ends} ab.", renew}},
@@ -242,6 +269,10 @@ func english() words {
 			lifecycle.NoticeReleased: {"your certificate is no longer on hold", []string{
 				"The hold on your electronic certificate was released on {at}. You can use it again, until {ends}.", unasked,
 			}},
+			lifecycle.NoticeSetting: {"a security setting is to be loosened", []string{
+				"On {at} we were asked to loosen a security setting: {setting}. It takes effect on {ends} at {hour} (UTC), unless you stop it before.",
+				"This was not you? Call us at once on {phone}, or stop it in your online banking, by the reference {change}.",
+			}},
 			lifecycle.NoticeCorrected: {"your details were corrected", []string{
 				"On {at} we corrected what we have on record of you: {corrected}.", unasked,
 			}},
@@ -256,6 +287,8 @@ func english() words {
 					"certificate.", "If you doubt this message, call us on {phone}.",
 			}},
 		},
+		settings: [8]string{"transfers abroad", "cards abroad and online", "direct debits", "payments without signature", "limits",
+			"delay of new payees", "alerts", "dual signature"},
 		corrected: [5]string{"your name", "your company’s name or registration", "your language", "your e-mail address", "your postal address"},
 		expiring: expiries(
 			told{"your certificate expires soon", []string{"Your electronic certificate expires on {ends}.", renew}},

@@ -52,20 +52,26 @@ func (f Function) Sensitive() bool { return f != SignIn }
 // signed.
 func (f Function) MovesMoney() bool { return f == SignPayment || f == SignPaymentBatch }
 
+// MaxValue bounds the text of a setting or of somebody's entitlements in what is
+// signed, in characters.
+const MaxValue = 4000
+
 // form is what a field of an operation looks like.
 type form struct {
-	pattern *regexp.Regexp
+	pattern *regexp.Regexp // nil: printable characters
 	why     string
+	most    int // characters, where there is no pattern
 }
 
 var (
-	amount    = form{regexp.MustCompile(`^(0|[1-9][0-9]{0,11})$`), "is an amount in cents, 0 to 999999999999"}
-	currency  = form{regexp.MustCompile(`^[A-Z]{3}$`), "is an ISO 4217 code of three capitals"}
-	count     = form{regexp.MustCompile(`^[1-9][0-9]{0,5}$`), "is a number from 1 to 999999"}
-	account   = form{regexp.MustCompile(`^[A-Z0-9]{4,34}$`), "is an account number of 4 to 34 capitals and digits, without spaces"}
-	sum       = form{regexp.MustCompile(`^[0-9a-f]{64}$`), "is a SHA-256 in 64 small hexadecimal digits: the hash of the file that is signed"}
-	reference = form{regexp.MustCompile(`^[A-Za-z0-9._:/+-]{1,64}$`), "has 1 to 64 letters, digits and . _ : / + -"}
-	words     = form{nil, "has 1 to 140 printable characters"}
+	amount    = form{regexp.MustCompile(`^(0|[1-9][0-9]{0,11})$`), "is an amount in cents, 0 to 999999999999", 0}
+	currency  = form{regexp.MustCompile(`^[A-Z]{3}$`), "is an ISO 4217 code of three capitals", 0}
+	count     = form{regexp.MustCompile(`^[1-9][0-9]{0,5}$`), "is a number from 1 to 999999", 0}
+	account   = form{regexp.MustCompile(`^[A-Z0-9]{4,34}$`), "is an account number of 4 to 34 capitals and digits, without spaces", 0}
+	sum       = form{regexp.MustCompile(`^[0-9a-f]{64}$`), "is a SHA-256 in 64 small hexadecimal digits: the hash of the file that is signed", 0}
+	reference = form{regexp.MustCompile(`^[A-Za-z0-9._:/+-]{1,64}$`), "has 1 to 64 letters, digits and . _ : / + -", 0}
+	words     = form{nil, "has 1 to 140 printable characters", 140}
+	values    = form{nil, "has 1 to 4000 printable characters", MaxValue} // settings and entitlements, whole
 )
 
 // field is one of a function's, and whether it may be left out.
@@ -87,8 +93,8 @@ var fields = map[Function][]field{
 	},
 	AddBeneficiary:     {{"payee_account", account, false}, {"payee_name", words, false}, {"reference", reference, true}},
 	OrderChequebook:    {{"account", account, false}, {"count", count, false}, {"reference", reference, true}},
-	ManageEntitlements: {{"user_number", form{regexp.MustCompile(`^[0-9]{4}$`), "is a user number of 4 digits"}, false}, {"entitlements", words, false}, {"reference", reference, true}},
-	ChangeSetting:      {{"setting", reference, false}, {"scope", reference, true}, {"old", words, false}, {"new", words, false}, {"reference", reference, true}},
+	ManageEntitlements: {{"user_number", form{regexp.MustCompile(`^[0-9]{4}$`), "is a user number of 4 digits", 0}, false}, {"entitlements", values, false}, {"reference", reference, true}},
+	ChangeSetting:      {{"setting", reference, false}, {"scope", reference, true}, {"old", values, false}, {"new", values, false}, {"reference", reference, true}},
 }
 
 // Operation is a function with what it is about. A value that [NewOperation] gave
@@ -132,8 +138,7 @@ func (f form) matches(s string) bool {
 	if f.pattern != nil {
 		return f.pattern.MatchString(s)
 	}
-	const most = 140
-	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= most && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(r rune) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= f.most && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsPrint(r)
 	})
 }

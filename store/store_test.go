@@ -150,7 +150,13 @@ func enums() map[string][]string {
 		"destruction_state": labels(lifecycle.Destructions.States),
 		"shortfall_state":   labels(lifecycle.Shortfalls.States),
 		"notice_state":      labels(lifecycle.Notices.States),
-		"delivery":          labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
+
+		"authentication_state": labels(lifecycle.Authentications.States),
+		"means_state":          labels(lifecycle.Means.States),
+		"stop_state":           labels(lifecycle.Stops.States),
+		"fraud_state":          labels(lifecycle.FraudReports.States),
+
+		"delivery": labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}
 }
 

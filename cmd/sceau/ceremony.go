@@ -16,13 +16,14 @@ type ceremonyCmd struct {
 	Hold       ceremonyHoldCmd       `cmd:"" default:"withargs" help:"Hold the ceremony, or go on with it: root, issuing CA, OCSP responder, the root's list, card keys."`
 	Activate   ceremonyActivateCmd   `cmd:"" help:"Have another issuing CA sign holders' certificates: two officers give the command. The one before goes on with lists and answers."`
 	Minutes    ceremonyMinutesCmd    `cmd:"" help:"Print the minutes of a ceremony from what is on record."`
-	Rotate     ceremonyRotateCmd     `cmd:"" help:"Make a new version of a card key, or of a delegate's, ocsp-1 or bureau-1; the old one stays live."`
+	Rotate     ceremonyRotateCmd     `cmd:"" help:"Make a new version of a card key, or of a delegate's, ocsp-1, bureau-1 or statement-1; the old one stays live."`
 	Retire     ceremonyRetireCmd     `cmd:"" help:"End an old version of a master key, once its last card has expired."`
 	Component  ceremonyComponentCmd  `cmd:"" help:"A custodian enters one component of a card key."`
 	Abort      ceremonyAbortCmd      `cmd:"" help:"Erase the components of a key that is not whole, to begin again."`
 	Open       ceremonyOpenCmd       `cmd:"" help:"Open the window for PIN letters, or for re-keying, of live cards: two officers give the command."`
 	Close      ceremonyCloseCmd      `cmd:"" help:"Close the window before its time."`
 	DestroyKey ceremonyDestroyKeyCmd `cmd:"" help:"Destroy the keys of a CA that has ended, in Vault: two officers give the command."`
+	Server     ceremonyServerCmd     `cmd:"" help:"Certify a TLS listener of the house, by the request that its machine made."`
 	Export     ceremonyExportCmd     `cmd:"" help:"Export a transport key as a TR-31 key block for the bureau."`
 }
 

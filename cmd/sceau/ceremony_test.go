@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -17,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -522,6 +525,7 @@ func (b *bankAtWork) rotations(cards []madeCard) {
 			b.ok(b.ceremony("rotate", "2026-B", "--key", key, "--public-base", "http://pki.example.test")...)
 		}
 	}
+	b.certifiesServer()
 	b.ok(b.ceremony("rotate", "2026-B", "--key", "imk-smi")...)
 	b.refused("the ceremony waits for custodians: imk-ac version 2", b.ceremony("rotate", "2026-B", "--key", "imk-ac", "--components")...)
 	b.enter("imk-ac", "imk-ac", [2]string{"2C587FD3EA6B923E45B0C7921A6DF854", "3A5E43B6C89D107F6EA4D9327C15FB80"}, "--rotate")
@@ -533,6 +537,31 @@ func (b *bankAtWork) rotations(cards []madeCard) {
 	}
 	b.refused("version 2 is the latest", b.ceremony("retire", "2026-C", "--key", "imk-ac", "--key-version", "2")...)
 	b.ok(retire...)
+}
+
+// certifiesServer certifies a listener by its request, of which only the key counts.
+func (b *bankAtWork) certifiesServer() {
+	b.t.Helper()
+	key := must[*ecdsa.PrivateKey](b.t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	der := must[[]byte](b.t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: "evil.example"}, DNSNames: []string{"evil.example"},
+	}, key))
+	csr, out := filepath.Join(b.t.TempDir(), "api.csr"), filepath.Join(b.t.TempDir(), "api.pem")
+	if err := os.WriteFile(csr, der, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.refused("is not a DNS name", b.ceremony("server", "2026-S", "--csr", csr, "--host", "api bank", "--out", out)...)
+	b.ok(b.ceremony("server", "2026-S", "--csr", csr, "--host", "api.bank.example", "--host", "192.0.2.7", "--out", out, "--public-base", "http://pki.example.test")...)
+	block, _ := pem.Decode(must[[]byte](b.t)(os.ReadFile(out)))
+	certificate := must[*x509.Certificate](b.t)(x509.ParseCertificate(block.Bytes))
+	if !slices.Equal(certificate.DNSNames, []string{"api.bank.example"}) || len(certificate.IPAddresses) != 1 || !key.PublicKey.Equal(certificate.PublicKey) ||
+		!slices.Equal(certificate.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || certificate.NotAfter.After(certificate.NotBefore.AddDate(0, 0, 91)) {
+		b.t.Errorf("%s %v %v until %s", certificate.Subject, certificate.DNSNames, certificate.IPAddresses, certificate.NotAfter)
+	}
+	serial := fmt.Sprintf("%032x", certificate.SerialNumber)
+	if list := strings.ToLower(b.ok("crl", "certificates")); !strings.Contains(list, serial) || !strings.Contains(list, "server") {
+		b.t.Errorf("%s is not on record:\n%s", serial, list)
+	}
 }
 
 // reseals moves card numbers to another data key by command, and ends the first.

@@ -54,10 +54,14 @@ type cli struct {
 	Return   returnCmd      `cmd:"" help:"Take a card bureau's return file."`
 	Cert     certificateCmd `cmd:"" name:"certificate" help:"Nominative certificates: hand codes over, show, list, revoke, hold, release, renew, block a key."`
 	Profiles profilesCmd    `cmd:"" name:"certificate-profiles" help:"What certificates are like: list, show, propose, approve, refuse."`
+	Trust    trustCmd       `cmd:"" help:"Other CAs that the bank accepts: list, show, propose, approve, refuse, withdraw; check a certificate."`
+	Foreign  foreignCmd     `cmd:"" name:"foreign-certificate" help:"Holders' certificates of other CAs: challenge, bind, list, show, approve, refuse."`
 	Letters  lettersCmd     `cmd:"" help:"Print runs, spoiled sheets, returned mail; what letters say, and in which print."`
 	Notices  noticesCmd     `cmd:"" help:"What holders are told by e-mail: list, show, retry."`
 	Fraud    fraudCmd       `cmd:"" help:"Reports of suspicious messages, calls, sites and operations: list, show, review, confirm, dismiss."`
 	Stop     stopCmd        `cmd:"" help:"Emergency stops: make, list, show, lift, keep."`
+	Entitled entitledCmd    `cmd:"" name:"entitlements" help:"What users may sign: show, propose, approve, refuse, list."`
+	Security settingsCmd    `cmd:"" name:"settings" help:"Security settings of holders: show, change, approve, refuse, stop."`
 	Batch    batchCmd       `cmd:"" help:"Personalisation batches."`
 	Campaign campaignCmd    `cmd:"" help:"Renew many cards or certificates under one decision of two people."`
 	APIKey   apiKeyCmd      `cmd:"" name:"api-key" help:"Keys of relying services: make, rotate, end, list."`

@@ -9,18 +9,23 @@ import (
 
 // rotationFlags are what rotating and retiring share.
 type rotationFlags struct {
+	ceremonyFlags
+
+	Key string `help:"Name of the key." required:""`
+}
+
+// ceremonyFlags is what the small acts of a ceremony share.
+type ceremonyFlags struct {
 	databaseFlags
 	vaultFlags
 	bankFlags
 
 	ID      string `name:"id" help:"Name of the ceremony." required:""`
 	Officer string `help:"Login of the security officer who holds the ceremony." required:""`
-	Key     string `help:"Name of the key." required:""`
 }
 
-// with opens what rotating and retiring need, the store of signing keys when f's
-// command has one.
-func (f rotationFlags) with(w *world, keys keystoreFlags, act func(h *house.House, c house.Ceremony) error) error {
+// with opens what they need, the store of signing keys when f's command has one.
+func (f ceremonyFlags) with(w *world, keys keystoreFlags, act func(h *house.House, c house.Ceremony) error) error {
 	bank, err := f.bankFlags.read()
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 // nginxSettings are two servers that ask for a client certificate: one looks it
 // up by OCSP, at the address inside the certificate, the other in lists.
-// docs/relying-services.md has the same lines.
+// docs/tls-servers.md has the same lines.
 const nginxSettings = `
 daemon off;
 pid nginx.pid;
@@ -61,6 +61,7 @@ type relyingServer struct {
 	certificate tls.Certificate // of the client
 	roots       *x509.CertPool
 	process     *os.Process
+	signal      os.Signal // by which it reloads, while that is awaited; nil: it does not
 }
 
 // TestNginxRefusesARevokedClient revokes the certificate of a client that a real
@@ -72,20 +73,13 @@ func TestNginxRefusesARevokedClient(t *testing.T) {
 	n.await(t, n.byOCSP, true)
 	n.await(t, n.byList, true)
 
-	const seconds = 10 * time.Second
 	began := time.Now()
-	h.mu.Lock()
-	h.statuses[h.serial(good)] = ca.Status{State: ca.StateRevoked, RevokedAt: time.Now().Truncate(time.Second), Reason: lifecycle.ReasonKeyCompromise}
-	h.mu.Unlock()
+	h.revokeGood()
 	n.await(t, n.byOCSP, false)
 	byOCSP := time.Since(began)
 
-	next := ca.CRL{
-		Issuer: h.live.Certificate, Number: 3, ThisUpdate: h.now, OnlyUser: true,
-		DistributionPoint: h.live.URLs(0).CRL, Freshest: h.live.URLs(0).Delta,
-	}
 	began = time.Now()
-	h.writeLists(t, h.listOf(t, next, h.live.key, map[string]lifecycle.RevocationReason{good: lifecycle.ReasonKeyCompromise}))
+	h.listGood(t)
 	if err := n.process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +90,23 @@ func TestNginxRefusesARevokedClient(t *testing.T) {
 	}
 	t.Logf("nginx refused the revoked client after %s by ssl_ocsp and %s by ssl_crl with a reload",
 		byOCSP.Round(time.Millisecond), byList.Round(time.Millisecond))
+}
+
+// revokeGood has the responder say that the good certificate is revoked.
+func (h *house) revokeGood() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.statuses[h.serial(good)] = ca.Status{State: ca.StateRevoked, RevokedAt: time.Now().Truncate(time.Second), Reason: lifecycle.ReasonKeyCompromise}
+}
+
+// listGood writes the next list, in which the good certificate stands.
+func (h *house) listGood(t testing.TB) {
+	t.Helper()
+	next := ca.CRL{
+		Issuer: h.live.Certificate, Number: 3, ThisUpdate: h.now, OnlyUser: true,
+		DistributionPoint: h.live.URLs(0).CRL, Freshest: h.live.URLs(0).Delta,
+	}
+	h.writeLists(t, h.listOf(t, next, h.live.key, map[string]lifecycle.RevocationReason{good: lifecycle.ReasonKeyCompromise}))
 }
 
 // writeLists writes what ssl_crl wants: a list of each CA of the path.
@@ -116,7 +127,8 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func startNginx(t testing.TB, h *house) *relyingServer {
+// newRelyingServer prepares a server's certificate, the lists, and a client.
+func newRelyingServer(t testing.TB, h *house) *relyingServer {
 	t.Helper()
 	key := newKey(t)
 	server := must[*x509.Certificate](t)(ca.SignServer(h.live.Issuer, h.live.key, key.Public(), named("Banque Exemple"), []string{"localhost"}, nil, newSerial(t), h.now))
@@ -128,28 +140,42 @@ func startNginx(t testing.TB, h *house) *relyingServer {
 		certificate: tls.Certificate{Certificate: [][]byte{h.certificates[good].Raw, h.live.Certificate.Raw}, PrivateKey: h.keys[good]},
 	}
 	n.roots.AddCert(h.root.Certificate)
+	return n
+}
+
+func startNginx(t testing.TB, h *house) *relyingServer {
+	t.Helper()
+	n := newRelyingServer(t, h)
 	h.writeBytes(t, "nginx.conf", fmt.Appendf(nil, nginxSettings, n.byOCSP, n.byList))
-	program, err := exec.LookPath("nginx")
+	n.start(t, "nginx", "error.log", "-p", h.folder, "-c", "nginx.conf", "-e", "error.log")
+	return n
+}
+
+// start starts the server in the folder of certificates until the test ends. A missing
+// one fails the test.
+func (n *relyingServer) start(t testing.TB, name, log string, args ...string) {
+	t.Helper()
+	program, err := exec.LookPath(name)
 	if err != nil {
-		program = "/usr/sbin/nginx" // not on everybody's PATH
+		program = "/usr/sbin/" + name // not on everybody's PATH
 	}
-	cmd := exec.CommandContext(t.Context(), program, "-p", h.folder, "-c", "nginx.conf", "-e", "error.log")
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = n.house.folder
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("nginx is needed (make deps): %v", err)
+		t.Fatalf("%s is needed (make deps): %v", name, err)
 	}
 	n.process = cmd.Process
 	t.Cleanup(func() {
 		_ = cmd.Wait() // the test's context has ended it
 		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(h.folder, "error.log"))
-			t.Logf("nginx: %s%s", out.Bytes(), log)
+			text, _ := os.ReadFile(filepath.Join(n.house.folder, log))
+			t.Logf("%s: %s%s", name, out.Bytes(), text)
 		}
 	})
-	return n
 }
 
 // await asks until the server lets the client in, or does not.

@@ -38,7 +38,18 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
 -- Evidence is written once, and a key is blocked for ever.
 REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key, caller_answer FROM sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON authentication_use FROM sceau_app; -- used once
+-- Who may sign what, once said, is covered by what is said next.
+REVOKE UPDATE, DELETE, TRUNCATE ON entitlement FROM sceau_app;
+GRANT UPDATE (state, decided_by, why, updated_at) ON entitlement TO sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON decision FROM sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON setting_change FROM sceau_app;
+GRANT UPDATE (state, effective_from, decided_by, note, updated_at) ON setting_change TO sceau_app;
 REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM sceau_app;
+-- So is what a holder signed to bind a certificate, and a list that was fetched: it is
+-- replaced whole.
+REVOKE UPDATE, DELETE, TRUNCATE ON foreign_certificate FROM sceau_app;
+REVOKE UPDATE, TRUNCATE ON foreign_list, foreign_revoked FROM sceau_app;
 -- What a letter template or a certificate profile says is written once; a
 -- distinguished name stays whose it is.
 REVOKE UPDATE, DELETE, TRUNCATE ON edition, subject_name FROM sceau_app;

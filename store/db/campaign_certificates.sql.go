@@ -80,7 +80,7 @@ func (q *Queries) CampaignHasOpen(ctx context.Context, campaignID lifecycle.Camp
 }
 
 const campaignNotices = `-- name: CampaignNotices :many
-SELECT n.id, n.certificate_id, n.holder_id, n.kind, n.occasion, n.state, n.language, n.due_at, n.attempts, n.address, n.message_id, n.sent_at, n.failure, n.updated_at, n.former_address
+SELECT n.id, n.certificate_id, n.holder_id, n.kind, n.occasion, n.state, n.language, n.due_at, n.attempts, n.address, n.message_id, n.sent_at, n.failure, n.updated_at, n.former_address, n.setting_id
 FROM notice n JOIN campaign_certificate w ON w.certificate_id = n.certificate_id JOIN campaign m ON m.id = w.campaign_id
 WHERE w.campaign_id = $1 AND n.kind IN ('expiring', 'renewal') AND n.due_at >= m.created_at AND n.id > $2
 ORDER BY n.id LIMIT $3
@@ -112,6 +112,7 @@ func (q *Queries) CampaignNotices(ctx context.Context, campaignID lifecycle.Camp
 			&i.Failure,
 			&i.UpdatedAt,
 			&i.FormerAddress,
+			&i.SettingID,
 		); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,41 @@ import (
 	"context"
 )
 
+// iteratorForInsertForeignRevoked implements pgx.CopyFromSource.
+type iteratorForInsertForeignRevoked struct {
+	rows                 []InsertForeignRevokedParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertForeignRevoked) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertForeignRevoked) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].ListID,
+		r.rows[0].Serial,
+		r.rows[0].RevokedAt,
+		r.rows[0].Reason,
+	}, nil
+}
+
+func (r iteratorForInsertForeignRevoked) Err() error {
+	return nil
+}
+
+func (q *Queries) InsertForeignRevoked(ctx context.Context, arg []InsertForeignRevokedParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"foreign_revoked"}, []string{"list_id", "serial", "revoked_at", "reason"}, &iteratorForInsertForeignRevoked{rows: arg})
+}
+
 // iteratorForPutCRLPieces implements pgx.CopyFromSource.
 type iteratorForPutCRLPieces struct {
 	rows                 []PutCRLPiecesParams

@@ -217,20 +217,23 @@ func (q *Queries) FenceCRL(ctx context.Context, arg FenceCRLParams) (int32, erro
 }
 
 const finishCRL = `-- name: FinishCRL :execrows
-UPDATE crl SET full_size = $1, delta_size = $2, sha256 = $3, entries = $4, revision = $5
-WHERE issuer_id = $6 AND shard = $7 AND number = $8 AND fence = $9 AND sha256 IS NULL
+UPDATE crl SET full_size = $1, delta_size = $2, sha256 = $3, entries = $4, revision = $5,
+    this_update = $6, next_update = $7
+WHERE issuer_id = $8 AND shard = $9 AND number = $10 AND fence = $11 AND sha256 IS NULL
 `
 
 type FinishCRLParams struct {
-	FullSize  *int32
-	DeltaSize *int32
-	SHA256    []byte
-	Entries   *int32
-	Revision  int64
-	IssuerID  string
-	Shard     int32
-	Number    int64
-	Fence     int32
+	FullSize   *int32
+	DeltaSize  *int32
+	SHA256     []byte
+	Entries    *int32
+	Revision   int64
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	IssuerID   string
+	Shard      int32
+	Number     int64
+	Fence      int32
 }
 
 func (q *Queries) FinishCRL(ctx context.Context, arg FinishCRLParams) (int64, error) {
@@ -240,6 +243,8 @@ func (q *Queries) FinishCRL(ctx context.Context, arg FinishCRLParams) (int64, er
 		arg.SHA256,
 		arg.Entries,
 		arg.Revision,
+		arg.ThisUpdate,
+		arg.NextUpdate,
 		arg.IssuerID,
 		arg.Shard,
 		arg.Number,

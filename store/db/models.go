@@ -77,6 +77,12 @@ type Batch struct {
 	Urgency      lifecycle.Urgency
 }
 
+type BindingChallenge struct {
+	HolderID  lifecycle.HolderID
+	Nonce     []byte
+	ExpiresAt time.Time
+}
+
 type Branch struct {
 	ID        lifecycle.BranchID
 	Code      string
@@ -234,6 +240,28 @@ type DataKey struct {
 	RetiredAt *time.Time
 }
 
+type Decision struct {
+	Service     string
+	Operation   string
+	FactsSHA256 []byte
+	CompanyID   *lifecycle.CompanyID
+	HolderID    *lifecycle.HolderID
+	Kind        string
+	Result      string
+	Rule        string
+	Setting     string
+	Level       string
+	Version     int32
+	Signatures  int32
+	DecidedAt   time.Time
+}
+
+type DecisionCounter struct {
+	Place  string
+	Totals []byte
+	Uses   int32
+}
+
 type Document struct {
 	ID        string
 	MediaType string
@@ -317,6 +345,50 @@ type Enrolment struct {
 	Tries          int32
 	SessionSHA256  []byte
 	SessionExpires *time.Time
+}
+
+type Entitlement struct {
+	ID               lifecycle.EntitlementID
+	HolderID         lifecycle.HolderID
+	State            lifecycle.EntitlementState
+	Grants           []byte
+	RequestedBy      string
+	AuthenticationID *lifecycle.AuthenticationID
+	DecidedBy        string
+	Why              string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+}
+
+type ForeignAnswer struct {
+	SHA256    []byte
+	Code      string
+	Source    string
+	At        time.Time
+	Until     time.Time
+	RevokedAt *time.Time
+	Reason    int32
+	DER       []byte
+}
+
+type ForeignList struct {
+	ID         int64
+	IssuerKey  []byte
+	Number     []byte
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	Points     []string
+	Entries    int32
+	SHA256     []byte
+	FetchedAt  time.Time
+}
+
+type ForeignSource struct {
+	Trusted string
+	Address string
+	ListID  *int64
+	TriedAt time.Time
+	Failure string
 }
 
 type FraudReport struct {
@@ -407,6 +479,7 @@ type Notice struct {
 	Failure       string
 	UpdatedAt     time.Time
 	FormerAddress *string
+	SettingID     *lifecycle.SettingID
 }
 
 type Order struct {
@@ -539,6 +612,29 @@ type RevocationRequest struct {
 	DueAt            time.Time
 	EndedAt          *time.Time
 	Why              string
+}
+
+type SettingChange struct {
+	ID               lifecycle.SettingID
+	Setting          string
+	CompanyID        lifecycle.CompanyID
+	HolderID         *lifecycle.HolderID
+	Account          string
+	Version          int32
+	State            lifecycle.SettingState
+	OldValue         string
+	NewValue         string
+	Loosens          bool
+	EffectiveFrom    *time.Time
+	EffectiveUntil   *time.Time
+	AskedBy          *lifecycle.HolderID
+	MadeBy           string
+	AuthenticationID *lifecycle.AuthenticationID
+	HolderPresent    bool
+	DecidedBy        string
+	Note             string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 type Staff struct {

@@ -139,7 +139,7 @@ func (q *Queries) InsertReminder(ctx context.Context, certificateID lifecycle.Ce
 }
 
 const lockNotice = `-- name: LockNotice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice WHERE id = $1 FOR UPDATE
 `
 
@@ -162,6 +162,7 @@ func (q *Queries) LockNotice(ctx context.Context, id lifecycle.NoticeID) (Notice
 		&i.Failure,
 		&i.UpdatedAt,
 		&i.FormerAddress,
+		&i.SettingID,
 	)
 	return i, err
 }
@@ -178,7 +179,7 @@ func (q *Queries) LockReminders(ctx context.Context) error {
 }
 
 const notice = `-- name: Notice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice WHERE id = $1
 `
 
@@ -201,12 +202,13 @@ func (q *Queries) Notice(ctx context.Context, id lifecycle.NoticeID) (Notice, er
 		&i.Failure,
 		&i.UpdatedAt,
 		&i.FormerAddress,
+		&i.SettingID,
 	)
 	return i, err
 }
 
 const notices = `-- name: Notices :many
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice
 WHERE ($1::text = '' OR state::text = $1) AND ($2::text = '' OR certificate_id = $2) AND id > $3
 ORDER BY id LIMIT $4
@@ -249,6 +251,7 @@ func (q *Queries) Notices(ctx context.Context, arg NoticesParams) ([]Notice, err
 			&i.Failure,
 			&i.UpdatedAt,
 			&i.FormerAddress,
+			&i.SettingID,
 		); err != nil {
 			return nil, err
 		}

@@ -95,7 +95,7 @@ ORDER BY s.certificate_id LIMIT @max_rows;
 
 -- What a campaign's holders were told of its certificates since it was proposed.
 -- name: CampaignNotices :many
-SELECT n.id, n.certificate_id, n.holder_id, n.kind, n.occasion, n.state, n.language, n.due_at, n.attempts, n.address, n.message_id, n.sent_at, n.failure, n.updated_at, n.former_address
+SELECT n.id, n.certificate_id, n.holder_id, n.kind, n.occasion, n.state, n.language, n.due_at, n.attempts, n.address, n.message_id, n.sent_at, n.failure, n.updated_at, n.former_address, n.setting_id
 FROM notice n JOIN campaign_certificate w ON w.certificate_id = n.certificate_id JOIN campaign m ON m.id = w.campaign_id
 WHERE w.campaign_id = @campaign_id AND n.kind IN ('expiring', 'renewal') AND n.due_at >= m.created_at AND n.id > @after
 ORDER BY n.id LIMIT @max_rows;

@@ -44,7 +44,8 @@ UPDATE crl SET fence = fence + 1, base_number = @base_number, this_update = @thi
 WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND sha256 IS NULL RETURNING fence;
 
 -- name: FinishCRL :execrows
-UPDATE crl SET full_size = @full_size, delta_size = @delta_size, sha256 = @sha256, entries = @entries, revision = @revision
+UPDATE crl SET full_size = @full_size, delta_size = @delta_size, sha256 = @sha256, entries = @entries, revision = @revision,
+    this_update = @this_update, next_update = @next_update
 WHERE issuer_id = @issuer_id AND shard = @shard AND number = @number AND fence = @fence AND sha256 IS NULL;
 
 -- name: TakeBackCRL :exec

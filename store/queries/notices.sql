@@ -10,15 +10,15 @@ INSERT INTO notice (id, holder_id, kind, occasion, state, language, former_addre
 VALUES (@id, @holder_id, 'corrected', @occasion, 'requested', @language, sqlc.narg('former_address'), @due_at, @due_at);
 
 -- name: Notice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice WHERE id = @id;
 
 -- name: LockNotice :one
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice WHERE id = @id FOR UPDATE;
 
 -- name: Notices :many
-SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address
+SELECT id, certificate_id, holder_id, kind, occasion, state, language, due_at, attempts, address, message_id, sent_at, failure, updated_at, former_address, setting_id
 FROM notice
 WHERE (@state::text = '' OR state::text = @state) AND (@certificate::text = '' OR certificate_id = @certificate) AND id > @after
 ORDER BY id LIMIT @max_rows;

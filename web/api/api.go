@@ -25,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"sceau/authn"
+	"sceau/decision"
 	"sceau/issuance"
 	"sceau/lifecycle"
 )
@@ -48,17 +49,18 @@ type Chips interface {
 	Prove(ctx context.Context, plan issuance.ChipPlan, proof issuance.ChipProof) (bool, error)
 }
 
-// Config is what the door needs; every member is required, but for Scripts and
-// Chips, of which the door has one.
+// Config is what the door needs; every member is required, but for Scripts with
+// Decisions and Chips, of which the door has one.
 type Config struct {
-	Service *issuance.Service
-	Authn   *authn.Service
-	Scripts Scripter                        // of the door for relying services
-	Chips   Chips                           // of the door for terminals that personalise
-	Ready   func(ctx context.Context) error // whether database and Vault answer
-	Now     func() time.Time
-	Logger  *slog.Logger
-	Version string // of the program, for the description
+	Service   *issuance.Service
+	Authn     *authn.Service
+	Decisions *decision.Service               // of the door for relying services
+	Scripts   Scripter                        // of the same
+	Chips     Chips                           // of the door for terminals that personalise
+	Ready     func(ctx context.Context) error // whether database and Vault answer
+	Now       func() time.Time
+	Logger    *slog.Logger
+	Version   string // of the program, for the description
 }
 
 type door struct {
@@ -76,7 +78,7 @@ const (
 // New makes the door's handler: for relying services, or with Chips for terminals
 // that personalise.
 func New(c Config) (http.Handler, error) {
-	if c.Service == nil || c.Authn == nil || (c.Scripts == nil) == (c.Chips == nil) || c.Ready == nil || c.Now == nil || c.Logger == nil {
+	if c.Service == nil || c.Authn == nil || (c.Scripts == nil) == (c.Chips == nil) || (c.Scripts == nil) != (c.Decisions == nil) || c.Ready == nil || c.Now == nil || c.Logger == nil {
 		return nil, fmt.Errorf("%w: the API needs use cases, authentication, scripts or chips, a clock and a logger", lifecycle.Invalid)
 	}
 	mux, d := register(c)
@@ -166,7 +168,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.eventRoutes()), []func(){
+	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.certificateRoutes(), d.eventRoutes(), d.settingsRoutes(), d.decisionRoutes()), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",

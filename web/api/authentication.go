@@ -184,13 +184,14 @@ func (d *door) cancelAuthentication(ctx context.Context, in *authenticationIn) (
 type proveIn struct {
 	ID   lifecycle.AuthenticationID `path:"id" maxLength:"32" doc:"As it was answered when it began"`
 	Body struct {
-		Code string `json:"code,omitempty" maxLength:"16" doc:"Of the CAP reader: the 8 digits that it shows"`
+		Code      string `json:"code,omitempty" maxLength:"16" doc:"Of the CAP reader: the 8 digits that it shows"`
+		Signature []byte `json:"signature,omitempty" doc:"Of a certificate's key over the text, with SHA-256: ECDSA in DER, or RSA by PKCS #1 v1.5; in base64"`
 	}
 }
 
 // prove answers a decision: a refused proof is no error of the caller's.
 func (d *door) prove(ctx context.Context, in *proveIn) (*authenticationOut, error) {
-	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code})
+	a, err := d.Authn.Prove(ctx, caller(ctx), in.ID, authn.Given{Code: in.Body.Code, Signature: in.Body.Signature})
 	result := "accepted"
 	switch {
 	case errors.Is(err, authn.ErrRefused):

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"sceau/authn"
+	"sceau/issuance"
+	"sceau/signing"
 )
 
 // activeUser is a user with an active card, as client ID and user number.
@@ -17,12 +19,24 @@ func (d *door) activeUser(n int) (client string) {
 	return fmt.Sprintf("4001%04d", n)
 }
 
+// entitle gives the user 0001 what two of the staff agree on.
+func (d *door) entitle(client string, grants ...signing.Grant) {
+	d.t.Helper()
+	made := must[issuance.Entitlement](d.t)(d.service.ProposeEntitlements(d.t.Context(), manager, issuance.EntitlementRequest{ClientID: client, UserNumber: "0001", Grants: grants}))
+	if err := d.service.ApproveEntitlements(d.t.Context(), approver, made.ID, made.Grants.Sum(client+"/0001")); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 const payment = `"content":{"amount":"1250075","currency":"EUR","payee_account":"FR7630006000011234567890189","payee_name":"Lemaire"}`
 
 func TestASignInAndAnOperationThroughTheAPI(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	client, key := d.activeUser(1), d.key(authn.ScopeAuthenticate, authn.ScopeOperate)
+	d.call(http.MethodPost, "/v1/operations", key, fmt.Sprintf(`{"client_id":%q,"user_number":"0001","means":"cap","function":"sign_payment",%s}`, client, payment)).
+		want(t, http.StatusForbidden, map[string]any{"code": "forbidden"})
+	d.entitle(client, signing.Grant{Function: signing.SignPayment, Currency: "EUR", To: 2_000_000})
 	begun := d.call(http.MethodPost, "/v1/authentications", key, fmt.Sprintf(`{"client_id":%q,"user_number":"0001","means":"cap"}`, client))
 	begun.want(t, http.StatusCreated, map[string]any{"state": "pending", "mode": "2", "linked": false, "strong": true, "function": "sign_in"})
 	if begun.body["instruction"].(map[string]any)["key"] != "CODE" { //nolint:forcetypeassert // a panic fails the test as well

@@ -119,7 +119,7 @@ func (d *door) credential(ctx huma.Context) (authn.APIKey, error) {
 		return d.Authn.CheckAPIKey(ctx.Context(), strings.TrimSpace(presented))
 	}
 	if tls := ctx.TLS(); tls != nil && len(tls.PeerCertificates) > 0 && ctx.Header("Authorization") == "" {
-		return d.Authn.CheckCertificate(ctx.Context(), tls.PeerCertificates[0].Raw)
+		return d.Authn.CheckCallerCertificate(ctx.Context(), tls.PeerCertificates[0].Raw)
 	}
 	return authn.APIKey{}, authn.ErrBadKey
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sceau/authn"
+	"sceau/decision"
 	"sceau/internal/demodata"
 	"sceau/internal/testenv"
 	"sceau/issuance"
@@ -163,6 +164,9 @@ func openWith(t *testing.T, adapt func(c *api.Config, e *engine)) *door {
 		Now: time.Now, Logger: slog.New(slog.NewTextHandler(&syncWriter{w: d.log}, nil)), Version: "test",
 	}
 	adapt(&config, d.engine)
+	if config.Scripts != nil {
+		config.Decisions = must[*decision.Service](t)(decision.New(st, time.Now))
+	}
 	d.server = httptest.NewServer(must[http.Handler](t)(api.New(config)))
 	t.Cleanup(d.server.Close)
 	d.url = d.server.URL

@@ -198,7 +198,7 @@ func (d *demonstration) openClients(ctx context.Context) error {
 		return err
 	}
 	_, bank, err := keys.NewAPIKey(ctx, officer, "online banking", []authn.Scope{
-		authn.ScopeVerifyCAP, authn.ScopeActivateCards, authn.ScopeBlockCards, authn.ScopeRevokeCertificates, authn.ScopeReadOrders,
+		authn.ScopeVerifyCAP, authn.ScopeAuthenticate, authn.ScopeOperate, authn.ScopeStop, authn.ScopeReportFraud, authn.ScopeActivateCards, authn.ScopeBlockCards, authn.ScopeRevokeCertificates, authn.ScopeReadOrders,
 	}, "", life)
 	if err != nil {
 		return err

@@ -118,6 +118,7 @@ func (d *demonstration) play(ctx context.Context) error {
 		{"sign-in, a replayed code, three wrong PINs, the counter reset at the branch", d.useCard},
 		{"another PIN: a script at the branch, a letter by post", d.changePIN},
 		{"codes over what was typed, a card that ran ahead, guesses", d.showCodes},
+		{"online banking: a sign-in, each sensitive function signed, the CODE key switched on, an emergency stop", d.signOnline},
 		{"what letters say: a template with a logo, seen and approved by a second person", d.changeLetters},
 		{"a lost card, replaced", d.replaceCard},
 		{"a card made at the branch, in a blank chip", d.personaliseInHouse},

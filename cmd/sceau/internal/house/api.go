@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"sceau/authn"
+	"sceau/decision"
 	"sceau/hsm"
 	"sceau/issuance"
 	"sceau/lifecycle"
@@ -16,12 +17,14 @@ import (
 func (h *House) Authn(vault *hsm.Client) (*authn.Service, error) {
 	return authn.New(authn.Config{
 		Store: h.Store, Safe: h.safe, Verifier: capVerifier{vault}, Sealer: sealer{h, hsm.NewKeyring(vault)}, Policy: authn.DefaultPolicy(), Now: h.config.Now,
+		Certificates: newForeign(),
 	})
 }
 
-// CodesDesk opens what staff do about codes and API keys, which asks no engine.
+// CodesDesk opens what staff do about codes, API keys and certificates, which asks no
+// engine.
 func (h *House) CodesDesk() (*authn.Service, error) {
-	return authn.New(authn.Config{Store: h.Store, Safe: h.safe, Verifier: capVerifier{}, Policy: authn.DefaultPolicy(), Now: h.config.Now})
+	return authn.New(authn.Config{Store: h.Store, Safe: h.safe, Verifier: capVerifier{}, Policy: authn.DefaultPolicy(), Now: h.config.Now, Certificates: newForeign()})
 }
 
 // API opens the door for relying services.
@@ -30,8 +33,12 @@ func (h *House) API(vault *hsm.Client, version string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	decisions, err := decision.New(h.Store, h.config.Now)
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Config{
-		Service: h.Service, Authn: service, Scripts: scripter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
+		Service: h.Service, Authn: service, Decisions: decisions, Scripts: scripter{vault}, Now: h.config.Now, Logger: h.config.Logger, Version: version,
 		Ready: func(ctx context.Context) error { return errors.Join(h.Store.Ping(ctx), vault.Ping(ctx)) },
 	})
 }

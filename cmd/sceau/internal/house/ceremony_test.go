@@ -316,7 +316,7 @@ func TestARehearsalLeavesNothingBehind(t *testing.T) {
 			}
 		}
 	}
-	if len(keys) != 7 {
+	if len(keys) != 8 {
 		t.Errorf("it rehearsed %v", keys)
 	}
 	if all, err := b.Service.Authorities(t.Context()); err != nil || len(all) != 0 {

@@ -112,7 +112,7 @@ func TestTheKeysOfACAAreDestroyedByTwoOfficersAndAreGone(t *testing.T) {
 	if _, err := signer.Sign(nil, digest[:], crypto.SHA256); err == nil {
 		t.Error("a key that is destroyed signs")
 	}
-	for name, gone := range map[string]bool{"issuing-1": true, "ocsp-1": true, "bureau-1": true} {
+	for name, gone := range map[string]bool{"issuing-1": true, "ocsp-1": true, "bureau-1": true, "statement-1": true} {
 		if _, err := b.admin.SigningKey(t.Context(), name, 0); errors.Is(err, lifecycle.NotFound) != gone {
 			t.Errorf("key %s: %v", name, err)
 		}
@@ -150,9 +150,9 @@ func (b *bankHouse) inModule(t *testing.T, do func()) {
 // when a key is gone and not on record.
 func (b *bankHouse) diesAtEachLine(t *testing.T, c house.Ceremony) {
 	t.Helper()
-	for died := range 10 {
+	for died := range 12 {
 		ctx, die := context.WithCancel(t.Context())
-		if died == 3 { // all keys were shown
+		if died == 4 { // all keys were shown
 			d := must(b.admin.KeyDestroyer(t.Context(), "m.rocheclaire", house.IssuingID, "issuing-1"))(t)
 			fatal(t, errors.Join(d.Destroy(t.Context(), "issuing-1"), d.Close(t.Context())))
 		}
@@ -162,8 +162,8 @@ func (b *bankHouse) diesAtEachLine(t *testing.T, c house.Ceremony) {
 		die()
 		b.toSay = func(string) {}
 		acts := must(b.Service.Acts(t.Context(), c.ID))(t)
-		if len(acts) == 7 && over {
-			const want = "key-end issuing-1, key-shown issuing-1, key-shown bureau-1, key-shown ocsp-1, key-destroyed issuing-1, key-destroyed bureau-1, key-destroyed ocsp-1"
+		if len(acts) == 9 && over {
+			const want = "key-end issuing-1, key-shown issuing-1, key-shown bureau-1, key-shown ocsp-1, key-shown statement-1, key-destroyed issuing-1, key-destroyed bureau-1, key-destroyed ocsp-1, key-destroyed statement-1"
 			if got := names(acts); got != want {
 				t.Errorf("acts: %s", got)
 			}

@@ -34,7 +34,7 @@ func (h *House) Work(w Workers) (*jobs.Client, error) {
 		Service: h.Service, Now: h.config.Now, Logger: h.config.Logger, Bureaux: w.Bureaux,
 		PrintRoomCert: w.PrintRoomCert, PublicBase: w.PublicBase, TestSubjects: h.config.TestNames,
 		Bank: w.Bank.Sender(), Phones: w.Bank.Bank.Phones,
-		BankCountry: w.Bank.Bank.Country, Watcher: lookout{h, w.Resolve}, Mail: w.Mail, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
+		BankCountry: w.Bank.Bank.Country, Watcher: lookout{h, w.Resolve}, Lists: newForeign(), Mail: w.Mail, CardName: w.Bank.Bank.CardProduct, Engine: w.Engine,
 	}
 	if w.Vault != nil {
 		if w.Keys == nil {
