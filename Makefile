@@ -121,7 +121,7 @@ bench: deps vault build ## the benchmarks beside limits and peers, as ratios (BE
 month: deps vault build ## a month of lists and OCSP answers with CERTIFICATES on record (100000)
 	@SCEAU_MONTH_CERTIFICATES=$(CERTIFICATES) go test -count=1 -v -timeout 3h -run '^TestAMonth' ./jobs
 
-generate: ## write store/db from the queries, and the life cycles' drawing
+generate: ## write store/db from the queries, the life cycles' drawing, the API's description
 	cd store && go run $(SQLC) generate
 	cd ..
 	go generate ./...

@@ -34,13 +34,14 @@ const (
 	ScopeRevokeCertificates Scope = "certificates:revoke"
 	ScopeValidate           Scope = "certificates:validate"
 	ScopeReadOrders         Scope = "orders:read"
+	ScopeReadEvents         Scope = "events:read"
 	ScopeResetPIN           Scope = "terminal:pin-reset"
 	ScopePersonalise        Scope = "terminal:personalise"
 )
 
 // Scopes lists them.
 func Scopes() []Scope {
-	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeReadMeans, ScopeWriteMeans, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeResetPIN, ScopePersonalise}
+	return []Scope{ScopeVerifyCAP, ScopeAuthenticate, ScopeOperate, ScopeStop, ScopeReportFraud, ScopeReadMeans, ScopeWriteMeans, ScopeEntitlements, ScopeSettings, ScopeDecide, ScopeActivateCards, ScopeBlockCards, ScopeRevokeCertificates, ScopeValidate, ScopeReadOrders, ScopeReadEvents, ScopeResetPIN, ScopePersonalise}
 }
 
 // Secret is an API key in clear: shown once, when it is made. It hides itself,
@@ -81,7 +82,8 @@ type APIKey struct {
 	Branch  lifecycle.BranchID // of a terminal's
 	Expires time.Time
 
-	Certificate lifecycle.CertificateID // in place of a key
+	Certificate  lifecycle.CertificateID // in place of a key
+	CallsAMinute int                     // the service's limit
 }
 
 // Allows tells whether the key has the scope.
@@ -216,7 +218,7 @@ func (s *Service) CheckAPIKey(ctx context.Context, presented string) (APIKey, er
 			return APIKey{}, fmt.Errorf("use API key %s: %w", row.ID, err)
 		}
 	}
-	key := APIKey{ID: row.ID, Service: row.ServiceID, Name: row.Name, Scopes: scopesOf(row.Scopes), Expires: row.ExpiresAt}
+	key := APIKey{ID: row.ID, Service: row.ServiceID, Name: row.Name, Scopes: scopesOf(row.Scopes), Expires: row.ExpiresAt, CallsAMinute: int(row.CallsAMinute)}
 	if row.BranchID != nil {
 		key.Branch = *row.BranchID
 	}

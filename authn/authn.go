@@ -77,12 +77,13 @@ type Policy struct {
 	SignsAmounts bool
 	Issuer       string        // of statements: the house, as relying services know it
 	SecretCode   passcode.Cost // of judging a secret code
+	CallsAMinute int           // of all relying services together; 0: no limit but each one's own
 }
 
 // DefaultPolicy locks a card after five wrong codes: one of 131 072 is right by
 // chance with a bitmap of 17 cryptogram bits. Its cards sign no amount.
 func DefaultPolicy() Policy {
-	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau", SecretCode: passcode.DefaultCost()}
+	return Policy{MaxFailures: 5, Window: 64, ResyncWindow: 1024, Profile: "securaccess", Issuer: "sceau", SecretCode: passcode.DefaultCost(), CallsAMinute: 240_000}
 }
 
 // Service authenticates. Its methods are safe for concurrent use.
@@ -102,6 +103,8 @@ type Service struct {
 	trusted      trusted
 
 	policies policies
+	limits   limits
+	tallies  tallies
 	turns    turns
 	finding  gather.Calls[Attempt, []db.CandidateCardsRow]
 	judging  gather.Calls[question, verdict]

@@ -66,7 +66,7 @@ func (s *Service) judgeForeign(ctx context.Context, row db.Authentication, asked
 		return proven{holder: holder, evidence: map[string]string{
 			"means": string(b.ID), "issuer": trust.Short(v.Certificate.Issuer.String()), "serial": v.Certificate.SerialNumber.Text(16), "trusted": v.Source,
 			"status_source": v.Status.Source, "status_time": v.Status.Time.Format(time.RFC3339),
-		}, b.ID}, nil
+		}, means: b.ID}, nil
 	}
 	return proven{}, ErrRefused
 }

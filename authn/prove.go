@@ -13,6 +13,9 @@ import (
 	"sceau/store/db"
 )
 
+// maxSignature bounds a signature, in octets: RSA of 8192 bits.
+const maxSignature = 1024
+
 // maxProofs is how many proofs an authentication takes, right or wrong.
 const maxProofs = 3
 
@@ -57,7 +60,11 @@ func (s *Service) Prove(ctx context.Context, by lifecycle.Actor, id lifecycle.Au
 		return s.stopped(ctx, row, by)
 	}
 	row.Tries++
-	found, err := s.judgeProof(ctx, by, row, asked, given)
+	var found proven
+	err = s.Guarded(ctx, by, subject(row), func() (err error) {
+		found, err = s.judgeProof(ctx, by, row, asked, given)
+		return err
+	})
 	switch {
 	case err == nil && row.HolderID != nil && found.holder == *row.HolderID:
 		return s.accept(ctx, row, by, found)

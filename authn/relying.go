@@ -179,28 +179,37 @@ func (s *Service) EndAPIKey(ctx context.Context, by lifecycle.Actor, id lifecycl
 
 // EndService ends a relying service: nothing of it opens the door any more.
 func (s *Service) EndService(ctx context.Context, by lifecycle.Actor, id lifecycle.ServiceID) error {
+	now := s.now()
+	return s.changeService(ctx, by, id, lifecycle.Revoke, "{}", func(q *db.Queries) error { return q.EndService(ctx, &now, id) })
+}
+
+// changeService changes a service that has not ended, on record.
+func (s *Service) changeService(ctx context.Context, by lifecycle.Actor, id lifecycle.ServiceID, on lifecycle.Event, detail string, change func(q *db.Queries) error) error {
 	if err := mayKeep(by); err != nil {
 		return err
 	}
-	now := s.now()
+	to := "active"
+	if on == lifecycle.Revoke {
+		to = "ended"
+	}
 	err := s.store.InTx(ctx, func(tx store.Tx) error {
 		service, err := tx.LockService(ctx, id)
 		if err != nil {
 			return err
 		}
 		if service.EndedAt != nil {
-			return fmt.Errorf("%w: it has ended already", lifecycle.Conflict)
+			return fmt.Errorf("%w: it has ended", lifecycle.Conflict)
 		}
-		if err := tx.EndService(ctx, &now, id); err != nil {
+		if err := change(tx.Queries); err != nil {
 			return err
 		}
 		return tx.InsertAudit(ctx, db.InsertAuditParams{
-			At: now, Actor: by.ID, Role: string(by.Role), Thing: serviceThing, ThingID: string(id), Event: string(lifecycle.Revoke),
-			FromState: "active", ToState: "ended", Detail: []byte("{}"),
+			At: s.now(), Actor: by.ID, Role: string(by.Role), Thing: serviceThing, ThingID: string(id), Event: string(on),
+			FromState: "active", ToState: to, Detail: []byte(detail),
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("end relying service %s: %w", id, err)
+		return fmt.Errorf("%s relying service %s: %w", on, id, err)
 	}
 	return nil
 }
@@ -211,6 +220,7 @@ type RelyingService struct {
 	Name         string
 	Created      time.Time
 	Ended        time.Time // zero: it has not
+	CallsAMinute int
 	Keys         []KeyView
 	Certificates []BoundCertificate
 }
@@ -252,7 +262,7 @@ func (s *Service) RelyingServices(ctx context.Context, ended bool) ([]RelyingSer
 		if row.EndedAt != nil && !ended {
 			continue
 		}
-		one := RelyingService{ID: row.ID, Name: row.Name, Created: row.CreatedAt.UTC()}
+		one := RelyingService{ID: row.ID, Name: row.Name, Created: row.CreatedAt.UTC(), CallsAMinute: int(row.CallsAMinute)}
 		if row.EndedAt != nil {
 			one.Ended = row.EndedAt.UTC()
 		}

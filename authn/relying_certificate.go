@@ -97,5 +97,5 @@ func (s *Service) CheckCallerCertificate(ctx context.Context, der []byte) (APIKe
 	if err != nil {
 		return APIKey{}, fmt.Errorf("look a client certificate up: %w", err)
 	}
-	return APIKey{Service: row.ID, Name: row.Name, Scopes: scopesOf(row.Scopes), Certificate: row.CertificateID}, nil
+	return APIKey{Service: row.ID, Name: row.Name, Scopes: scopesOf(row.Scopes), Certificate: row.CertificateID, CallsAMinute: int(row.CallsAMinute)}, nil
 }

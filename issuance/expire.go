@@ -13,6 +13,7 @@ import (
 const (
 	expireRun    = 500
 	requestsKept = 24 * time.Hour // with their answers, under the caller's key
+	eventsKept   = 90 * 24 * time.Hour
 )
 
 // Expired counts what ExpireDue expired, and of dossiers archived and erased.
@@ -23,7 +24,7 @@ type Expired struct{ Cards, Certificates, Authentications, ArchivedDossiers, Era
 // delivered by then gets no letter any more, and its order fails. Authentications to
 // which nobody came back are put to rest. Dossiers whose document has ended are
 // archived, and erased when their years are over. Requests that callers named are
-// forgotten after a day.
+// forgotten after a day, events after 90.
 func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	var n Expired
 	now, system := s.now(), lifecycle.System("expire")
@@ -71,6 +72,12 @@ func (s *Service) ExpireDue(ctx context.Context) (Expired, error) {
 	}
 	if err := s.store.ForgetRequests(ctx, now.Add(-requestsKept)); err != nil {
 		return n, fmt.Errorf("forget requests: %w", err)
+	}
+	if err := s.store.ForgetProofCounts(ctx, now.Add(-requestsKept)); err != nil {
+		return n, fmt.Errorf("forget counts of proofs: %w", err)
+	}
+	if err := s.store.ForgetEvents(ctx, now.Add(-eventsKept)); err != nil {
+		return n, fmt.Errorf("forget events: %w", err)
 	}
 	n.ArchivedDossiers, n.ErasedDossiers, err = s.keepDossiers(ctx)
 	return n, err

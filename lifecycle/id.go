@@ -46,6 +46,7 @@ type (
 	StopID              string
 	FraudReportID       string
 	ServiceID           string
+	EventID             string // of a relying service's feed: it sorts as the feed does
 	EntitlementID       string
 	SettingID           string
 )
@@ -85,6 +86,7 @@ const (
 	PrefixStop              = "ES"
 	PrefixFraudReport       = "FR"
 	PrefixService           = "SV"
+	PrefixEvent             = "EV"
 	PrefixEntitlement       = "EN"
 	PrefixSetting           = "SG"
 )

@@ -108,6 +108,11 @@ func TestEachKindOfProcessHasItsRightsAndNoMore(t *testing.T) {
 		{migrations.RoleHolder, "decides on a profile", "UPDATE edition SET state = 'live'", false},
 		{migrations.RoleHolder, "has another CA sign", "UPDATE issuer SET state = 'signing'", false},
 		{migrations.RoleHolder, "writes a list", "UPDATE crl SET number = 9", false},
+		{migrations.RoleHolder, "tells services by the trail alone", "INSERT INTO audit_entry (at, actor, role, thing, thing_id, event, from_state, to_state) " +
+			"VALUES (now(), 'a', 'r', 'certificate', 'N-1', 'e', 'active', 'revoked')", true},
+		{migrations.RoleHolder, "reads what services are told", "SELECT subject FROM event", false},
+		{migrations.RoleHolder, "tells services something", "INSERT INTO event (service, type, subject, at) VALUES ('SV-1', 't', 's', now())", false},
+		{migrations.RoleHolder, "reads whose users are whose", "SELECT holder_id FROM service_user", false},
 		{migrations.RoleHolder, "makes a table", "CREATE TABLE mine (n int)", false},
 
 		{migrations.RolePublic, "reads a list", "SELECT full_size, der FROM crl JOIN crl_piece USING (issuer_id, shard, number)", true},

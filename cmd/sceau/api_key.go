@@ -140,7 +140,7 @@ func (c apiKeyListCmd) Run(w *world) error {
 		if !s.Ended.IsZero() {
 			state = "ended " + s.Ended.Format(time.DateOnly)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", s.ID, s.Name, state)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d calls a minute\t%s\n", s.ID, s.Name, s.CallsAMinute, state)
 		for _, k := range s.Keys {
 			used := "never used"
 			if !k.LastUsed.IsZero() {

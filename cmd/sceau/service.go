@@ -12,6 +12,7 @@ import (
 type serviceCmd struct {
 	List   apiKeyListCmd    `cmd:"" help:"List services with their keys and certificates."`
 	End    serviceEndCmd    `cmd:"" help:"End a service: nothing of it opens the door any more."`
+	Limit  serviceLimitCmd  `cmd:"" help:"Say how often a service may call in a minute."`
 	Bind   serviceBindCmd   `cmd:"" help:"Let a service call by a client certificate of the house, of kind service_client."`
 	Unbind serviceUnbindCmd `cmd:"" help:"Take that back."`
 }
@@ -26,6 +27,20 @@ type serviceEndCmd struct {
 func (c serviceEndCmd) Run(w *world) error {
 	return c.do(w, func(_ *house.House, keys *authn.Service, by lifecycle.Actor) error {
 		return keys.EndService(w.ctx, by, c.Service)
+	})
+}
+
+type serviceLimitCmd struct {
+	asOfficer
+
+	Service lifecycle.ServiceID `arg:"" help:"The service, SV-…"`
+	Calls   int                 `arg:"" help:"Calls a minute, all its keys and all doors together."`
+}
+
+// Run sets the limit.
+func (c serviceLimitCmd) Run(w *world) error {
+	return c.do(w, func(_ *house.House, keys *authn.Service, by lifecycle.Actor) error {
+		return keys.LimitService(w.ctx, by, c.Service, c.Calls)
 	})
 }
 

@@ -593,10 +593,11 @@ type Product struct {
 }
 
 type RelyingService struct {
-	ID        lifecycle.ServiceID
-	Name      string
-	CreatedAt time.Time
-	EndedAt   *time.Time
+	ID           lifecycle.ServiceID
+	Name         string
+	CreatedAt    time.Time
+	EndedAt      *time.Time
+	CallsAMinute int32
 }
 
 type Representative struct {

@@ -762,6 +762,67 @@ func (q *Queries) OrdersInState(ctx context.Context, state lifecycle.OrderState,
 	return items, nil
 }
 
+const ordersPage = `-- name: OrdersPage :many
+SELECT o.id, o.kind, o.state, o.reference, o.failure, c.client_id, h.user_number, o.created_at, o.updated_at
+FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id
+WHERE o.id > $1 AND ($2::text = '' OR o.state::text = $2) AND ($3::text = '' OR c.client_id = $3)
+ORDER BY o.id LIMIT $4
+`
+
+type OrdersPageParams struct {
+	After    lifecycle.OrderID
+	State    string
+	ClientID string
+	MaxRows  int32
+}
+
+type OrdersPageRow struct {
+	ID         lifecycle.OrderID
+	Kind       lifecycle.OrderKind
+	State      lifecycle.OrderState
+	Reference  *string
+	Failure    string
+	ClientID   string
+	UserNumber string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+func (q *Queries) OrdersPage(ctx context.Context, arg OrdersPageParams) ([]OrdersPageRow, error) {
+	rows, err := q.db.Query(ctx, ordersPage,
+		arg.After,
+		arg.State,
+		arg.ClientID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrdersPageRow
+	for rows.Next() {
+		var i OrdersPageRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Reference,
+			&i.Failure,
+			&i.ClientID,
+			&i.UserNumber,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ordersWithReader = `-- name: OrdersWithReader :many
 SELECT id FROM orders WHERE id = ANY ($1::text[]) AND with_reader
 `

@@ -13,20 +13,21 @@ import (
 )
 
 const aPIKeyByHash = `-- name: APIKeyByHash :one
-SELECT k.id, k.service_id, k.name, k.sha256, k.scopes, k.expires_at, k.branch_id, k.last_used_at
+SELECT k.id, k.service_id, k.name, k.sha256, k.scopes, k.expires_at, k.branch_id, k.last_used_at, s.calls_a_minute
 FROM api_key k JOIN relying_service s ON s.id = k.service_id
 WHERE k.sha256 = $1 AND s.ended_at IS NULL
 `
 
 type APIKeyByHashRow struct {
-	ID         lifecycle.APIKeyID
-	ServiceID  lifecycle.ServiceID
-	Name       string
-	SHA256     []byte
-	Scopes     []string
-	ExpiresAt  time.Time
-	BranchID   *lifecycle.BranchID
-	LastUsedAt *time.Time
+	ID           lifecycle.APIKeyID
+	ServiceID    lifecycle.ServiceID
+	Name         string
+	SHA256       []byte
+	Scopes       []string
+	ExpiresAt    time.Time
+	BranchID     *lifecycle.BranchID
+	LastUsedAt   *time.Time
+	CallsAMinute int32
 }
 
 func (q *Queries) APIKeyByHash(ctx context.Context, sha256 []byte) (APIKeyByHashRow, error) {
@@ -41,6 +42,7 @@ func (q *Queries) APIKeyByHash(ctx context.Context, sha256 []byte) (APIKeyByHash
 		&i.ExpiresAt,
 		&i.BranchID,
 		&i.LastUsedAt,
+		&i.CallsAMinute,
 	)
 	return i, err
 }
@@ -257,7 +259,7 @@ func (q *Queries) LockAPIKey(ctx context.Context, id lifecycle.APIKeyID) (LockAP
 }
 
 const lockService = `-- name: LockService :one
-SELECT id, name, created_at, ended_at FROM relying_service WHERE id = $1 FOR UPDATE
+SELECT id, name, created_at, ended_at, calls_a_minute FROM relying_service WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockService(ctx context.Context, id lifecycle.ServiceID) (RelyingService, error) {
@@ -268,12 +270,13 @@ func (q *Queries) LockService(ctx context.Context, id lifecycle.ServiceID) (Rely
 		&i.Name,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.CallsAMinute,
 	)
 	return i, err
 }
 
 const serviceByCertificate = `-- name: ServiceByCertificate :one
-SELECT s.id, s.name, b.scopes, b.certificate_id
+SELECT s.id, s.name, s.calls_a_minute, b.scopes, b.certificate_id
 FROM service_certificate b JOIN relying_service s ON s.id = b.service_id JOIN certificate c ON c.id = b.certificate_id
     JOIN holder h ON h.id = c.holder_id
 WHERE b.sha256 = $1 AND s.ended_at IS NULL AND c.state = 'active' AND c.not_before <= $2::timestamptz AND c.not_after > $2::timestamptz
@@ -283,6 +286,7 @@ WHERE b.sha256 = $1 AND s.ended_at IS NULL AND c.state = 'active' AND c.not_befo
 type ServiceByCertificateRow struct {
 	ID            lifecycle.ServiceID
 	Name          string
+	CallsAMinute  int32
 	Scopes        []string
 	CertificateID lifecycle.CertificateID
 }
@@ -294,6 +298,7 @@ func (q *Queries) ServiceByCertificate(ctx context.Context, sHA256 []byte, now t
 	err := row.Scan(
 		&i.ID,
 		&i.Name,
+		&i.CallsAMinute,
 		&i.Scopes,
 		&i.CertificateID,
 	)
@@ -301,7 +306,7 @@ func (q *Queries) ServiceByCertificate(ctx context.Context, sHA256 []byte, now t
 }
 
 const services = `-- name: Services :many
-SELECT id, name, created_at, ended_at FROM relying_service ORDER BY id
+SELECT id, name, created_at, ended_at, calls_a_minute FROM relying_service ORDER BY id
 `
 
 func (q *Queries) Services(ctx context.Context) ([]RelyingService, error) {
@@ -318,6 +323,7 @@ func (q *Queries) Services(ctx context.Context) ([]RelyingService, error) {
 			&i.Name,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.CallsAMinute,
 		); err != nil {
 			return nil, err
 		}

@@ -122,3 +122,9 @@ WHERE id = ANY (@ids::text[]) AND state = @from_state;
 INSERT INTO approval (order_id, revision, decision, requested_by, decided_by, content_hash, note, decided_at)
 SELECT o.id, o.revision, 'approved', o.requested_by, @decided_by::text, n.hash, @note::text, @decided_at::timestamptz
 FROM (SELECT unnest(@ids::text[]) AS id, unnest(@content_hashes::bytea[]) AS hash) n JOIN orders o ON o.id = n.id;
+
+-- name: OrdersPage :many
+SELECT o.id, o.kind, o.state, o.reference, o.failure, c.client_id, h.user_number, o.created_at, o.updated_at
+FROM orders o JOIN holder h ON h.id = o.holder_id JOIN company c ON c.id = h.company_id
+WHERE o.id > @after AND (@state::text = '' OR o.state::text = @state) AND (@client_id::text = '' OR c.client_id = @client_id)
+ORDER BY o.id LIMIT @max_rows;

@@ -2,10 +2,10 @@
 INSERT INTO relying_service (id, name, created_at) VALUES (@id, @name, @created_at);
 
 -- name: LockService :one
-SELECT id, name, created_at, ended_at FROM relying_service WHERE id = @id FOR UPDATE;
+SELECT id, name, created_at, ended_at, calls_a_minute FROM relying_service WHERE id = @id FOR UPDATE;
 
 -- name: Services :many
-SELECT id, name, created_at, ended_at FROM relying_service ORDER BY id;
+SELECT id, name, created_at, ended_at, calls_a_minute FROM relying_service ORDER BY id;
 
 -- name: EndService :exec
 UPDATE relying_service SET ended_at = @at WHERE id = @id AND ended_at IS NULL;
@@ -15,7 +15,7 @@ INSERT INTO api_key (id, service_id, name, sha256, scopes, created_at, expires_a
 VALUES (@id, @service_id, @name, @sha256, @scopes, @created_at, @expires_at, sqlc.narg('branch_id'));
 
 -- name: APIKeyByHash :one
-SELECT k.id, k.service_id, k.name, k.sha256, k.scopes, k.expires_at, k.branch_id, k.last_used_at
+SELECT k.id, k.service_id, k.name, k.sha256, k.scopes, k.expires_at, k.branch_id, k.last_used_at, s.calls_a_minute
 FROM api_key k JOIN relying_service s ON s.id = k.service_id
 WHERE k.sha256 = @sha256 AND s.ended_at IS NULL;
 
@@ -51,7 +51,7 @@ FROM service_certificate b JOIN certificate c ON c.id = b.certificate_id ORDER B
 
 -- name: ServiceByCertificate :one
 -- An emergency stop of its company, or of who has the certificate, holds it too.
-SELECT s.id, s.name, b.scopes, b.certificate_id
+SELECT s.id, s.name, s.calls_a_minute, b.scopes, b.certificate_id
 FROM service_certificate b JOIN relying_service s ON s.id = b.service_id JOIN certificate c ON c.id = b.certificate_id
     JOIN holder h ON h.id = c.holder_id
 WHERE b.sha256 = @sha256 AND s.ended_at IS NULL AND c.state = 'active' AND c.not_before <= @now::timestamptz AND c.not_after > @now::timestamptz

@@ -10,6 +10,8 @@
 // api → authn, issuance.
 package api
 
+//go:generate go run sceau/tools/openapi -folder ../../docs
+
 import (
 	"context"
 	"errors"
@@ -79,6 +81,16 @@ func New(c Config) (http.Handler, error) {
 	if c.Service == nil || c.Authn == nil || (c.Scripts == nil) == (c.Chips == nil) || (c.Scripts == nil) != (c.Decisions == nil) || c.Ready == nil || c.Now == nil || c.Logger == nil {
 		return nil, fmt.Errorf("%w: the API needs use cases, authentication, scripts or chips, a clock and a logger", lifecycle.Invalid)
 	}
+	mux, d := register(c)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /readyz", d.ready)
+	mux.HandleFunc("GET /.well-known/jwks.json", d.keySet)
+	mux.HandleFunc("GET /problems/{code}", explain)
+	return d.recovered(known(mux)), nil
+}
+
+// register makes the door with its operations.
+func register(c Config) (*http.ServeMux, *door) {
 	problemsInsteadOfHumas()
 	mux := http.NewServeMux()
 	d := &door{Config: c, api: humago.New(mux, description(c.Version))}
@@ -90,11 +102,18 @@ func New(c Config) (http.Handler, error) {
 	for _, register := range routes() {
 		register()
 	}
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("GET /readyz", d.ready)
-	mux.HandleFunc("GET /.well-known/jwks.json", d.keySet)
-	mux.HandleFunc("GET /problems/{code}", explain)
-	return d.recovered(known(mux)), nil
+	return mux, d
+}
+
+// Description is the OpenAPI 3.1 description of the door for relying services, as it is
+// served at /openapi.yaml, of a program's version.
+func Description(version string) ([]byte, error) {
+	_, d := register(Config{Version: version})
+	text, err := d.api.OpenAPI().YAML()
+	if err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+	return text, nil
 }
 
 // known answers what no route takes with a problem, as routes do.
@@ -130,7 +149,7 @@ func description(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Sceau", Version: version,
-				Description: "Strong authentication for relying services: verify codes, activate and block cards, revoke certificates, follow orders.",
+				Description: "Strong authentication for relying services: sign users in, have them sign operations, verify codes, activate and block cards, revoke certificates, stop everything, follow orders and events.",
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
@@ -149,7 +168,7 @@ const bearer = "api_key"
 // routes are the door's operations; each names the scope that its caller's key
 // must have.
 func (d *door) routes() []func() {
-	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.certificateRoutes(), d.settingsRoutes(), d.decisionRoutes(), d.meansRoutes()), []func(){
+	return append(slices.Concat(d.authenticationRoutes(), d.fraudRoutes(), d.certificateRoutes(), d.settingsRoutes(), d.decisionRoutes(), d.meansRoutes(), d.eventRoutes()), []func(){
 		route(d, authn.ScopeVerifyCAP, huma.Operation{
 			OperationID: "verify-cap", Method: http.MethodPost, Path: "/v1/cap/verify", Tags: []string{"authentication"},
 			Summary:     "Verify a code of the CAP reader",
@@ -174,6 +193,10 @@ func (d *door) routes() []func() {
 			Summary:     "Revoke a certificate for ever",
 			Description: "OCSP and the lists say so within seconds. Revoking again changes nothing.",
 		}, d.revokeCertificate),
+		route(d, authn.ScopeReadOrders, huma.Operation{
+			OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Tags: []string{"orders"},
+			Summary: "List orders, oldest first",
+		}, d.orders),
 		route(d, authn.ScopeReadOrders, huma.Operation{
 			OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}", Tags: []string{"orders"},
 			Summary: "Follow an order with its card or certificate",
@@ -209,7 +232,7 @@ func route[In, Out any](d *door, scope authn.Scope, op huma.Operation, handle fu
 	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, bodyTimeout
 	op.Errors = []int{
 		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
-		http.StatusUnprocessableEntity, http.StatusLocked, http.StatusInternalServerError, http.StatusServiceUnavailable,
+		http.StatusUnprocessableEntity, http.StatusLocked, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
 	}
 	if scope.AtBranch() {
 		op.Parameters = append(op.Parameters, &huma.Param{

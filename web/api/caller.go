@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -84,6 +85,14 @@ func (d *door) authenticate(ctx huma.Context, next func(huma.Context)) {
 	if made, ok := ctx.Context().Value(keyCall).(*call); ok {
 		made.service, made.credential = key.Service, key.Credential()
 	}
+	left, err := d.Authn.Admit(ctx.Context(), key)
+	ctx.SetHeader("RateLimit-Limit", strconv.Itoa(left.Limit))
+	ctx.SetHeader("RateLimit-Remaining", strconv.Itoa(left.Remaining))
+	ctx.SetHeader("RateLimit-Reset", seconds(left.Reset))
+	if err != nil {
+		d.refuse(ctx, err)
+		return
+	}
 	if !key.Allows(scope) {
 		d.refuse(ctx, errScope)
 		return
@@ -125,8 +134,8 @@ func (d *door) refuse(ctx huma.Context, cause error) {
 	if code == codeUnauthorised {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="sceau"`)
 	}
-	if code == "unavailable" {
-		ctx.SetHeader("Retry-After", "10")
+	if wait := retryAfter(cause); wait != "" {
+		ctx.SetHeader("Retry-After", wait)
 	}
 	d.write(ctx, p)
 }

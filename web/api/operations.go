@@ -59,7 +59,7 @@ type verifyCAPOut struct {
 
 // verifyCAP answers a decision: a refused code is no error of the caller's.
 func (d *door) verifyCAP(ctx context.Context, in *verifyCAPIn) (*verifyCAPOut, error) {
-	return decided(d.Authn.VerifyCode(ctx, in.Body.attempt(caller(ctx))))
+	return d.decided(ctx, in.Body.attempt(caller(ctx)), d.Authn.VerifyCode)
 }
 
 type resyncCAPIn struct {
@@ -72,10 +72,26 @@ type resyncCAPIn struct {
 
 // resyncCAP answers as verifyCAP.
 func (d *door) resyncCAP(ctx context.Context, in *resyncCAPIn) (*verifyCAPOut, error) {
-	return decided(d.Authn.Resynchronise(ctx, in.Body.attempt(caller(ctx)), in.Body.NextCode))
+	return d.decided(ctx, in.Body.attempt(caller(ctx)), func(ctx context.Context, a authn.Attempt) (authn.Accepted, error) {
+		return d.Authn.Resynchronise(ctx, a, in.Body.NextCode)
+	})
 }
 
-func decided(accepted authn.Accepted, err error) (*verifyCAPOut, error) {
+// judged has a code judged unless too many were wrong.
+func (d *door) judged(ctx context.Context, a authn.Attempt, judge func(context.Context, authn.Attempt) (authn.Accepted, error)) (accepted authn.Accepted, err error) {
+	of := a.ClientID + "/" + a.UserNumber
+	if a.Card != "" {
+		of = string(a.Card)
+	}
+	err = d.Authn.Guarded(ctx, a.By, of, func() (err error) {
+		accepted, err = judge(ctx, a)
+		return err
+	})
+	return accepted, err
+}
+
+func (d *door) decided(ctx context.Context, a authn.Attempt, judge func(context.Context, authn.Attempt) (authn.Accepted, error)) (*verifyCAPOut, error) {
+	accepted, err := d.judged(ctx, a, judge)
 	out := &verifyCAPOut{}
 	switch {
 	case errors.Is(err, authn.ErrRefused):
@@ -109,9 +125,9 @@ func (d *door) activateCard(ctx context.Context, in *activateCardIn) (*cardOut, 
 	if err := lifecycle.CheckID(lifecycle.PrefixCard, string(in.ID)); err != nil {
 		return nil, err
 	}
-	_, err := d.Authn.VerifyCode(ctx, authn.Attempt{
+	_, err := d.judged(ctx, authn.Attempt{
 		By: caller(ctx), Purpose: authn.Activate, Card: in.ID, Operation: in.Body.operation(),
-	})
+	}, d.Authn.VerifyCode)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,46 @@ func (d *door) getOrder(ctx context.Context, in *getOrderIn) (*getOrderOut, erro
 	return &getOrderOut{Body: body}, nil
 }
 
+type ordersIn struct {
+	State    lifecycle.OrderState `query:"state" enum:"submitted,approved,in_progress,completed,failed,refused,cancelled"`
+	ClientID string               `query:"client_id" pattern:"^[0-9]{8}$" doc:"Of one company"`
+	After    lifecycle.OrderID    `query:"after" maxLength:"32" doc:"Identifier of the last order of the page before"`
+	Limit    int                  `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
+type orderLine struct {
+	ID         lifecycle.OrderID    `json:"id"`
+	Kind       lifecycle.OrderKind  `json:"kind"`
+	State      lifecycle.OrderState `json:"state"`
+	Reference  string               `json:"reference,omitempty" doc:"The caller's own, as it was ordered"`
+	Failure    string               `json:"failure,omitempty" doc:"Why it failed"`
+	ClientID   string               `json:"client_id"`
+	UserNumber string               `json:"user_number"`
+	Created    time.Time            `json:"created"`
+	Updated    time.Time            `json:"updated"`
+}
+
+type ordersOut struct {
+	Body struct {
+		Orders  []orderLine `json:"orders"`
+		HasMore bool        `json:"has_more" doc:"There are others after the last of these"`
+	}
+}
+
+// orders pages through orders: by the identifier of the last one, never by a number.
+func (d *door) orders(ctx context.Context, in *ordersIn) (*ordersOut, error) {
+	page, more, err := d.Service.OrdersPage(ctx, issuance.OrderFilter{State: in.State, ClientID: in.ClientID, After: in.After, Most: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := &ordersOut{}
+	out.Body.Orders, out.Body.HasMore = make([]orderLine, len(page)), more
+	for i, o := range page {
+		out.Body.Orders[i] = orderLine(o)
+	}
+	return out, nil
+}
+
 type makeScriptIn struct {
 	ID   lifecycle.OrderID `path:"id" maxLength:"32" doc:"The approved order"`
 	Body struct {

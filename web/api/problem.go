@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -53,6 +55,7 @@ const (
 	codeBadRequest   = "bad-request"
 	codeUnauthorised = "unauthorised"
 	codeInternal     = "internal"
+	codeTooMany      = "too-many"
 )
 
 // problems are all that a caller can meet.
@@ -69,6 +72,7 @@ func problems() []kindOfProblem {
 		{"media-type", http.StatusUnsupportedMediaType, "Send application/json."},
 		{"invalid", http.StatusUnprocessableEntity, "Fields of the request are wrong."},
 		{"locked", http.StatusLocked, "Too many wrong attempts: it stays locked until the bank opens it."},
+		{codeTooMany, http.StatusTooManyRequests, "Too many requests, or too many wrong proofs: wait as long as Retry-After says."},
 		{"timeout", http.StatusRequestTimeout, "The request came too slowly."},
 		{codeInternal, http.StatusInternalServerError, "Something went wrong here: quote the instance when you ask for help."},
 		{"unavailable", http.StatusServiceUnavailable, "A part of the service is away: try again later."},
@@ -87,6 +91,9 @@ func newProblem(code, detail, instance string) *problem {
 // codeOf is the one place where an error's kind becomes a problem.
 func codeOf(err error) string {
 	var kind lifecycle.Kind
+	if _, ok := errors.AsType[*authn.TooMany](err); ok {
+		return codeTooMany
+	}
 	switch {
 	case errors.Is(err, authn.ErrBadKey):
 		return codeUnauthorised
@@ -132,10 +139,27 @@ func (d *door) problem(ctx context.Context, err error) error {
 			p.Errors = append(p.Errors, fieldProblem{Field: f.Field, Why: f.Why})
 		}
 	}
-	if code == "unavailable" {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"10"}})
+	if wait := retryAfter(err); wait != "" {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {wait}})
 	}
 	return p
+}
+
+// retryAfter is how many seconds a caller waits before it tries again; "": trying
+// again helps nobody.
+func retryAfter(err error) string {
+	if many, ok := errors.AsType[*authn.TooMany](err); ok {
+		return seconds(many.Wait)
+	}
+	if codeOf(err) == "unavailable" {
+		return "10"
+	}
+	return ""
+}
+
+// seconds are whole ones, at least one.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
 }
 
 // problemsInsteadOfHumas has huma make our problems of what it finds itself, and
