@@ -2,19 +2,16 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 
+	relying "sceau/client"
 	"sceau/hsm/emv"
 	"sceau/issuance"
 	"sceau/lifecycle"
 	"sceau/signing"
-	"sceau/statement"
 )
 
 // instructed is what online banking is answered when it asks a user to prove
@@ -117,7 +114,7 @@ func (d *demonstration) signEach(ctx context.Context, h *hand) error {
 		d.screen.check(fmt.Sprintf("%s: the reader signs %s", one.function, strings.Join(begun.Instruction.Data, " · ")),
 			errors.Join(equal(last.Result, "accepted"), equal(last.Linked, true)))
 	}
-	stated, err := d.stated(ctx, last.Statement)
+	stated, err := d.stated(ctx, last.ID)
 	d.screen.check("online banking keeps a statement of it that the public keys verify, amount and payee in it", errors.Join(err,
 		equal(stated.Content["amount"], "1250075"), equal(stated.Content["payee_account"], payee)))
 	begun, err := d.begin(ctx, h, operations, map[string]any{"function": signing.SignPayment, "content": last.Content})
@@ -135,28 +132,15 @@ func (d *demonstration) signEach(ctx context.Context, h *hand) error {
 	return nil
 }
 
-// stated checks a statement by the published keys.
-func (d *demonstration) stated(ctx context.Context, text string) (instructed, error) {
-	var claims instructed
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.doors.api+"/.well-known/jwks.json", nil)
+// stated reads an operation again and checks its statement by the published keys, with
+// the package that relying services written in Go use.
+func (d *demonstration) stated(ctx context.Context, id string) (relying.Claims, error) {
+	online := relying.New(d.doors.api, d.bankKey, nil)
+	operation, err := online.Operation(ctx, id)
 	if err != nil {
-		return claims, fmt.Errorf("key set: %w", err)
+		return relying.Claims{}, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return claims, fmt.Errorf("key set: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	const longest = 1 << 20
-	set, err := io.ReadAll(io.LimitReader(response.Body, longest))
-	if err != nil {
-		return claims, fmt.Errorf("key set: %w", err)
-	}
-	payload, err := statement.Check(text, set)
-	if err != nil {
-		return claims, err
-	}
-	return claims, json.Unmarshal(payload, &claims)
+	return online.Check(ctx, operation)
 }
 
 // signByCodeKey has the bank switch the CODE key on for batches, as its customers
