@@ -148,8 +148,8 @@ func TestWhatAThiefDoesWithPasskeys(t *testing.T) {
 	h.clock.set(today.Add(5 * time.Minute))
 	_, err = h.Prove(t.Context(), service, a.ID, given)
 	wantKind(t, err, lifecycle.Conflict)
-	must[int64](t)(h.store.SetMeansState(t.Context(), db.SetMeansStateParams{ToState: lifecycle.MeansSuspended, At: today, ID: means, FromState: lifecycle.MeansActive}))
 	a = h.pay(t, payment)
+	must[int64](t)(h.store.SetMeansState(t.Context(), db.SetMeansStateParams{ToState: lifecycle.MeansSuspended, At: today, ID: means, FromState: lifecycle.MeansActive}))
 	if _, err := h.Prove(t.Context(), service, a.ID, signs(t, p, a)); !errors.Is(err, authn.ErrRefused) {
 		t.Errorf("suspended: %v", err)
 	}

@@ -107,8 +107,8 @@ func (unknown) Kind() string { return "badge_print" }
 func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing.T) {
 	t.Parallel()
 	h := setup(t, sharedRealm(t))
-	if jobs := periodicJobs(time.Hour); len(jobs) != 9 {
-		t.Errorf("%d periodic jobs; want lists, answers, runs, old files, post, expiry, revocations that are due, notices and the watch", len(jobs))
+	if jobs := periodicJobs(time.Hour); len(jobs) != 10 {
+		t.Errorf("%d periodic jobs; want lists, answers, runs, old files, post, expiry, revocations that are due, notices, the watch and other CAs' lists", len(jobs))
 	}
 	h.work(t, h.tools(t))
 	h.await(t, "each shard's first list", "SELECT count(*) = $1 FROM crl WHERE full_size IS NOT NULL", shards)
@@ -121,7 +121,7 @@ func TestOneScheduleAsksForTheListsOfEveryOnlineShardAndNoneOfTheRoot(t *testing
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "letters_gather", "letters_post", "ocsp_refresh", "remind", "revocations_due", "run_files_forget"}; !slices.Equal(kinds, want) {
+	if want := []string{"crl_publish", "crl_publish", "crl_publish", "expire", "foreign_lists", "letters_gather", "letters_post", "ocsp_refresh", "remind", "revocations_due", "run_files_forget"}; !slices.Equal(kinds, want) {
 		t.Errorf("at its start a leader inserts %q, want %q", kinds, want)
 	}
 }

@@ -120,7 +120,7 @@ func arguments() []issuance.Job {
 		issuance.PINDestroyArgs{Card: "C-1", PINVersion: 2},
 		issuance.PostLettersArgs{}, issuance.RevocationWatchArgs{}, issuance.RevocationsDueArgs{}, issuance.CampaignArgs{Campaign: "CM-1"}, issuance.CertificateIssueArgs{Certificate: "N-1"},
 		issuance.CRLPublishArgs{Issuer: "issuing-1", Shard: 3, Scheduled: true}, issuance.OCSPRefreshArgs{Certificate: "N-1"}, issuance.ExpireArgs{},
-		issuance.NoticeArgs{Notice: "NT-1"}, issuance.RemindArgs{}, issuance.RevokeIssuedArgs{Issuer: "issuing-1"},
+		issuance.NoticeArgs{Notice: "NT-1"}, issuance.RemindArgs{}, issuance.RevokeIssuedArgs{Issuer: "issuing-1"}, issuance.ForeignListsArgs{},
 	}
 }
 

@@ -155,6 +155,8 @@ func enums() map[string][]string {
 		"means_state":          labels(lifecycle.Means.States),
 		"stop_state":           labels(lifecycle.Stops.States),
 		"fraud_state":          labels(lifecycle.FraudReports.States),
+		"entitlement_state":    labels(lifecycle.Entitlements.States),
+		"setting_state":        labels(lifecycle.Settings.States),
 
 		"delivery": labels([]lifecycle.Delivery{lifecycle.DeliverHome, lifecycle.DeliverBranch}),
 	}
