@@ -116,7 +116,15 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	// A process that is just being started has a copy of a lock that was given back,
+	// until it runs its own program: wait a moment before somebody is told off.
+	const patience, each = 2 * time.Second, 20 * time.Millisecond
+	for deadline := time.Now().Add(patience); ; time.Sleep(each) {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s is held: another Sceau environment runs in that folder (%w)", path, err)
 	}
