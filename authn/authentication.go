@@ -96,10 +96,14 @@ func (s *Service) Begin(ctx context.Context, a Ask) (Authentication, error) {
 	if err := s.checkEntitled(ctx, a.ClientID, a.UserNumber, a.Operation); err != nil {
 		return Authentication{}, err
 	}
-	if a.Proof.Means == lifecycle.MeansPasskey {
+	switch a.Proof.Means {
+	case lifecycle.MeansPasskey:
 		if _, err := s.Passkeys(); err != nil {
 			return Authentication{}, err
 		}
+	case lifecycle.MeansProvider:
+		return Authentication{}, errNotJudged(a.Proof.Means)
+	case lifecycle.MeansCAP, lifecycle.MeansCode, lifecycle.MeansCertificate, lifecycle.MeansForeign:
 	}
 	row, err := s.newAuthentication(ctx, a, version, rule)
 	if err != nil {

@@ -234,6 +234,17 @@ func TestAnEngineThatIsAwayCostsNoTry(t *testing.T) {
 	}
 }
 
+// Before, it began, and no proof of it could ever be judged.
+func TestAMeansThatNobodyJudgesIsNotAsked(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.user(t, userNumber)
+	_, err := h.Begin(t.Context(), authn.Ask{
+		By: service, ClientID: clientID, UserNumber: userNumber, Proof: signing.Proof{Means: lifecycle.MeansProvider}, Operation: operationOf(t, signing.SignIn, nil),
+	})
+	wantKind(t, err, lifecycle.Unavailable)
+}
+
 func TestAProofThatThePolicyDoesNotTakeIsRefused(t *testing.T) {
 	t.Parallel()
 	h := setup(t)

@@ -122,6 +122,11 @@ func checkGiven(p signing.Proof, given Given) error {
 	return nil
 }
 
+// errNotJudged keeps an authentication from beginning that nobody could prove.
+func errNotJudged(means lifecycle.MeansKind) error {
+	return fmt.Errorf("%w: this house judges no %s: ask by another means", lifecycle.Unavailable, means)
+}
+
 // judgeProof has the means judge. Of a user whom an emergency stop concerns nothing is
 // accepted; cards are found by that already ([Service.find]).
 func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Authentication, asked Authentication, given Given) (proven, error) {
@@ -155,7 +160,7 @@ func (s *Service) judgeProof(ctx context.Context, by lifecycle.Actor, row db.Aut
 		return s.judgeForeign(ctx, row, asked, given)
 	case lifecycle.MeansCAP, lifecycle.MeansProvider:
 	}
-	return proven{}, fmt.Errorf("%w: this house judges no %s yet", lifecycle.Unavailable, row.Means)
+	return proven{}, errNotJudged(row.Means)
 }
 
 // judgeCAP judges a code of the reader over what the authentication has typed.

@@ -122,8 +122,8 @@ func (s *Service) checkConsent(ctx context.Context, q *db.Queries, by lifecycle.
 		content["scope"] != string(of.means) || deref(row.DecidedAt).Add(consentLife).Before(s.now()) {
 		return errConsent
 	}
-	acted, err := q.MeansActed(ctx, a.Authentication)
-	if err == nil && acted {
+	used, err := q.AuthenticationUsed(ctx, a.Authentication)
+	if err == nil && used {
 		err = errConsent
 	}
 	return err
@@ -146,7 +146,7 @@ func (s *Service) useConsent(ctx context.Context, tx store.Tx, by lifecycle.Acto
 	if a.coded() {
 		n, err = tx.UseMeansInvitation(ctx, db.UseMeansInvitationParams{At: s.now(), HolderID: of.holder, Kind: of.kind, CodeSHA256: a.hash(of)})
 	} else {
-		n, err = tx.InsertMeansAct(ctx, a.Authentication, means, s.now())
+		n, err = tx.UseAuthentication(ctx, a.Authentication, string(means), s.now())
 	}
 	if err == nil && n != 1 { // a twin was first
 		err = errConsent

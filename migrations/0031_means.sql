@@ -14,11 +14,12 @@ CREATE TABLE means_invitation (
     PRIMARY KEY (holder_id, kind)
 );
 
--- What a holder signed to have a means added or brought back opens one act.
-CREATE TABLE means_act (
+-- What an accepted authentication was used for: once, whatever it is. So what a
+-- holder signed to have a means added or brought back opens one act.
+CREATE TABLE authentication_use (
     authentication_id text PRIMARY KEY REFERENCES authentication,
-    means_id          text NOT NULL REFERENCES means,
-    acted_at          timestamptz NOT NULL
+    used_for          text NOT NULL,
+    used_at           timestamptz NOT NULL
 );
 
 -- A means that is being added: a passkey that its user's browser makes.

@@ -1,12 +1,5 @@
 -- +goose Up
 
--- What an accepted authentication was used for: once, whatever it is.
-CREATE TABLE authentication_use (
-    authentication_id text PRIMARY KEY REFERENCES authentication,
-    used_for          text NOT NULL,
-    used_at           timestamptz NOT NULL
-);
-
 -- Which sensitive functions a user has, as a whole. Users of before have none.
 CREATE TYPE entitlement_state AS ENUM ('proposed', 'live', 'replaced', 'refused');
 CREATE TABLE entitlement (

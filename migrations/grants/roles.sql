@@ -37,7 +37,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sceau_app
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entry, stock_movement FROM sceau_app;
 -- Evidence is written once, and a key is blocked for ever.
-REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key, caller_answer, means_act FROM sceau_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON acceptance, blocked_key, caller_answer FROM sceau_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON authentication_use FROM sceau_app; -- used once
 -- Who may sign what, once said, is covered by what is said next.
 REVOKE UPDATE, DELETE, TRUNCATE ON entitlement FROM sceau_app;

@@ -12,6 +12,17 @@ import (
 	"sceau/lifecycle"
 )
 
+const authenticationUsed = `-- name: AuthenticationUsed :one
+SELECT EXISTS (SELECT 1 FROM authentication_use WHERE authentication_id = $1)::boolean
+`
+
+func (q *Queries) AuthenticationUsed(ctx context.Context, authenticationID lifecycle.AuthenticationID) (bool, error) {
+	row := q.db.QueryRow(ctx, authenticationUsed, authenticationID)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const countSecretCodeTry = `-- name: CountSecretCodeTry :one
 INSERT INTO secret_code_try AS t (client_id, user_number, failures, tried_at) VALUES ($1, $2, 1, $3)
 ON CONFLICT (client_id, user_number) DO UPDATE SET failures = t.failures + 1, tried_at = excluded.tried_at WHERE t.failures < $4::integer
@@ -94,18 +105,6 @@ func (q *Queries) InsertMeans(ctx context.Context, arg InsertMeansParams) error 
 		arg.CreatedAt,
 	)
 	return err
-}
-
-const insertMeansAct = `-- name: InsertMeansAct :execrows
-INSERT INTO means_act (authentication_id, means_id, acted_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
-`
-
-func (q *Queries) InsertMeansAct(ctx context.Context, authenticationID lifecycle.AuthenticationID, meansID lifecycle.MeansID, actedAt time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, insertMeansAct, authenticationID, meansID, actedAt)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const insertMeansRegistration = `-- name: InsertMeansRegistration :exec
@@ -248,17 +247,6 @@ func (q *Queries) LockMeansOfKind(ctx context.Context, holderID lifecycle.Holder
 		return nil, err
 	}
 	return items, nil
-}
-
-const meansActed = `-- name: MeansActed :one
-SELECT EXISTS (SELECT 1 FROM means_act WHERE authentication_id = $1)::boolean
-`
-
-func (q *Queries) MeansActed(ctx context.Context, authenticationID lifecycle.AuthenticationID) (bool, error) {
-	row := q.db.QueryRow(ctx, meansActed, authenticationID)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
 }
 
 const meansInvited = `-- name: MeansInvited :one

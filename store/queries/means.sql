@@ -43,11 +43,8 @@ SELECT EXISTS (SELECT 1 FROM means_invitation
 UPDATE means_invitation SET used_at = @at::timestamptz
 WHERE holder_id = @holder_id AND kind = @kind AND code_sha256 = @code_sha256 AND used_at IS NULL AND expires_at > @at;
 
--- name: InsertMeansAct :execrows
-INSERT INTO means_act (authentication_id, means_id, acted_at) VALUES (@authentication_id, @means_id, @acted_at) ON CONFLICT DO NOTHING;
-
--- name: MeansActed :one
-SELECT EXISTS (SELECT 1 FROM means_act WHERE authentication_id = @authentication_id)::boolean;
+-- name: AuthenticationUsed :one
+SELECT EXISTS (SELECT 1 FROM authentication_use WHERE authentication_id = @authentication_id)::boolean;
 
 -- name: InsertMeansRegistration :exec
 INSERT INTO means_registration (id, holder_id, kind, label, service, challenge, signed_by, code_sha256, created_at, expires_at)
